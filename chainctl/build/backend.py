@@ -1,0 +1,21 @@
+"""What builds images, as a protocol; adapters implement it for Docker and for local processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from chainctl.build.context import ImageRef
+from chainctl.build.plan import ImagePlan
+from chainctl.events import Emit
+
+
+class BuildBackend(Protocol):
+    """Builds images from contexts and knows which ones it has.
+
+    `build` raises BuildError when an instruction fails and EngineError when the engine is lost.
+    """
+
+    def existing(self, refs: Iterable[ImageRef]) -> frozenset[ImageRef]: ...
+
+    def build(self, image: ImagePlan, emit: Emit) -> None: ...

@@ -1,0 +1,69 @@
+"""The files of one image build in; a BuildContext whose digest names the image out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+TAG_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFile:
+    """One file of a build context.
+
+    `path` is relative and posix. `content` is the text itself (rendered files) or the place it is
+    read from when the context is sent (the user's files); `sha256` is the hex digest either way.
+    """
+
+    path: str
+    sha256: str
+    content: bytes | Path
+    is_executable: bool = False
+
+    @classmethod
+    def of_text(cls, path: str, text: str) -> ContextFile:
+        data = text.encode()
+        return cls(path, hashlib.sha256(data).hexdigest(), data)
+
+    @property
+    def mode(self) -> int:
+        return 0o755 if self.is_executable else 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """Everything that one image is made of, sorted by path."""
+
+    files: tuple[ContextFile, ...]
+
+    @classmethod
+    def of(cls, files: list[ContextFile]) -> BuildContext:
+        return cls(tuple(sorted(files, key=lambda f: f.path)))
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 over path, mode and content digest of every file."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{file.path}\0{file.mode:o}\0{file.sha256}\n".encode())
+        return digest.hexdigest()
+
+    def text_of(self, path: str) -> str:
+        """Return a rendered file's text. Raises KeyError for unknown paths and for user files."""
+        for file in self.files:
+            if file.path == path and isinstance(file.content, bytes):
+                return file.content.decode()
+        raise KeyError(path)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """`<chain>/<chainlet>:<digest of its context>`; known before anything is built."""
+
+    repository: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}"

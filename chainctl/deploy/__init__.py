@@ -1,0 +1,1 @@
+"""Release in; DesiredState, DeployPlan and (through a DeployTarget) a Deployment out."""

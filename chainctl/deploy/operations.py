@@ -1,0 +1,89 @@
+"""The operations that a DeployPlan is made of: one frozen class each, every one with its cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainctl.deploy.release import FrontDoor, ServiceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureNetwork:
+    """Make the chain's private network."""
+
+    chain: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartService:
+    """Start a service from its image, replacing a stopped one of the same name."""
+
+    service: ServiceSpec
+    cause: str
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReady:
+    """Wait until a started service says that it is ready."""
+
+    service: ServiceSpec
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureFrontDoor:
+    """Make the front door, or replace one that was made from other settings."""
+
+    chain: str
+    front_door: FrontDoor
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Flip the front door to a service; requests under way finish where they began."""
+
+    chain: str
+    service: str
+    cause: str
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopService:
+    """Drain a service (SIGTERM, its requests finish), then remove it."""
+
+    chain: str
+    service: str
+    chainlet: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFrontDoor:
+    """Take the chain's address away."""
+
+    chain: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNetwork:
+    """Remove the chain's private network, last of all."""
+
+    chain: str
+    cause: str
+
+
+Operation = (
+    EnsureNetwork
+    | StartService
+    | AwaitReady
+    | EnsureFrontDoor
+    | Route
+    | StopService
+    | RemoveFrontDoor
+    | RemoveNetwork
+)

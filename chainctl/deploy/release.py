@@ -1,0 +1,167 @@
+"""What is shipped: a Release, the frozen set of services that one push of a chain is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SERVICE_PORT = 8000
+_DNS_LABEL_LIMIT = 63
+_DIGEST_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """GPUs that a service asks for; `model` is None for any."""
+
+    model: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Hard limits of one service."""
+
+    cpus: float
+    memory_bytes: int
+    pids: int
+    gpu: Gpu | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A secret by name. `fingerprint` is a keyed hash of its value, so that a rotation is a change."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One edge: the chainlet that is called (display name) and the service that answers."""
+
+    chainlet: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Digests of what a service is made of, kept apart so that a change can be explained."""
+
+    image: str
+    config: str
+    calls: str
+
+    def causes(self, older: Fingerprint) -> list[str]:
+        """Name the parts that differ from an older fingerprint."""
+        changed = []
+        if self.image != older.image:
+            changed.append("its image changed")
+        if self.config != older.config:
+            changed.append("its configuration changed")
+        if self.calls != older.calls:
+            changed.append("a chainlet that it calls changed")
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One running chainlet, wanted. Its name covers all the rest (see `service_name`)."""
+
+    name: str
+    chain: str
+    chainlet: str
+    image: str
+    resources: Resources
+    env: tuple[tuple[str, str], ...]
+    secrets: tuple[SecretRef, ...]
+    calls: tuple[Call, ...]
+    start_timeout_sec: float
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """The one stable address of a chain.
+
+    `port` None lets the target choose (and keep) a free one. `api_key` and `tls` name secrets of
+    the target's vault: the key that callers must send, the PEM that terminates TLS.
+    """
+
+    bind: str = "127.0.0.1"
+    port: int | None = None
+    image: str = "haproxy:lts"
+    api_key: SecretRef | None = None
+    tls: SecretRef | None = None
+
+    @property
+    def digest(self) -> str:
+        """Covers all that a change of needs a new front door."""
+        return digest_of([self.bind, self.port, self.image, str(self.api_key), str(self.tls)])
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """All services of a chain, callees before callers, and the entrypoint's service."""
+
+    chain: str
+    entrypoint: str
+    services: tuple[ServiceSpec, ...]
+    front_door: FrontDoor
+
+    def service_of(self, chainlet: str) -> ServiceSpec:
+        """Return the service of a chainlet by display name. Raises KeyError."""
+        for service in self.services:
+            if service.chainlet == chainlet:
+                return service
+        raise KeyError(chainlet)
+
+    @property
+    def digest(self) -> str:
+        names = sorted(s.name for s in self.services)
+        return digest_of([self.chain, self.entrypoint, names, self.front_door.digest])
+
+
+def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
+    """Name a service by what it is: `<chain>-<chainlet>-<digest8>`, a DNS label of at most 63 characters.
+
+    The digest covers chain, chainlet, image, configuration and the names of the services it
+    calls, which makes the names a Merkle tree over the graph.
+    """
+    digest = digest_of(
+        [chain, chainlet, fingerprint.image, fingerprint.config, fingerprint.calls]
+    )[:_DIGEST_LENGTH]
+    room = _DNS_LABEL_LIMIT - _DIGEST_LENGTH - 1
+    stem = f"{dns_label(chain)}-{dns_label(chainlet)}"[:room].strip("-")
+    return f"{stem}-{digest}"
+
+
+def dns_label(name: str) -> str:
+    """Lower-case a name and turn what DNS does not allow into dashes."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")
+
+
+def digest_of(value: object) -> str:
+    """Hex sha256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def in_dependency_order(services: Iterable[ServiceSpec]) -> tuple[ServiceSpec, ...]:
+    """Order services so that a callee comes before its callers; ties by name."""
+    remaining = {s.name: s for s in services}
+    ordered: dict[str, ServiceSpec] = {}
+
+    def place(service: ServiceSpec) -> None:
+        if service.name in ordered:
+            return
+        for call in sorted(service.calls, key=lambda c: c.service):
+            if call.service in remaining:
+                place(remaining[call.service])
+        ordered[service.name] = service
+
+    for name in sorted(remaining):
+        place(remaining[name])
+    return tuple(ordered.values())

@@ -1,0 +1,76 @@
+"""DesiredState (what a Release wants) and ObservedState (what a target has), the two sides of reconcile."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from chainctl.deploy.release import Fingerprint, FrontDoor, Release, ServiceSpec
+
+
+class ServiceStatus(enum.StrEnum):
+    """What a target knows of a service without asking it."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedService:
+    """A service that exists on a target, running or not. `since` is seconds since the epoch."""
+
+    name: str
+    chainlet: str
+    status: ServiceStatus
+    fingerprint: Fingerprint
+    image: str
+    since: float = 0.0
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedDoor:
+    """A front door that exists: its URL, the digest of the FrontDoor it was made from, its route.
+
+    `route` is the service that gets the traffic, None when there is none. `status` is RUNNING
+    only while it answers.
+    """
+
+    url: str
+    digest: str
+    route: str | None
+    status: ServiceStatus = ServiceStatus.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedState:
+    """All that a target has of one chain."""
+
+    chain: str
+    services: tuple[ObservedService, ...] = ()
+    front_door: ObservedDoor | None = None
+    has_network: bool = False
+
+    def service(self, name: str) -> ObservedService | None:
+        return next((s for s in self.services if s.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredState:
+    """All that a target should have of one chain; nothing at all when `entrypoint` is None."""
+
+    chain: str
+    services: tuple[ServiceSpec, ...] = ()
+    entrypoint: str | None = None
+    front_door: FrontDoor | None = None
+
+
+def desired_state(release: Release) -> DesiredState:
+    """Return what a target must have for a release to serve."""
+    return DesiredState(release.chain, release.services, release.entrypoint, release.front_door)
+
+
+def nothing(chain: str) -> DesiredState:
+    """Return the state of a chain that was taken down."""
+    return DesiredState(chain)

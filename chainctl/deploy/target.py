@@ -1,0 +1,72 @@
+"""Where a chain runs, as protocols: the target that is observed and acted on, and its log source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chainctl.deploy.operations import Operation
+from chainctl.deploy.release import SecretRef
+from chainctl.deploy.state import ObservedState
+from chainctl.events import Emit
+
+
+class Vault(Protocol):
+    """Gives secret values at the moment of need; they are in no plan, release or state."""
+
+    def value(self, secret: SecretRef) -> bytes:
+        """Return a secret's value. Raises MissingSecretError."""
+        ...
+
+    def token(self, chain: str) -> str:
+        """Return the internal token that a chain's services call each other with."""
+        ...
+
+
+class DeployTarget(Protocol):
+    """One place where chains run.
+
+    `observe` and `apply` raise EngineError when the engine does not answer; `apply` raises
+    DeployError (with the last log lines and the health answer) when an operation fails.
+    Every operation may be applied again after a crash: it finds what is done and goes on.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return "docker" or "local"."""
+        ...
+
+    def observe(self, chain: str) -> ObservedState: ...
+
+    def chains(self) -> list[str]:
+        """Return the names of all chains on this target, sorted."""
+        ...
+
+    def apply(self, operation: Operation, emit: Emit) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a service wrote. `time` is seconds since the epoch."""
+
+    time: float
+    chainlet: str
+    service: str
+    text: str
+
+
+class LogSource(Protocol):
+    """Reads what services wrote."""
+
+    def logs(
+        self,
+        chain: str,
+        *,
+        chainlets: Sequence[str] = (),
+        since: float | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+    ) -> Iterator[LogLine]:
+        """Yield lines in time order over all services; `tail` counts lines over all of them."""
+        ...

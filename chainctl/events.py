@@ -1,0 +1,82 @@
+"""What happened while a command worked, as values; the console or a test decides how to show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    """A phase of the command begins, such as "Build"."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know that is no error; said once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStarted:
+    """The image of a chainlet is being built."""
+
+    chainlet: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStepped:
+    """A build reached an instruction. `cached` when the engine reused an earlier result."""
+
+    chainlet: str
+    step: str
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuildLogged:
+    """One line that a build instruction wrote."""
+
+    chainlet: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFinished:
+    """An image is there. `seconds` is wall time."""
+
+    chainlet: str
+    image: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperationStarted:
+    """A step of the deploy plan begins; `text` is the line that the plan printed for it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFinished:
+    """A step of the deploy plan is done. `seconds` is wall time."""
+
+    text: str
+    seconds: float
+
+
+Event = (
+    PhaseStarted
+    | Notice
+    | BuildStarted
+    | BuildStepped
+    | BuildLogged
+    | BuildFinished
+    | OperationStarted
+    | OperationFinished
+)
+Emit = Callable[[Event], None]
