@@ -1,0 +1,108 @@
+"""Multi-model pipelines as typed Python classes: `import chainctl as chains`.
+
+The names of the SDK, loaded when they are first used, so that the command line starts fast and a
+container loads only what it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from chainctl.version import __version__
+
+if TYPE_CHECKING:
+    from chainctl.cli.api import push
+    from chainctl.errors import (
+        ChainsRuntimeError,
+        ChainsUsageError,
+        GenericRemoteException,
+        MissingDependencyError,
+    )
+    from chainctl.sdk.chainlet import ChainletBase, mark_entrypoint
+    from chainctl.sdk.config import (
+        Assets,
+        BasetenImage,
+        ChainletOptions,
+        Compute,
+        CustomImage,
+        DockerImage,
+        HealthChecks,
+        RemoteConfig,
+        RPCOptions,
+    )
+    from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment
+    from chainctl.sdk.markers import depends, depends_context
+    from chainctl.sdk.paths import make_abs_path_here
+    from chainctl.wire.fault import RemoteErrorDetail
+    from chainctl.worker.local import run_local
+    from chainctl.worker.stub import StubBase
+
+_HOMES = {
+    "Assets": "chainctl.sdk.config",
+    "BasetenImage": "chainctl.sdk.config",
+    "ChainletBase": "chainctl.sdk.chainlet",
+    "ChainletOptions": "chainctl.sdk.config",
+    "ChainsRuntimeError": "chainctl.errors",
+    "ChainsUsageError": "chainctl.errors",
+    "Compute": "chainctl.sdk.config",
+    "CustomImage": "chainctl.sdk.config",
+    "DeployedServiceDescriptor": "chainctl.sdk.context",
+    "DeploymentContext": "chainctl.sdk.context",
+    "DockerImage": "chainctl.sdk.config",
+    "Environment": "chainctl.sdk.context",
+    "GenericRemoteException": "chainctl.errors",
+    "HealthChecks": "chainctl.sdk.config",
+    "MissingDependencyError": "chainctl.errors",
+    "RPCOptions": "chainctl.sdk.config",
+    "RemoteConfig": "chainctl.sdk.config",
+    "RemoteErrorDetail": "chainctl.wire.fault",
+    "StubBase": "chainctl.worker.stub",
+    "depends": "chainctl.sdk.markers",
+    "depends_context": "chainctl.sdk.markers",
+    "make_abs_path_here": "chainctl.sdk.paths",
+    "mark_entrypoint": "chainctl.sdk.chainlet",
+    "push": "chainctl.cli.api",
+    "run_local": "chainctl.worker.local",
+}
+
+__all__ = [
+    "Assets",
+    "BasetenImage",
+    "ChainletBase",
+    "ChainletOptions",
+    "ChainsRuntimeError",
+    "ChainsUsageError",
+    "Compute",
+    "CustomImage",
+    "DeployedServiceDescriptor",
+    "DeploymentContext",
+    "DockerImage",
+    "Environment",
+    "GenericRemoteException",
+    "HealthChecks",
+    "MissingDependencyError",
+    "RPCOptions",
+    "RemoteConfig",
+    "RemoteErrorDetail",
+    "StubBase",
+    "__version__",
+    "depends",
+    "depends_context",
+    "make_abs_path_here",
+    "mark_entrypoint",
+    "push",
+    "run_local",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'chainctl' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

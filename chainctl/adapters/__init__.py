@@ -1,0 +1,1 @@
+"""Implementations of the protocols: Docker, local processes, files. Only here is the world touched."""

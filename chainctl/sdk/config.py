@@ -1,0 +1,216 @@
+"""What a chainlet asks for: image, compute, assets, options. All values are frozen."""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Optional, Union
+
+import pydantic
+
+from chainctl.errors import ChainsUsageError
+from chainctl.sdk.frozen import FrozenDict, FrozenList, FrozenModel
+from chainctl.sdk.paths import AbsPath
+
+DEFAULT_TIMEOUT_SEC = 600.0
+DEFAULT_CONCURRENCY_LIMIT = 300
+
+_MEMORY = re.compile(r"^(\d+(?:\.\d+)?)([KMGTP]i?)?B?$")
+_UNITS = {
+    suffix: base**power
+    for base, mark in ((1000, ""), (1024, "i"))
+    for power, suffix in enumerate((f"K{mark}", f"M{mark}", f"G{mark}", f"T{mark}", f"P{mark}"), 1)
+}
+_GPU = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_ .-]*$")
+
+
+class BasetenImage(enum.Enum):
+    """The default image for a Python version."""
+
+    PY39 = "py39"
+    PY310 = "py310"
+    PY311 = "py311"
+    PY312 = "py312"
+    PY313 = "py313"
+    PY314 = "py314"
+
+    @property
+    def python_version(self) -> str:
+        """The version in dotted form, such as "3.11"."""
+        return f"3.{self.value[3:]}"
+
+
+class CustomImage(FrozenModel):
+    """An image of the user's own as base: Debian-like, with Python in it.
+
+    `python_executable_path` is looked up on the image's PATH as `python3` when not given.
+    """
+
+    image: str
+    python_executable_path: Optional[str] = None
+    docker_auth: Optional[Any] = None
+
+
+def _legacy_base_image(value: object) -> object:
+    return CustomImage(image=value) if isinstance(value, str) else value
+
+
+class DockerImage(FrozenModel):
+    """What is installed and copied into a chainlet's image.
+
+    `requirements_file` is a pip requirements file, a `pyproject.toml` or a `uv.lock`, told apart by
+    name. `pip_requirements` are added to a pip file, but cannot go with the other two.
+    `data_dir` appears in the container as `context.data_dir`; the contents of
+    `external_package_dirs` are importable there.
+    """
+
+    base_image: Union[BasetenImage, CustomImage] = BasetenImage.PY311
+    pip_requirements_file: Optional[AbsPath] = None
+    pip_requirements: FrozenList[str] = FrozenList()
+    apt_requirements: FrozenList[str] = FrozenList()
+    requirements_file: Optional[AbsPath] = None
+    data_dir: Optional[AbsPath] = None
+    external_package_dirs: Optional[FrozenList[AbsPath]] = None
+    truss_server_version_override: Optional[str] = None
+
+    _accept_string = pydantic.field_validator("base_image", mode="before")(_legacy_base_image)
+
+    @pydantic.model_validator(mode="after")
+    def _one_requirements_file(self) -> DockerImage:
+        if self.pip_requirements_file and self.requirements_file:
+            raise ValueError("give `requirements_file` or `pip_requirements_file`, not both")
+        kind = os.path.basename(str(self.requirements_file or ""))  # noqa: PTH119  # text, not a file
+        if kind in ("pyproject.toml", "uv.lock") and self.pip_requirements:
+            raise ValueError(f"`pip_requirements` cannot be combined with a {kind}: add them there")
+        return self
+
+
+class Compute(FrozenModel):
+    """The resources of one replica; memory and CPUs are hard limits.
+
+    `memory` is a Kubernetes quantity ("512Mi", "2Gi"). `predict_concurrency` bounds concurrent
+    runs of `run_remote`. Left alone, a sync chainlet runs one call at a time (its model may not
+    be thread-safe) and an async one is not bounded here.
+    """
+
+    cpu_count: int = pydantic.Field(default=1, ge=1)
+    memory: str = "2Gi"
+    gpu: Optional[str] = None
+    gpu_count: int = pydantic.Field(default=1, ge=1)
+    predict_concurrency: Union[int, Literal["cpu_count"]] = 1
+    instance_type: Optional[str] = None
+
+    @pydantic.field_validator("memory")
+    @classmethod
+    def _is_quantity(cls, value: str) -> str:
+        parse_memory(value)
+        return value
+
+    @pydantic.field_validator("gpu", mode="before")
+    @classmethod
+    def _is_gpu(cls, value: object) -> object:
+        value = value.value if isinstance(value, enum.Enum) else value
+        if isinstance(value, str) and not _GPU.match(value):
+            raise ValueError(f"{value!r} does not look like a GPU type, such as 'T4' or 'H100'")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _positive_concurrency(self) -> Compute:
+        if isinstance(self.predict_concurrency, int) and self.predict_concurrency < 1:
+            raise ValueError("`predict_concurrency` is at least 1")
+        return self
+
+    @property
+    def memory_bytes(self) -> int:
+        return parse_memory(self.memory)
+
+    @property
+    def concurrency(self) -> Optional[int]:
+        """The bound that the user wrote down, None where nothing was written."""
+        if "predict_concurrency" not in self.model_fields_set:
+            return None
+        value = self.predict_concurrency
+        return self.cpu_count if value == "cpu_count" else value
+
+
+def parse_memory(text: str) -> int:
+    """Turn a memory quantity into bytes. Raises ValueError."""
+    match = _MEMORY.match(text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is no amount of memory: write it as '512Mi' or '2Gi'")
+    amount = int(float(match[1]) * _UNITS.get(match[2] or "", 1))
+    if amount <= 0:
+        raise ValueError(f"{text!r} is no memory at all: write it as '512Mi' or '2Gi'")
+    return amount
+
+
+class Assets(FrozenModel):
+    """What a chainlet may read at run time; `secret_keys` become files that only it sees."""
+
+    cached: FrozenList[Any] = FrozenList()
+    secret_keys: FrozenList[str] = FrozenList()
+    external_data: FrozenList[Any] = FrozenList()
+    weights: FrozenList[Any] = FrozenList()
+
+    @pydantic.field_validator("secret_keys")
+    @classmethod
+    def _are_file_names(cls, value: FrozenList[str]) -> FrozenList[str]:
+        for key in value:
+            if not re.match(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", key):
+                raise ValueError(f"secret key {key!r}: use letters, digits, `_`, `.` and `-`")
+        return value
+
+
+class HealthChecks(FrozenModel):
+    """How long a service may take to start and to be away. Seconds; None is the default."""
+
+    restart_check_delay_seconds: Optional[int] = None
+    restart_threshold_seconds: Optional[int] = None
+    stop_traffic_threshold_seconds: Optional[int] = None
+    startup_threshold_seconds: Optional[int] = None
+
+
+class ChainletOptions(FrozenModel):
+    """Options of a running chainlet."""
+
+    enable_b10_tracing: bool = False
+    enable_debug_logs: bool = False
+    env_variables: FrozenDict[str] = FrozenDict()
+    health_checks: HealthChecks = HealthChecks()
+    metadata: Optional[Any] = None
+    streaming_read_timeout: int = 60
+    transport: Optional[Any] = None
+
+
+class RPCOptions(FrozenModel):
+    """How a dependency is called.
+
+    `retries` counts attempts in total: 1 is a single attempt. `timeout_sec` bounds the whole
+    call. `concurrency_limit` bounds the calls under way from one caller.
+    """
+
+    retries: int = pydantic.Field(default=1, ge=1)
+    timeout_sec: float = pydantic.Field(default=DEFAULT_TIMEOUT_SEC, gt=0)
+    use_binary: bool = False
+    concurrency_limit: int = pydantic.Field(default=DEFAULT_CONCURRENCY_LIMIT, ge=1)
+
+
+class RemoteConfig(FrozenModel):
+    """All that a chainlet asks of the place where it runs. `build_commands` run before its code is copied."""
+
+    docker_image: DockerImage = DockerImage()
+    compute: Compute = Compute()
+    assets: Assets = Assets()
+    name: Optional[str] = None
+    options: ChainletOptions = ChainletOptions()
+    build_commands: FrozenList[str] = FrozenList()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RemoteConfig:
+        """Rebuild a config from its JSON form. Raises ChainsUsageError when it is none."""
+        try:
+            return cls.model_validate(data, strict=False)
+        except pydantic.ValidationError as error:
+            raise ChainsUsageError(f"this is no chainlet configuration: {error}") from error

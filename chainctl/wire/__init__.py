@@ -1,0 +1,1 @@
+"""Python values in, bytes that cross a process border out, and back. Formats only, no input or output."""
