@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, Optional, TypeVar, Union, overload
 
@@ -18,7 +19,7 @@ class ChainletMeta(abc.ABCMeta):
     """Lets the current Resolver answer what `__init__` leaves open; classes stay as written."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls.__init__ is object.__init__:
+        if not has_own_init(cls):
             return super().__call__(*args, **kwargs)
         if args:
             raise ChainsRuntimeError(
@@ -36,6 +37,11 @@ class ChainletMeta(abc.ABCMeta):
         config = getattr(cls, "remote_config", None)
         name = config.name if isinstance(config, RemoteConfig) else None
         return name or cls.__name__
+
+
+def has_own_init(cls: type) -> bool:
+    """Say whether a class, or a base of it, defines `__init__`."""
+    return inspect.getattr_static(cls, "__init__") is not inspect.getattr_static(object, "__init__")
 
 
 def naive_instantiation(cls: type) -> ChainsRuntimeError:

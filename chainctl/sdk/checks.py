@@ -11,7 +11,7 @@ from typing import Any, Optional
 import pydantic
 
 from chainctl.errors import Problem
-from chainctl.sdk.chainlet import ChainletBase
+from chainctl.sdk.chainlet import ChainletBase, has_own_init
 from chainctl.sdk.config import BasetenImage, RemoteConfig
 from chainctl.sdk.context import DeploymentContext
 from chainctl.sdk.declaration import (
@@ -22,7 +22,7 @@ from chainctl.sdk.declaration import (
     resolve_target,
     resolved_hints,
 )
-from chainctl.sdk.locate import SourceFile
+from chainctl.sdk.locate import SourceFile, Span
 from chainctl.sdk.markers import ContextMarker, DependencyMarker, name_of, target_of
 
 _DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9_-]+$")
@@ -59,18 +59,18 @@ class _Subject:
             self._sources[owner.__module__] = SourceFile.of_module(owner.__module__)
         return self._sources[owner.__module__]
 
-    def at_class(self) -> Any:
+    def at_class(self) -> Span:
         return self.source(self.cls).of_class(self.cls.__qualname__)
 
-    def at(self, member: str) -> Any:
+    def at(self, member: str) -> Span:
         owner = self.owner(member)
         return self.source(owner).of_method(owner.__qualname__, member)
 
-    def at_parameter(self, member: str, parameter: str) -> Any:
+    def at_parameter(self, member: str, parameter: str) -> Span:
         owner = self.owner(member)
         return self.source(owner).of_parameter(owner.__qualname__, member, parameter)
 
-    def at_return(self, member: str) -> Any:
+    def at_return(self, member: str) -> Span:
         owner = self.owner(member)
         return self.source(owner).of_return(owner.__qualname__, member)
 
@@ -119,9 +119,10 @@ def _image_problems(subject: _Subject, config: RemoteConfig) -> Iterator[Problem
 
 
 def _init_problems(subject: _Subject) -> Iterator[Problem]:
-    if subject.cls.__init__ is object.__init__:
+    if not has_own_init(subject.cls):
         return
-    parameters = list(inspect.signature(subject.cls.__init__).parameters.values())
+    init = inspect.getattr_static(subject.cls, "__init__")
+    parameters = list(inspect.signature(init).parameters.values())
     if not parameters or parameters[0].name != "self":
         yield subject.at("__init__").problem(
             "CH0301",
@@ -319,7 +320,7 @@ def _return_problems(subject: _Subject, function: Any, hints: dict[str, Any]) ->
 
 
 def _stream_problems(
-    subject: _Subject, at: Any, function: Any, returns: Any, *, yields: bool
+    subject: _Subject, at: Span, function: Any, returns: Any, *, yields: bool
 ) -> Iterator[Problem]:
     name = f"`{subject.name}.run_remote`"
     if not yields:
@@ -354,7 +355,7 @@ def _stream_problems(
         )
 
 
-def _type_problems(at: Any, what: str, annotation: Any) -> Iterator[Problem]:
+def _type_problems(at: Span, what: str, annotation: Any) -> Iterator[Problem]:
     missing = placeholder_in(annotation)
     if missing is not None:
         yield at.problem(
@@ -448,7 +449,7 @@ def _unresolved(subject: _Subject, member: str) -> Optional[Exception]:
 
 
 def _unresolved_problem(subject: _Subject, member: str) -> Problem:
-    return subject.at(member).problem(  # type: ignore[no-any-return]  # Span is returned by at()
+    return subject.at(member).problem(
         "CH0407",
         f"`{subject.name}.{member}`: an annotation cannot be resolved: {_unresolved(subject, member)}",
         help="import the name at module level (not under `if TYPE_CHECKING`)",

@@ -7,8 +7,9 @@ import inspect
 import sys
 import typing
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
+from chainctl.sdk.chainlet import has_own_init
 from chainctl.sdk.config import RemoteConfig, RPCOptions
 from chainctl.sdk.markers import DependencyMarker, name_of, options_of, target_of
 
@@ -109,9 +110,9 @@ def resolved_hints(cls: type, function: Any) -> dict[str, Any]:
 
 def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Return the parameters of `__init__` after `self`; none when there is no own `__init__`."""
-    if cls.__init__ is object.__init__:
+    if not has_own_init(cls):
         return {}
-    parameters = list(inspect.signature(cls.__init__).parameters.values())
+    parameters = list(inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values())
     return {p.name: p for p in parameters[1:]}
 
 
@@ -143,6 +144,3 @@ def _dependencies(
             if target is None:
                 raise NameError(f"`{name_of(target_of(marker))}` is no chainlet of {cls.__module__}")
             yield Dependency(name, target, options_of(marker))
-
-
-Member = Union[Parameter, Dependency]

@@ -43,7 +43,7 @@ class FrozenList(tuple[T, ...]):
 
     __slots__ = ()
 
-    def __add__(self, other: Iterable[Any]) -> FrozenList[Any]:  # type: ignore[override]  # accepts lists
+    def __add__(self, other: Iterable[Any]) -> FrozenList[Any]:
         return FrozenList((*self, *other))
 
     def __radd__(self, other: Iterable[Any]) -> list[Any]:
@@ -89,7 +89,7 @@ def _as_tuple(value: object) -> object:
 class FrozenDict(dict[str, V]):
     """A dictionary that cannot be changed after it was made."""
 
-    def __hash__(self) -> int:  # type: ignore[override]  # dict is unhashable, this one never changes
+    def __hash__(self) -> int:  # type: ignore[override]  # dict has none, this one never changes
         return hash(tuple(sorted((k, repr(v)) for k, v in self.items())))
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
@@ -99,8 +99,8 @@ class FrozenDict(dict[str, V]):
             hint="make a new value: `{**old, key: value}`, and pass it to a new options object.",
         )
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]  # refusing is the point
-    update = pop = popitem = clear = setdefault = _refuse  # type: ignore[assignment]  # likewise
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = clear = setdefault = _refuse
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: pydantic.GetCoreSchemaHandler) -> CoreSchema:

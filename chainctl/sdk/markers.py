@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union, cast
+from typing import TYPE_CHECKING, NoReturn, TypeVar, Union, cast
 
 from chainctl.errors import ChainsRuntimeError
 from chainctl.sdk.config import DEFAULT_CONCURRENCY_LIMIT, DEFAULT_TIMEOUT_SEC, RPCOptions
@@ -88,4 +88,4 @@ def depends(
 
 def depends_context() -> DeploymentContext:
     """Declare that a chainlet wants the deployment context; only as the last default in `__init__`."""
-    return cast("Any", ContextMarker())
+    return cast("DeploymentContext", ContextMarker())

@@ -1,0 +1,39 @@
+"""A value that does not fit its type, with the path of each place that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pydantic
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One place: a path such as `names.0` ("" for the whole), what is wrong there, pydantic's error type."""
+
+    path: str
+    message: str
+    kind: str = ""
+
+
+class InvalidValue(ValueError):
+    """Some value does not fit the type that its annotation names."""
+
+    def __init__(self, mismatches: Sequence[Mismatch]) -> None:
+        self.mismatches = tuple(mismatches)
+        super().__init__("; ".join(f"`{m.path or 'value'}`: {m.message}" for m in self.mismatches))
+
+    @classmethod
+    def of(cls, error: pydantic.ValidationError) -> InvalidValue:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return cls([Mismatch(".".join(map(str, e["loc"])), e["msg"], e["type"]) for e in found])
+
+    @classmethod
+    def single(cls, message: str) -> InvalidValue:
+        return cls([Mismatch("", message)])
+
+    @property
+    def is_malformed(self) -> bool:
+        """Whether the bytes were not even well-formed."""
+        return any(m.kind == "json_invalid" for m in self.mismatches)

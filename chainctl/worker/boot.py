@@ -1,0 +1,110 @@
+"""The place of a chainlet class and its deploy-time settings in; a Worker that is ready out."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from chainctl.errors import MissingDependencyError
+from chainctl.sdk.chainlet import ChainletMeta
+from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment, Secrets
+from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
+from chainctl.worker.in_process import InProcessWorker
+from chainctl.worker.remote import remote_chainlet
+from chainctl.worker.resolvers import build
+from chainctl.worker.transport import ClientLoop, Transport
+
+TOKEN_FILE = ".chainctl-token"  # a file's name
+TOKEN_HEADER = "x-chainctl-token"  # a header's name
+
+
+@dataclass(frozen=True)
+class ChainletManifest:
+    """What a service is told when it is deployed; nothing of it is in the image.
+
+    `services` maps display names of called chainlets to URLs; `secrets_dir` holds one file a
+    secret, and the internal token.
+    """
+
+    chain: str = ""
+    service: str = ""
+    services: Mapping[str, str] = ()  # type: ignore[assignment]  # an empty mapping, frozen
+    secrets_dir: Path = Path("/run/secrets")
+    data_dir: Optional[Path] = None
+    environment: Optional[str] = None
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], data_dir: Optional[Path]) -> ChainletManifest:
+        """Read it from the variables that a target sets."""
+        return cls(
+            chain=environ.get("CHAINCTL_CHAIN", ""),
+            service=environ.get("CHAINCTL_SERVICE", ""),
+            services=json.loads(environ.get("CHAINCTL_SERVICES", "{}")),
+            secrets_dir=Path(environ.get("CHAINCTL_SECRETS_DIR", "/run/secrets")),
+            data_dir=data_dir,
+            environment=environ.get("CHAINCTL_ENVIRONMENT"),
+        )
+
+    @property
+    def token(self) -> Optional[str]:
+        """The chain's internal token, None where there is none."""
+        path = self.secrets_dir / TOKEN_FILE
+        return path.read_text().strip() if path.is_file() else None
+
+
+def boot(module: str, qualname: str, manifest: ChainletManifest) -> InProcessWorker:
+    """Import the module, create the chainlet with stubs for its dependencies. Raises what user code raises."""
+    cls: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        cls = getattr(cls, part)
+    assert isinstance(cls, ChainletMeta)
+    return InProcessWorker(declaration_of(cls), build(cls, StubResolver(manifest)))
+
+
+class StubResolver:
+    """Gives stand-ins that call running services."""
+
+    def __init__(self, manifest: ChainletManifest) -> None:
+        self._manifest = manifest
+        self._loop = ClientLoop()
+        token = manifest.token
+        self._headers = {TOKEN_HEADER: token} if token else {}
+
+    def arguments(self, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+        declaration = declaration_of(cls)
+        services = {d.argument: self._service(d) for d in declaration.dependencies}
+        resolved: dict[str, Any] = {
+            d.argument: remote_chainlet(
+                d.target, Transport(services[d.argument], lambda: self._headers, self._loop)
+            )
+            for d in declaration.dependencies
+        }
+        if declaration.wants_context:
+            resolved[CONTEXT] = self._context(declaration, list(services.values()))
+        return {**resolved, **given}
+
+    def _service(self, dependency: Dependency) -> DeployedServiceDescriptor:
+        name = dependency.target.__name__
+        display_name = getattr(dependency.target, "display_name", name)
+        url = self._manifest.services.get(display_name)
+        if url is None:
+            raise MissingDependencyError(f"no service was given for `{display_name}`")
+        return DeployedServiceDescriptor(
+            name=name, display_name=display_name, options=dependency.options, internal_url=url
+        )
+
+    def _context(
+        self, declaration: Declaration, services: list[DeployedServiceDescriptor]
+    ) -> DeploymentContext:
+        manifest = self._manifest
+        declared = frozenset(declaration.config.assets.secret_keys)
+        return DeploymentContext(
+            chainlet_to_service={s.name: s for s in services},
+            secrets=Secrets.in_directory(manifest.secrets_dir, declared),
+            data_dir=manifest.data_dir,
+            environment=Environment(name=manifest.environment) if manifest.environment else None,
+        )
