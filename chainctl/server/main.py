@@ -1,0 +1,99 @@
+"""The class of a chainlet in; a serving process out. Called by the shim of each image, and nowhere else."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Optional
+
+import uvicorn
+
+from chainctl.server.app import ChainletApp
+from chainctl.wire.fault import user_frames
+from chainctl.worker.boot import ChainletManifest, boot
+
+DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
+_KEEP_ALIVE_SEC = 75
+_BACKLOG = 2048
+_LOG = logging.getLogger("chainctl.server")
+
+
+def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: bool = False) -> None:
+    """Serve a chainlet until SIGTERM, then finish the requests under way.
+
+    It listens at once and boots beside, so that a health probe can tell starting from dead.
+    Exits with 1 after a traceback when the chainlet cannot be created.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if debug_logs else logging.INFO,
+        stream=sys.stderr,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    data_dir = app_dir / "data"
+    manifest = ChainletManifest.of(os.environ, data_dir if data_dir.is_dir() else None)
+    app = ChainletApp(name, manifest.token)
+    server = uvicorn.Server(_config(app, os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN)))
+    starter = _Starter(app, server, module, qualname, manifest)
+    threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
+    server.run()
+    if starter.failed:
+        sys.exit(1)
+
+
+class _Starter:
+    """Boots the chainlet while the server already listens."""
+
+    def __init__(
+        self, app: ChainletApp, server: uvicorn.Server, module: str, qualname: str, manifest: ChainletManifest
+    ) -> None:
+        self._app = app
+        self._server = server
+        self._place = (module, qualname)
+        self._manifest = manifest
+        self.failed = False
+
+    def run(self) -> None:
+        try:
+            self._app.worker = boot(*self._place, self._manifest)
+        except BaseException as error:  # noqa: BLE001  # user code may raise anything, SystemExit included
+            _LOG.error("%s could not start\n%s", self._place[1], _readable(error))
+            self.failed = True
+            self._server.should_exit = True
+            return
+        gc.collect()
+        gc.freeze()
+        _LOG.info("%s is ready", self._place[1])
+
+
+def _readable(error: BaseException) -> str:
+    """The traceback with the user's frames only, or all of it when it has none."""
+    frames = user_frames(error) or traceback.extract_tb(error.__traceback__)
+    lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
+    return "Traceback (most recent call last):\n" + "".join(lines).rstrip()
+
+
+def _config(app: ChainletApp, listen: str) -> uvicorn.Config:
+    """Turn `tcp:HOST:PORT` or `unix:/path.sock` into the server's settings."""
+    kind, _, rest = listen.partition(":")
+    host, _, port = rest.rpartition(":")
+    uds: Optional[str] = rest if kind == "unix" else None
+    return uvicorn.Config(
+        app,
+        host=host or "127.0.0.1",
+        port=int(port) if kind == "tcp" else 0,
+        uds=uds,
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SEC,
+    )
