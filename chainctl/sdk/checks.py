@@ -380,8 +380,7 @@ def _type_problems(at: Span, what: str, annotation: Any) -> Iterator[Problem]:
 
 def placeholder_in(annotation: Any) -> Optional[str]:
     """Return the dotted name of a missing import that an annotation contains, None when it has none."""
-    name = vars(annotation).get("__chainctl_missing__") if isinstance(annotation, type) else None
-    name = name or getattr(type(annotation), "__chainctl_missing_of__", lambda _: None)(annotation)
+    name = getattr(annotation, "__chainctl_missing__", None)
     if isinstance(name, str):
         return name
     for argument in typing.get_args(annotation):

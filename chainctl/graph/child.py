@@ -1,0 +1,45 @@
+"""The child interpreter: a ChainFile as JSON in its arguments in; an Introspection as JSON out.
+
+`python -m chainctl.graph.child DESCRIPTOR JSON` imports the user's file and writes the answer to
+the file descriptor. Whatever the user's code prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+
+from pydantic import TypeAdapter
+
+from chainctl.errors import Problem
+from chainctl.graph.chain_file import ChainFile
+from chainctl.graph.graph import Introspection
+from chainctl.graph.import_file import import_chain
+from chainctl.graph.introspect import introspect
+from chainctl.graph.placeholders import PlaceholderFinder
+
+
+def main(arguments: list[str]) -> None:
+    """Do the work of the child: import, check, answer."""
+    descriptor, request = int(arguments[0]), arguments[1]
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+    file = TypeAdapter(ChainFile).validate_json(request)
+    answer = TypeAdapter(Introspection).dump_json(examine(file, arguments[2:]))
+    with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as out:
+        out.write(answer)
+
+
+def examine(file: ChainFile, extra_paths: list[str]) -> Introspection:
+    """Import a chain file, with placeholders for what is missing, and describe it."""
+    sys.path[:0] = [str(file.root), str(file.path.parent), *extra_paths]
+    never = frozenset(sys.stdlib_module_names) | {"chainctl"}
+    sys.meta_path.append(PlaceholderFinder(never))
+    module = import_chain(file)
+    return Introspection((module,)) if isinstance(module, Problem) else introspect(module, file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,85 @@
+"""ChainGraph: the chainlets of a chain and the edges between them, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainctl.errors import Problem
+from chainctl.sdk.config import RemoteConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFileRef:
+    """A file of the user's that a chainlet needs: where it is, and its path relative to the root."""
+
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One dependency by display names. `argument` is the name in the caller's `__init__`."""
+
+    caller: str
+    callee: str
+    argument: str
+    retries: int
+    timeout_sec: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChainletSpec:
+    """One chainlet: where it is written, what it asks for, what it takes and gives, its files.
+
+    `config` is the JSON form of its RemoteConfig, with only what the user wrote.
+    """
+
+    name: str
+    class_name: str
+    module: str
+    qualname: str
+    path: str
+    line: int
+    config: Mapping[str, Any]
+    is_async: bool
+    is_stream: bool
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any]
+    files: tuple[SourceFileRef, ...]
+
+    @property
+    def remote_config(self) -> RemoteConfig:
+        return RemoteConfig.from_json(self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainGraph:
+    """A chain that was checked. `chainlets` are sorted by name, `edges` by caller and argument."""
+
+    chain: str
+    root: str
+    path: str
+    entrypoint: str
+    chainlets: tuple[ChainletSpec, ...]
+    edges: tuple[Edge, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    def chainlet(self, name: str) -> ChainletSpec:
+        """Return a chainlet by display name. Raises KeyError."""
+        for spec in self.chainlets:
+            if spec.name == name:
+                return spec
+        raise KeyError(name)
+
+    def callees(self, name: str) -> tuple[Edge, ...]:
+        return tuple(edge for edge in self.edges if edge.caller == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Introspection:
+    """What the child interpreter found: a graph, or problems, or both (then they are warnings)."""
+
+    problems: tuple[Problem, ...]
+    graph: ChainGraph | None = None

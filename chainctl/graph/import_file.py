@@ -1,0 +1,87 @@
+"""A ChainFile in; its loaded module, or the problem that kept it from loading, out. Child interpreter only."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+import types
+from pathlib import Path
+
+import pydantic
+
+from chainctl.errors import ChainsRuntimeError, ChainsUsageError, Problem
+from chainctl.graph.chain_file import ChainFile
+from chainctl.graph.forward import forward_reference_problem
+
+
+def import_chain(file: ChainFile) -> types.ModuleType | Problem:
+    """Import the user's file as the container will: by its module name, with its root on the path."""
+    try:
+        return importlib.import_module(file.module)
+    except SyntaxError as error:
+        return _syntax_problem(error, file)
+    except SystemExit as error:
+        return _at_user_frame(
+            file, error, "CH0104", f"loading the file calls `sys.exit({error.code!r})`",
+            help='put what should only run as a script under `if __name__ == "__main__":`',
+        )  # fmt: skip
+    except NameError as error:
+        return forward_reference_problem(error, file) or _import_problem(file, error)
+    except pydantic.ValidationError as error:
+        return _config_problem(file, error)
+    except (ChainsUsageError, ChainsRuntimeError) as error:
+        code = "CH0507" if "in place" in error.message else "CH0208"
+        return _at_user_frame(file, error, code, error.message, help=error.hint)
+    except BaseException as error:  # noqa: BLE001  # user code may raise anything
+        return _import_problem(file, error)
+
+
+def _syntax_problem(error: SyntaxError, file: ChainFile) -> Problem:
+    end = error.end_offset if error.end_lineno == error.lineno and error.end_offset else 0
+    return Problem(
+        "CH0102",
+        f"this is no Python: {error.msg}",
+        error.filename or str(file.path),
+        error.lineno or 0,
+        error.offset or 0,
+        end if end > (error.offset or 0) else 0,
+        help="correct the line; `python -m py_compile` shows the same error",
+    )
+
+
+def _config_problem(file: ChainFile, error: pydantic.ValidationError) -> Problem:
+    lines = [f"`{'.'.join(map(str, e['loc'])) or error.title}`: {_plain(e['msg'])}" for e in error.errors()]
+    return _at_user_frame(
+        file, error, "CH0503", f"`{error.title}` does not accept these values: {'; '.join(lines)}",
+        help="`chainctl explain CH0503` lists the fields and their types",
+    )  # fmt: skip
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("tuple", "list")
+
+
+def _import_problem(file: ChainFile, error: BaseException) -> Problem:
+    return _at_user_frame(
+        file, error, "CH0103", f"loading the file raises {type(error).__name__}: {error}",
+        help="a chain file is loaded to read it: move work into `__init__` or `run_remote`",
+    )  # fmt: skip
+
+
+def _at_user_frame(
+    file: ChainFile, error: BaseException, code: str, message: str, *, help: str = ""
+) -> Problem:
+    """Place a problem at the innermost frame that is in the user's project."""
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [f for f in frames if Path(f.filename).is_relative_to(file.root) and not _is_installed(f.filename)]
+    if not mine:
+        return Problem(code, message, str(file.path), help=help)
+    frame = mine[-1]
+    column = (frame.colno or 0) + 1
+    end = (frame.end_colno or 0) + 1 if frame.end_lineno == frame.lineno else 0
+    return Problem(code, message, frame.filename, frame.lineno or 0, column, end, help=help)
+
+
+def _is_installed(filename: str) -> bool:
+    return "site-packages" in filename or filename.startswith(sys.base_prefix)

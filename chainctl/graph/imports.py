@@ -1,0 +1,165 @@
+"""A Python file in; what it imports, and the transitive files of its project that it needs, out.
+
+Nothing is executed: imports are read from the syntax tree, so that imports inside functions count
+too. A file is needed when a needed module imports it or names it in a string (`"prompts/system.txt"`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One imported module. `is_top_level` when importing the file executes it unguarded."""
+
+    module: str
+    names: tuple[str, ...]
+    path: str
+    line: int
+    column: int
+    is_top_level: bool
+
+
+@dataclass(slots=True)
+class Closure:
+    """All files that a module needs, and all imports of modules outside the project."""
+
+    files: set[Path] = field(default_factory=set)
+    external: list[Import] = field(default_factory=list)
+
+
+def closure_of(start: Path, roots: Sequence[Path]) -> Closure:
+    """Follow imports from one file through the project's roots. Linear in the files it reaches."""
+    closure = Closure()
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path in closure.files:
+            continue
+        closure.files.add(path)
+        if path.suffix != ".py":
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        tree = _parsed(text)
+        waiting += [p for p in _package_files(path, roots) if p not in closure.files]
+        waiting += _named_files(tree, path.parent)
+        for imported in _imports(tree, path, roots):
+            found = list(_locate(imported, roots))
+            waiting += found
+            if not found:
+                closure.external.append(imported)
+    return closure
+
+
+def _parsed(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+def _imports(tree: ast.Module, path: Path, roots: Sequence[Path]) -> Iterator[Import]:
+    for node, is_top_level in _import_nodes(tree, is_top_level=True):
+        place = (str(path), node.lineno, node.col_offset + 1, is_top_level)
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, (), *place)
+        else:
+            module = _absolute(node, path, roots)
+            if module:
+                yield Import(module, tuple(a.name for a in node.names), *place)
+
+
+def _import_nodes(node: ast.AST, *, is_top_level: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield child, is_top_level
+        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Try)):
+            yield from _import_nodes(child, is_top_level=False)
+        elif isinstance(child, ast.If):
+            yield from _import_nodes(child, is_top_level=is_top_level and not _is_type_checking(child.test))
+        else:
+            yield from _import_nodes(child, is_top_level=is_top_level)
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    """Whether a condition is false when the file is imported: `TYPE_CHECKING`, `__name__ == …`."""
+    return any(
+        (isinstance(n, ast.Name) and n.id in ("TYPE_CHECKING", "__name__"))
+        or (isinstance(n, ast.Attribute) and n.attr == "TYPE_CHECKING")
+        for n in ast.walk(test)
+    )
+
+
+def _absolute(node: ast.ImportFrom, path: Path, roots: Sequence[Path]) -> str:
+    """Return the dotted name of `from … import`, resolving leading dots against the file's package."""
+    if not node.level:
+        return node.module or ""
+    package = path.parent
+    for _ in range(node.level - 1):
+        package = package.parent
+    for root in roots:
+        if package.is_relative_to(root):
+            return ".".join([*package.relative_to(root).parts, *([node.module] if node.module else [])])
+    return ""
+
+
+def _locate(imported: Import, roots: Sequence[Path]) -> Iterator[Path]:
+    """Yield the project's files that an import names: the module, and submodules that it takes names from."""
+    parts = imported.module.split(".") if imported.module else []
+    for root in roots:
+        base = root.joinpath(*parts)
+        module = _module_file(base)
+        if module is None and not (base.is_dir() and _holds_python(base)):
+            continue
+        if module is not None:
+            yield module
+        for name in imported.names:
+            submodule = _module_file(base / name)
+            if submodule is not None:
+                yield submodule
+        return
+
+
+def _module_file(base: Path) -> Path | None:
+    for candidate in (base / "__init__.py", base.with_name(base.name + ".py")):
+        if base.name and candidate.is_file():
+            return candidate
+    return None
+
+
+def _holds_python(directory: Path) -> bool:
+    return any(directory.glob("*.py"))
+
+
+def _package_files(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
+    """Yield what comes with a module of a package: the `__init__.py` files above it, and its data files."""
+    directory = path.parent
+    if path.name == "__init__.py":
+        yield from (p for p in directory.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc"))
+    while (directory / "__init__.py").is_file() and directory not in roots:
+        yield directory / "__init__.py"
+        directory = directory.parent
+
+
+def _named_files(tree: ast.Module, directory: Path) -> Iterator[Path]:
+    """Yield the files beside a module that a string in it names, relative and without `..`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from _existing(directory, node.value)
+
+
+def _existing(directory: Path, text: str) -> Iterator[Path]:
+    if not 0 < len(text) < 256 or text.startswith(("/", "~", ".")) or ".." in text or "\0" in text:
+        return
+    if any(c in text for c in "\n*?<>|"):
+        return
+    path = directory / text
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        yield from (p for p in sorted(path.rglob("*")) if p.is_file() and "__pycache__" not in p.parts)

@@ -1,0 +1,323 @@
+"""A loaded chain module in; an Introspection (graph and problems) out. Child interpreter only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from chainctl.errors import Problem
+from chainctl.graph.chain_file import ChainFile
+from chainctl.graph.graph import ChainGraph, ChainletSpec, Edge, Introspection, SourceFileRef
+from chainctl.graph.imports import Closure, closure_of
+from chainctl.graph.misuse import misuse_problems
+from chainctl.graph.placeholders import missing_in
+from chainctl.graph.requirements import invalid_requirements, requirement_problems
+from chainctl.sdk.chainlet import EntrypointMark, entrypoint_mark
+from chainctl.sdk.checks import is_chainlet, problems_of
+from chainctl.sdk.config import RemoteConfig
+from chainctl.sdk.declaration import Declaration, declaration_of, init_parameters, resolve_target
+from chainctl.sdk.locate import SourceFile, Span
+from chainctl.sdk.markers import DependencyMarker, target_of
+from chainctl.wire.signature import ResultCodec
+from chainctl.worker.remote import arguments_codec
+
+
+def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
+    """Check a module's chainlets and describe the graph that hangs on its entrypoint."""
+    own = [v for v in vars(module).values() if is_chainlet(v) and v.__module__ == module.__name__]
+    entrypoint = _entrypoint(module, file, own)
+    problems = [*_misplaced_marks(module), *misuse_problems(module)]
+    if isinstance(entrypoint, Problem):
+        problems.append(entrypoint)
+    reachable = _reachable([entrypoint] if isinstance(entrypoint, type) else own)
+    checked = dict.fromkeys([*reachable, *(c for c in own if not _is_base_only(c, own))])
+    problems += [p for cls in checked for p in problems_of(cls)]
+    problems += _cycle_problems(reachable)
+    problems += _name_problems(reachable)
+    if any(p.is_error for p in problems) or not isinstance(entrypoint, type):
+        return Introspection(_sorted(problems))
+    described = _Description(file, reachable)
+    problems += described.problems + list(_unreachable(own, reachable))
+    if any(p.is_error for p in problems):
+        return Introspection(_sorted(problems))
+    graph = described.graph(entrypoint, entrypoint_mark(entrypoint), _sorted(problems))
+    return Introspection((), graph)
+
+
+def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    unique = dict.fromkeys(problems)
+    return tuple(sorted(unique, key=lambda p: (p.path, p.line, p.column, p.code, p.message)))
+
+
+# --- the entrypoint --------------------------------------------------------------------------
+
+
+def _entrypoint(module: types.ModuleType, file: ChainFile, own: list[type]) -> type | Problem:
+    if file.entrypoint:
+        return _named_entrypoint(module, file, file.entrypoint)
+    path = str(file.path)
+    marked = [cls for cls in own if entrypoint_mark(cls)]
+    if len(marked) == 1:
+        return marked[0]
+    if len(marked) > 1:
+        names = " and ".join(f"`{cls.__name__}`" for cls in marked)
+        return _class_span(marked[-1]).problem(
+            "CH0108",
+            f"{names} are both marked as entrypoint",
+            help="mark one of them, or name the one to use: "
+            f"`chainctl push {file.path.name}:{marked[0].__name__}`",
+        )
+    if len(own) == 1:
+        return own[0]
+    if not own:
+        return Problem(
+            "CH0106",
+            "the file defines no chainlet",
+            path,
+            1,
+            help="derive a class from `chains.ChainletBase`; `chainctl init` writes an example",
+        )
+    names = ", ".join(cls.__name__ for cls in own)
+    return Problem(
+        "CH0107",
+        f"none of the chainlets is marked as entrypoint: {names}",
+        path,
+        1,
+        help="put `@chains.mark_entrypoint` above the one that callers call",
+    )
+
+
+def _named_entrypoint(module: types.ModuleType, file: ChainFile, name: str) -> type | Problem:
+    value = getattr(module, name, None)
+    if isinstance(value, type) and is_chainlet(value):
+        return value
+    what = "has no class" if value is None else "has something else than a chainlet called"
+    return Problem(
+        "CH0109", f"{file.path.name} {what} `{name}`", str(file.path), help="check the name after the colon"
+    )
+
+
+def _misplaced_marks(module: types.ModuleType) -> Iterator[Problem]:
+    for name, value in vars(module).items():
+        mark = entrypoint_mark(value)
+        if isinstance(mark, EntrypointMark) and not is_chainlet(value) and _is_own(value, module):
+            yield _class_span(value, name).problem(
+                "CH0110",
+                f"`@chains.mark_entrypoint` stands on `{name}`, which is no chainlet",
+                help="derive it from `chains.ChainletBase`",
+            )
+
+
+def _is_own(value: Any, module: types.ModuleType) -> bool:
+    return getattr(value, "__module__", None) == module.__name__
+
+
+def _is_base_only(cls: type, own: list[type]) -> bool:
+    """Whether a class is only there to be derived from."""
+    is_base = any(issubclass(other, cls) and other is not cls for other in own)
+    return is_base and not hasattr(cls, "run_remote")
+
+
+# --- the graph -------------------------------------------------------------------------------
+
+
+def _targets(cls: type) -> Iterator[type]:
+    try:
+        parameters = init_parameters(cls)
+    except (TypeError, ValueError):
+        return
+    for parameter in parameters.values():
+        if isinstance(parameter.default, DependencyMarker):
+            target = resolve_target(cls, target_of(parameter.default))
+            if target is not None and is_chainlet(target):
+                yield target
+
+
+def _reachable(starts: Sequence[type]) -> list[type]:
+    found: dict[type, None] = {}
+    waiting = list(reversed(starts))
+    while waiting:
+        cls = waiting.pop()
+        if cls not in found:
+            found[cls] = None
+            waiting += reversed(list(_targets(cls)))
+    return list(found)
+
+
+def _cycle_problems(classes: list[type]) -> Iterator[Problem]:
+    """Report each circle once, at the dependency that closes it. Linear in the edges."""
+    done: set[type] = set()
+
+    def visit(cls: type, above: dict[type, None]) -> Iterator[Problem]:
+        if cls in done:
+            return
+        above = {**above, cls: None}
+        for target in _targets(cls):
+            if target in above and target is not cls:
+                path = list(above)
+                circle = [*path[path.index(target) :], target]
+                names = " → ".join(c.__name__ for c in circle)
+                yield _class_span(cls).problem(
+                    "CH0201",
+                    f"these chainlets depend on each other in a circle: {names}",
+                    note="a call would never end, and no order of starting them works",
+                    help="take one of the dependencies out, or put the shared part into a third chainlet",
+                )
+            elif target is not cls:
+                yield from visit(target, above)
+        done.add(cls)
+
+    for cls in classes:
+        yield from visit(cls, {})
+
+
+def _name_problems(classes: list[type]) -> Iterator[Problem]:
+    seen: dict[str, type] = {}
+    for cls in classes:
+        name = _display_name(cls)
+        other = seen.setdefault(name.lower().replace("_", "-"), cls)
+        if other is not cls:
+            yield _class_span(cls).problem(
+                "CH0205",
+                f"two chainlets are called `{name}`: `{other.__module__}.{other.__qualname__}` and"
+                f" `{cls.__module__}.{cls.__qualname__}`",
+                note="names become host names, so case and `_`/`-` do not tell them apart",
+                help='give one of them another name: `RemoteConfig(name="…")`',
+            )
+
+
+def _unreachable(own: list[type], reachable: list[type]) -> Iterator[Problem]:
+    for cls in own:
+        if cls not in reachable and not any(issubclass(other, cls) for other in reachable):
+            yield _class_span(cls).problem(
+                "CH0206",
+                f"`{cls.__name__}` is not reached from the entrypoint, so it is not deployed",
+                help="depend on it, or remove it",
+                severity="warning",
+            )
+
+
+def _display_name(cls: type) -> str:
+    return str(getattr(cls, "display_name", cls.__name__))
+
+
+def _class_span(value: Any, name: str = "") -> Span:
+    source = SourceFile.of_module(getattr(value, "__module__", ""))
+    return source.of_class(getattr(value, "__qualname__", name))
+
+
+# --- what each chainlet is made of -----------------------------------------------------------
+
+
+class _Description:
+    """Describes checked chainlets, and finds the problems that only their files and schemas show."""
+
+    def __init__(self, file: ChainFile, classes: list[type]) -> None:
+        self._file = file
+        self._declarations = [declaration_of(cls) for cls in classes]
+        self._modules = dict(importlib.metadata.packages_distributions())
+        self._closures: dict[str, Closure] = {}
+        self._specs: list[ChainletSpec] = []
+        self.problems: list[Problem] = []
+        for declaration in self._declarations:
+            self._describe(declaration)
+
+    def graph(
+        self, entrypoint: type, mark: EntrypointMark | None, warnings: tuple[Problem, ...]
+    ) -> ChainGraph:
+        name = _display_name(entrypoint)
+        return ChainGraph(
+            chain=(mark.chain_name if mark else None) or name,
+            root=str(self._file.root),
+            path=str(self._file.path),
+            entrypoint=name,
+            chainlets=tuple(sorted(self._specs, key=lambda s: s.name)),
+            edges=tuple(sorted(self._edges(), key=lambda e: (e.caller, e.argument))),
+            warnings=warnings,
+        )
+
+    def _describe(self, declaration: Declaration) -> None:
+        cls, endpoint = declaration.cls, declaration.endpoint
+        span = _class_span(cls)
+        schemas = self._schemas(declaration)
+        closure = self._closure(cls, declaration.config)
+        place = span.problem("", "")
+        self.problems += invalid_requirements(declaration.display_name, declaration.config, place)
+        self.problems += requirement_problems(
+            declaration.display_name, declaration.config, closure.external, self._modules
+        )
+        self._specs.append(
+            ChainletSpec(
+                name=declaration.display_name,
+                class_name=cls.__name__,
+                module=cls.__module__,
+                qualname=cls.__qualname__,
+                path=span.path,
+                line=span.line,
+                config=json.loads(declaration.config.model_dump_json(exclude_unset=True)),
+                is_async=endpoint.is_async,
+                is_stream=endpoint.is_stream,
+                input_schema=schemas[0],
+                output_schema=schemas[1],
+                files=self._files(closure),
+            )
+        )
+
+    def _schemas(self, declaration: Declaration) -> tuple[dict[str, Any], dict[str, Any]]:
+        cls, endpoint = declaration.cls, declaration.endpoint
+        try:
+            schemas = (
+                arguments_codec(cls.__name__, endpoint).schema(),
+                ResultCodec(endpoint.returns).schema(),
+            )
+        except Exception as error:  # noqa: BLE001  # a user's own schema hooks run here
+            self.problems.append(self._schema_problem(cls, str(error).split("\n")[0]))
+            return {}, {}
+        missing = missing_in(list(schemas))
+        if missing:
+            self.problems.append(
+                _class_span(cls).problem(
+                    "CH0409",
+                    f"the types of `{cls.__name__}.run_remote` contain `{missing}`, which is not installed here",
+                    note="types in a signature must be known to check them and to publish their schema",
+                    help=f"install `{missing.split('.')[0]}` here, or use a built-in type or a model",
+                )
+            )
+        return schemas
+
+    def _schema_problem(self, cls: type, reason: str) -> Problem:
+        return _class_span(cls).problem(
+            "CH0406",
+            f"the types of `{cls.__name__}.run_remote` have no JSON Schema: {reason}",
+            help="use what pydantic can validate and describe, or add a schema to your own type",
+        )
+
+    def _closure(self, cls: type, config: RemoteConfig) -> Closure:
+        module_file = str(getattr(sys.modules[cls.__module__], "__file__", self._file.path))
+        if module_file not in self._closures:
+            external = [p.path for p in config.docker_image.external_package_dirs or ()]
+            roots = [self._file.root, self._file.path.parent, *external]
+            self._closures[module_file] = closure_of(Path(module_file), list(dict.fromkeys(roots)))
+        return self._closures[module_file]
+
+    def _files(self, closure: Closure) -> tuple[SourceFileRef, ...]:
+        root = self._file.root
+        inside = sorted(path for path in closure.files if path.is_relative_to(root))
+        return tuple(SourceFileRef(path.relative_to(root).as_posix(), str(path)) for path in inside)
+
+    def _edges(self) -> Iterator[Edge]:
+        for declaration in self._declarations:
+            for dependency in declaration.dependencies:
+                options = dependency.options
+                yield Edge(
+                    caller=declaration.display_name,
+                    callee=_display_name(dependency.target),
+                    argument=dependency.argument,
+                    retries=options.retries,
+                    timeout_sec=options.timeout_sec,
+                )

@@ -1,0 +1,102 @@
+"""A ChainFile in; its checked ChainGraph out. The user's code runs in a child interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+from pydantic import TypeAdapter, ValidationError
+
+from chainctl.errors import ChainDefinitionError, Problem
+from chainctl.graph.chain_file import ChainFile
+from chainctl.graph.graph import ChainGraph, Introspection
+
+LOAD_TIMEOUT_SEC = 120.0
+
+
+def load(
+    file: ChainFile,
+    *,
+    python: str = sys.executable,
+    environ: Mapping[str, str],
+    timeout_sec: float = LOAD_TIMEOUT_SEC,
+) -> ChainGraph:
+    """Import a chain file in a child and return its graph.
+
+    Raises ChainDefinitionError with all problems that were found.
+    """
+    found = introspected(file, python=python, environ=environ, timeout_sec=timeout_sec)
+    if found.graph is None:
+        raise ChainDefinitionError(found.problems)
+    return found.graph
+
+
+def introspected(
+    file: ChainFile, *, python: str, environ: Mapping[str, str], timeout_sec: float
+) -> Introspection:
+    """Run the child; what it does to itself (dying, hanging) becomes a problem too."""
+    reader, writer = os.pipe()
+    command = _command(python, writer, file)
+    child = subprocess.Popen(  # our own module, in the interpreter that runs us
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=[writer],
+        env=dict(environ),
+    )
+    os.close(writer)
+    return _answer(child, reader, file, timeout_sec)
+
+
+def _command(python: str, descriptor: int, file: ChainFile) -> Sequence[str]:
+    request = TypeAdapter(ChainFile).dump_json(file).decode()
+    return [python, "-P", "-m", "chainctl.graph.child", str(descriptor), request]
+
+
+def _answer(
+    child: subprocess.Popen[bytes], reader: int, file: ChainFile, timeout_sec: float
+) -> Introspection:
+    output: list[bytes] = []
+
+    def read() -> None:
+        with os.fdopen(reader, "rb") as pipe:
+            output.append(pipe.read())
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    try:
+        _, errors = child.communicate(timeout=timeout_sec)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+        return Introspection((_too_slow(file, timeout_sec),))
+    thread.join(timeout=timeout_sec)
+    try:
+        return TypeAdapter(Introspection).validate_json(output[0] if output else b"")
+    except ValidationError:
+        return Introspection((_died(file, child.returncode, errors),))
+
+
+def _too_slow(file: ChainFile, seconds: float) -> Problem:
+    return Problem(
+        "CH0111",
+        f"loading the file did not end within {seconds:g} s",
+        str(file.path),
+        help="move work (downloads, model loading, servers) from module level into `__init__`",
+    )
+
+
+def _died(file: ChainFile, status: int, errors: bytes) -> Problem:
+    tail = errors.decode(errors="replace").strip().splitlines()[-5:]
+    how = f"by signal {-status}" if status < 0 else f"with exit code {status}"
+    return Problem(
+        "CH0112",
+        f"the interpreter that loaded the file ended {how} before it could answer",
+        str(file.path),
+        note="\n".join(tail),
+        help="try `python -X faulthandler` on the file; move risky imports into `__init__`",
+    )

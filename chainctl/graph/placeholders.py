@@ -1,0 +1,152 @@
+"""A module that is not installed in; something that lets the chain file be imported all the same out.
+
+Runs in the child interpreter only. A placeholder takes part in whatever a module does while it is
+imported (attributes, calls, decorators, base classes, annotations, operators) and remembers its
+dotted name, so that one which ends up in a signature can be reported.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic_core import CoreSchema, core_schema
+
+from chainctl.sdk.chainlet import ChainletMeta
+
+MISSING_KEY = "x-chainctl-missing"
+
+
+class PlaceholderFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Comes last on `sys.meta_path`: what nobody else can import becomes a placeholder.
+
+    `never` are root modules whose absence must stay an ImportError. `found` lists what was missing.
+    """
+
+    def __init__(self, never: frozenset[str]) -> None:
+        self._never = never
+        self.found: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        root, _, rest = fullname.partition(".")
+        if root in self._never or (rest and not self._is_ours(fullname)):
+            return None
+        self.found.add(root)
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def _is_ours(self, fullname: str) -> bool:
+        return isinstance(sys.modules.get(fullname.rpartition(".")[0]), PlaceholderModule)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return PlaceholderModule(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """There is nothing to execute."""
+
+
+class PlaceholderModule(types.ModuleType):
+    """A module that has every attribute."""
+
+    __path__: list[str] = []  # noqa: RUF012  # what Python looks for on a package
+    __all__: list[str] = []  # noqa: RUF012  # `import *` brings nothing
+    __version__ = "0"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = placeholder(f"{self.__name__}.{name}")
+        setattr(self, name, value)
+        return value
+
+
+class _PlaceholderMeta(ChainletMeta):
+    """Makes a placeholder class answer as an object would."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return placeholder(f"{cls.__dict__.get('__chainctl_missing__', cls.__name__)}.{name}")
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and isinstance(args[0], (types.FunctionType, type)):
+            return args[0]
+        return object.__new__(typing.cast("type[Any]", cls))
+
+    def __getitem__(cls, _: Any) -> Any:
+        return cls
+
+    def __iter__(cls) -> Iterator[Any]:
+        return iter(())
+
+    def _same(cls, *_: Any) -> Any:
+        return cls
+
+    __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __mod__ = _same
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __and__ = __invert__ = __neg__ = _same
+
+
+class _Placeholder(metaclass=_PlaceholderMeta):
+    """Base of all placeholders; instances are what calls of placeholders return."""
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        """Accept whatever keywords the real base class would."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return placeholder(f"{type(self).__name__}.{name}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return type(self)(*args, **kwargs)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the block as any context manager does."""
+
+    def _same(self, *_: Any) -> Any:
+        return self
+
+    __getitem__ = __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __mod__ = _same
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __and__ = __or__ = __invert__ = __neg__ = _same
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Accept and forget."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
+        return core_schema.any_schema()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
+        return {MISSING_KEY: getattr(cls, "__chainctl_missing__", cls.__name__)}
+
+
+def placeholder(dotted: str) -> Any:
+    """Make the placeholder for one missing name."""
+    return _PlaceholderMeta(dotted.rpartition(".")[2], (_Placeholder,), {"__chainctl_missing__": dotted})
+
+
+def missing_in(schema: Any) -> str | None:
+    """Return the first missing name that a JSON Schema contains."""
+    if isinstance(schema, dict):
+        if MISSING_KEY in schema:
+            return str(schema[MISSING_KEY])
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        return next(filter(None, map(missing_in, schema)), None)
+    return None

@@ -1,0 +1,169 @@
+"""A chainlet's requirements and imports in; the imports that nothing will provide out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from chainctl.errors import Problem
+from chainctl.graph.imports import Import
+from chainctl.sdk.config import CustomImage, DockerImage, RemoteConfig
+
+# Installed in every image, because the runtime needs them.
+RUNTIME_MODULES = frozenset(
+    ["chainctl", "pydantic", "pydantic_core", "typing_extensions", "annotated_types",
+     "typing_inspection", "uvicorn", "httptools", "uvloop", "click", "h11"]
+)  # fmt: skip
+
+# Import names whose distribution is called otherwise, where no installed metadata tells.
+_DISTRIBUTIONS = {
+    "PIL": "pillow", "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python",
+    "dateutil": "python-dateutil", "dotenv": "python-dotenv", "fitz": "pymupdf", "git": "gitpython",
+    "jwt": "pyjwt", "magic": "python-magic", "sklearn": "scikit-learn", "skimage": "scikit-image",
+    "yaml": "pyyaml", "Crypto": "pycryptodome", "google.protobuf": "protobuf", "faiss": "faiss-cpu",
+    "whisper": "openai-whisper", "serial": "pyserial", "OpenSSL": "pyopenssl",
+}  # fmt: skip
+
+
+def requirement_problems(
+    name: str, config: RemoteConfig, imports: Iterable[Import], modules: Mapping[str, list[str]]
+) -> Iterator[Problem]:
+    """Report module-level imports that a chainlet's image will not have.
+
+    An error where nothing could provide the import, a warning where some requirement might.
+    `modules` maps import names to distributions, as installed here.
+    """
+    image = config.docker_image
+    if isinstance(image.base_image, CustomImage) or config.build_commands:
+        return
+    texts = list(requirement_texts(image))
+    given: set[str] = {canonicalize_name(n) for n in map(requirement_name, texts) if n}
+    provided = _with_dependencies(given)
+    for imported in _first_of_each(imports):
+        root = imported.module.split(".")[0]
+        wanted = {canonicalize_name(d) for d in _distributions(root, modules)}
+        if root in sys.stdlib_module_names or root in RUNTIME_MODULES or wanted & provided:
+            continue
+        certain = not given or not _has_unknown(given)
+        yield Problem(
+            "CH0601",
+            f"`{name}` imports `{root}` when its file is loaded, but none of its requirements"
+            f" {'provides' if certain else 'is known to provide'} it",
+            imported.path,
+            imported.line,
+            imported.column,
+            note="every chainlet in a file loads the whole file, also in its own container",
+            help=f'add "{sorted(wanted)[0]}" to its `pip_requirements`, or move the import into the'
+            " chainlet that uses it",
+            severity="error" if certain else "warning",
+        )
+
+
+def requirement_texts(image: DockerImage) -> Iterator[str]:
+    """Yield all requirement lines of an image: its list, and those of a pip requirements file."""
+    yield from image.pip_requirements
+    for path in (image.requirements_file, image.pip_requirements_file):
+        if path is not None and path.path.is_file():
+            yield from _lines(path.path)
+
+
+def invalid_requirements(name: str, config: RemoteConfig, place: Problem) -> Iterator[Problem]:
+    """Report lines of `pip_requirements` that are no requirements."""
+    for text in config.docker_image.pip_requirements:
+        if requirement_name(text) is None and not _is_pip_only(text):
+            yield Problem(
+                "CH0508",
+                f"`{name}` asks for {text!r}, which is no pip requirement",
+                place.path,
+                place.line,
+                place.column,
+                place.end_column,
+                help='write it as "package", "package==1.2" or "package @ https://…"',
+            )
+
+
+def requirement_name(text: str) -> str | None:
+    """Return the distribution that a requirement line names, None when it names none."""
+    line = text.split(" #")[0].strip()
+    egg = re.search(r"#egg=([A-Za-z0-9._-]+)", line)
+    if egg:
+        return egg[1]
+    try:
+        return Requirement(line.split(" --")[0]).name
+    except InvalidRequirement:
+        return None
+
+
+def _is_pip_only(text: str) -> bool:
+    """Whether pip takes a line that is no plain requirement: a URL, a path, an option."""
+    return bool(re.match(r"^(-|git\+|hg\+|https?://|file:|\.{0,2}/)", text.strip()))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.name in ("pyproject.toml", "uv.lock"):
+        yield from _toml_requirements(path.name, text)
+        return
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith(("#", "-")):
+            yield line.strip()
+
+
+def _toml_requirements(name: str, text: str) -> Iterator[str]:
+    import tomllib
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    if name == "uv.lock":
+        yield from (package["name"] for package in data.get("package", []))
+    else:
+        yield from data.get("project", {}).get("dependencies", [])
+
+
+def _with_dependencies(given: set[str]) -> set[str]:
+    """Add what the given distributions depend on, as far as they are installed here."""
+    seen: set[str] = set()
+    waiting = list(given)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            needs = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        names = (requirement_name(text) for text in needs if "extra ==" not in text)
+        waiting += [canonicalize_name(n) for n in names if n]
+    return seen
+
+
+def _has_unknown(given: set[str]) -> bool:
+    """Whether some requirement is not installed here, so that what it brings along is unknown."""
+    for name in given:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return True
+    return False
+
+
+def _distributions(root: str, modules: Mapping[str, list[str]]) -> list[str]:
+    return [*modules.get(root, []), _DISTRIBUTIONS.get(root, root)]
+
+
+def _first_of_each(imports: Iterable[Import]) -> Iterator[Import]:
+    seen: set[str] = set()
+    for imported in imports:
+        root = imported.module.split(".")[0]
+        if imported.is_top_level and root not in seen:
+            seen.add(root)
+            yield imported
