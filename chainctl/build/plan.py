@@ -1,10 +1,20 @@
-"""ChainGraph in, BuildPlan out: one ImagePlan per chainlet, named by its context before anything is built."""
+"""ChainGraph in, BuildPlan out: one ImagePlan per chainlet, named by its context before it is built."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from chainctl.build.context import BuildContext, ImageRef
+from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
+from chainctl.build.requirements import requirement_files
+from chainctl.build.settings import BuildSettings
+from chainctl.build.snapshot import SourceSnapshot
+from chainctl.graph.graph import ChainGraph, ChainletSpec
+from chainctl.sdk.config import CustomImage, RemoteConfig
+from chainctl.templates import render
+
+USER_ID = 10001
+PORT = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +36,95 @@ class BuildPlan:
     def missing(self, existing: frozenset[ImageRef]) -> tuple[ImagePlan, ...]:
         """Return the images that are not there yet."""
         return tuple(image for image in self.images if image.ref not in existing)
+
+    def image_of(self, chainlet: str) -> ImagePlan:
+        """Return the image of a chainlet. Raises KeyError."""
+        for image in self.images:
+            if image.chainlet == chainlet:
+                return image
+        raise KeyError(chainlet)
+
+
+def plan_build(graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings: BuildSettings) -> BuildPlan:
+    """Plan the image of every chainlet. `chain` is the name that images and services start with."""
+    return BuildPlan(tuple(_image(spec, chain, snapshot, settings) for spec in graph.chainlets))
+
+
+def _image(spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings) -> ImagePlan:
+    context = build_context(spec, chain, snapshot, settings)
+    ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", context.digest[:TAG_LENGTH])
+    base = settings.image_for(spec.remote_config.docker_image.base_image)
+    return ImagePlan(spec.name, ref, context, base)
+
+
+def repository_part(name: str) -> str:
+    """Turn a name into what image names allow: lower case, single separators, none at the ends."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "chain"
+
+
+def build_context(
+    spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings
+) -> BuildContext:
+    """Put together all files that one image is built from."""
+    config = spec.remote_config
+    requirements, given = requirement_files(config.docker_image, snapshot)
+    packages = _package_files(config, snapshot)
+    data = _data_files(config, snapshot)
+    values = _values(spec, chain, config, settings, given, data=bool(data), packages=bool(packages))
+    return BuildContext.of([
+        ContextFile.of_text("Dockerfile", render("Dockerfile.j2", values)),
+        ContextFile.of_text("app/shim.py", render("shim.py.j2", values)),
+        *requirements,
+        *packages,
+        *data,
+        *(_certificates(settings, snapshot)),
+        *(snapshot.runtime[path].placed_at(f"app/chainctl/{path}") for path in sorted(snapshot.runtime)),
+        *(snapshot.files[f.source].placed_at(f"app/code/{f.path}") for f in spec.files if f.source in snapshot.files),
+    ])  # fmt: skip
+
+
+def _values(
+    spec: ChainletSpec, chain: str, config: RemoteConfig, settings: BuildSettings,
+    given: list[str], *, data: bool, packages: bool,
+) -> dict[str, object]:  # fmt: skip
+    base = config.docker_image.base_image
+    custom_python = base.python_executable_path if isinstance(base, CustomImage) else None
+    return {
+        "chain": chain,
+        "chainlet": spec.name,
+        "module": spec.module,
+        "qualname": spec.qualname,
+        "debug_logs": config.options.enable_debug_logs,
+        "base_image": settings.image_for(base),
+        "python": custom_python or "python3",
+        "apt_requirements": list(config.docker_image.apt_requirements),
+        "requirement_files": given,
+        "build_commands": list(config.build_commands),
+        "env": sorted(config.options.env_variables.items()),
+        "certificates": settings.certificates,
+        "has_data": data,
+        "has_packages": packages,
+        "uid": USER_ID,
+        "port": PORT,
+    }
+
+
+def _package_files(config: RemoteConfig, snapshot: SourceSnapshot) -> list[ContextFile]:
+    """The contents of the external package directories, merged; a later one wins."""
+    merged: dict[str, ContextFile] = {}
+    for directory in config.docker_image.external_package_dirs or ():
+        for path, file in snapshot.trees[str(directory)].items():
+            merged[path] = file.placed_at(f"app/packages/{path}")
+    return list(merged.values())
+
+
+def _data_files(config: RemoteConfig, snapshot: SourceSnapshot) -> list[ContextFile]:
+    directory = config.docker_image.data_dir
+    if directory is None:
+        return []
+    return [file.placed_at(f"app/data/{path}") for path, file in snapshot.trees[str(directory)].items()]
+
+
+def _certificates(settings: BuildSettings, snapshot: SourceSnapshot) -> list[ContextFile]:
+    places = enumerate(settings.certificates)
+    return [snapshot.files[path].placed_at(f"certificates/{index:02}.crt") for index, path in places]

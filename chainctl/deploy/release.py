@@ -130,9 +130,9 @@ def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
     The digest covers chain, chainlet, image, configuration and the names of the services it
     calls, which makes the names a Merkle tree over the graph.
     """
-    digest = digest_of(
-        [chain, chainlet, fingerprint.image, fingerprint.config, fingerprint.calls]
-    )[:_DIGEST_LENGTH]
+    digest = digest_of([chain, chainlet, fingerprint.image, fingerprint.config, fingerprint.calls])[
+        :_DIGEST_LENGTH
+    ]
     room = _DNS_LABEL_LIMIT - _DIGEST_LENGTH - 1
     stem = f"{dns_label(chain)}-{dns_label(chainlet)}"[:room].strip("-")
     return f"{stem}-{digest}"

@@ -1,0 +1,122 @@
+"""A ChainGraph in; a SourceSnapshot of the files it needs, with the user's ignore rules applied, out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pathspec
+
+import chainctl
+from chainctl.build.requirements import included_names
+from chainctl.build.settings import BuildSettings
+from chainctl.build.snapshot import SnapshotFile, SourceSnapshot
+from chainctl.errors import UsageError
+from chainctl.graph.graph import ChainGraph
+from chainctl.sdk.config import DockerImage
+
+_IGNORE_FILES = (".chainctlignore", ".dockerignore")
+_ALWAYS_IGNORED = (".git/", "__pycache__/", "*.pyc", ".venv/", ".mypy_cache/", ".pytest_cache/", ".DS_Store")
+# The container side of chainctl: copied into every image, and closed under its own imports.
+_RUNTIME_FILES = ("__init__.py", "version.py", "errors.py")
+_RUNTIME_ROOMS = ("sdk", "wire", "worker", "server")
+_CHUNK = 1 << 20
+
+
+def take_snapshot(graph: ChainGraph, settings: BuildSettings) -> SourceSnapshot:
+    """Read and digest everything that the images of a chain can be made of.
+
+    Raises UsageError when a certificate of the settings does not exist.
+    """
+    rules = IgnoreRules.of(Path(graph.root))
+    images = [spec.remote_config.docker_image for spec in graph.chainlets]
+    sources = {file.source for spec in graph.chainlets for file in spec.files}
+    kept = [path for path in sorted(sources) if path == graph.path or not rules.excludes(Path(path))]
+    certificates = [_certificate(path) for path in settings.certificates]
+    directories = {str(path) for image in images for path in _directories(image)}
+    return SourceSnapshot(
+        files={path: _digested(path) for path in [*kept, *certificates]},
+        trees={directory: _tree(Path(directory), rules) for directory in sorted(directories)},
+        texts=_texts(images),
+        runtime=_runtime(),
+    )
+
+
+class IgnoreRules:
+    """The rules of `.chainctlignore`, or else `.dockerignore`, and what is never shipped."""
+
+    def __init__(self, root: Path, patterns: Iterable[str]) -> None:
+        self._root = root
+        self._spec = pathspec.GitIgnoreSpec.from_lines(patterns)
+
+    @classmethod
+    def of(cls, root: Path) -> IgnoreRules:
+        for name in _IGNORE_FILES:
+            path = root / name
+            if path.is_file():
+                return cls(root, [*_ALWAYS_IGNORED, *path.read_text(encoding="utf-8").splitlines()])
+        return cls(root, _ALWAYS_IGNORED)
+
+    def excludes(self, path: Path, base: Path | None = None) -> bool:
+        """Say whether a file is left out; paths outside the root are matched relative to `base`."""
+        anchor = self._root if path.is_relative_to(self._root) else base
+        return anchor is not None and self._spec.match_file(path.relative_to(anchor).as_posix())
+
+
+def _directories(image: DockerImage) -> Iterator[Path]:
+    if image.data_dir is not None:
+        yield image.data_dir.path
+    for directory in image.external_package_dirs or ():
+        yield directory.path
+
+
+def _tree(directory: Path, rules: IgnoreRules) -> dict[str, SnapshotFile]:
+    """All files below a directory that are not ignored; links are followed, but never in circles."""
+    found: dict[str, SnapshotFile] = {}
+    for parent, names, files in os.walk(directory):
+        names[:] = sorted(name for name in names if not rules.excludes(Path(parent, name, "x"), directory))
+        for name in sorted(files):
+            path = Path(parent, name)
+            if path.is_file() and not rules.excludes(path, directory):
+                found[path.relative_to(directory).as_posix()] = _digested(str(path))
+    return found
+
+
+def _texts(images: Iterable[DockerImage]) -> dict[str, str]:
+    """The text of all requirements files, and of the files that they include."""
+    texts: dict[str, str] = {}
+    given = [path for image in images for path in (image.requirements_file, image.pip_requirements_file)]
+    waiting = [str(path) for path in given if path is not None]
+    while waiting:
+        path = waiting.pop()
+        if path not in texts and Path(path).is_file():
+            texts[path] = Path(path).read_text(encoding="utf-8")
+            waiting += included_names(path, texts[path])
+    return texts
+
+
+def _runtime() -> dict[str, SnapshotFile]:
+    package = Path(chainctl.__file__).resolve().parent
+    rooms = (path for room in _RUNTIME_ROOMS for path in (package / room).glob("*.py"))
+    paths = [*(package / name for name in _RUNTIME_FILES), *rooms]
+    return {path.relative_to(package).as_posix(): _digested(str(path)) for path in sorted(paths)}
+
+
+def _certificate(path: str) -> str:
+    if not Path(path).is_file():
+        raise UsageError(
+            f"the CA certificate {path} of the settings does not exist",
+            hint="correct `ca_certificates` in the settings",
+        )
+    return path
+
+
+def _digested(path: str) -> SnapshotFile:
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+        executable = bool(os.fstat(file.fileno()).st_mode & 0o100)
+    return SnapshotFile(path, digest.hexdigest(), executable)

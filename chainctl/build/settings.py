@@ -1,0 +1,25 @@
+"""What the user's settings say about builds, as a frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chainctl.sdk.config import BasetenImage, CustomImage
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """`base_images` maps Python versions ("3.11") to images; others are `python:VERSION-slim`.
+
+    `certificates` are absolute paths of extra CA certificates (PEM) to trust in the images.
+    """
+
+    base_images: Mapping[str, str] = field(default_factory=dict)
+    certificates: tuple[str, ...] = ()
+
+    def image_for(self, base: BasetenImage | CustomImage) -> str:
+        if isinstance(base, CustomImage):
+            return base.image
+        version = base.python_version
+        return self.base_images.get(version, f"python:{version}-slim")

@@ -1,0 +1,122 @@
+"""ChainGraph and BuildPlan in; the Release that they make, with every service named, out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chainctl.build.plan import BuildPlan
+from chainctl.deploy.release import (
+    Call,
+    Fingerprint,
+    Gpu,
+    Release,
+    Resources,
+    SecretRef,
+    ServiceSpec,
+    digest_of,
+    service_name,
+)
+from chainctl.deploy.settings import DeploySettings
+from chainctl.graph.graph import ChainGraph, ChainletSpec
+from chainctl.sdk.config import Compute, RemoteConfig
+
+
+def compose_release(
+    graph: ChainGraph,
+    chain: str,
+    images: BuildPlan,
+    settings: DeploySettings,
+    fingerprints: Mapping[str, str],
+) -> Release:
+    """Make the Release of a chain.
+
+    `fingerprints` has the keyed hash of every secret that some chainlet declares.
+    """
+    services: dict[str, ServiceSpec] = {}
+    for name in callees_first(graph):
+        services[name] = _service(
+            graph, chain, graph.chainlet(name), images, settings, fingerprints, services
+        )
+    return Release(chain, services[graph.entrypoint].name, tuple(services.values()), settings.front_door)
+
+
+def callees_first(graph: ChainGraph) -> list[str]:
+    """Order chainlets so that each comes after all that it calls; ties by name."""
+    edges = {spec.name: sorted(e.callee for e in graph.callees(spec.name)) for spec in graph.chainlets}
+    ordered: dict[str, None] = {}
+
+    def place(name: str) -> None:
+        if name not in ordered:
+            for callee in edges[name]:
+                place(callee)
+            ordered[name] = None
+
+    for name in sorted(edges):
+        place(name)
+    return list(ordered)
+
+
+def secret_names(graph: ChainGraph) -> dict[str, list[str]]:
+    """Return each declared secret with the chainlets that declare it."""
+    wanted: dict[str, list[str]] = {}
+    for spec in graph.chainlets:
+        for key in spec.remote_config.assets.secret_keys:
+            wanted.setdefault(key, []).append(spec.name)
+    return dict(sorted(wanted.items()))
+
+
+def _service(
+    graph: ChainGraph, chain: str, spec: ChainletSpec, images: BuildPlan, settings: DeploySettings,
+    fingerprints: Mapping[str, str], ready: Mapping[str, ServiceSpec],
+) -> ServiceSpec:  # fmt: skip
+    config = spec.remote_config
+    resources = _resources(config.compute, settings)
+    env = _env(config, settings)
+    secrets = tuple(SecretRef(key, fingerprints[key]) for key in sorted(set(config.assets.secret_keys)))
+    callees = sorted({edge.callee for edge in graph.callees(spec.name)})
+    calls = tuple(Call(callee, ready[callee].name) for callee in callees)
+    image = str(images.image_of(spec.name).ref)
+    fingerprint = Fingerprint(
+        image=image,
+        config=digest_of([repr(resources), env, [repr(s) for s in secrets]])[:16],
+        calls=digest_of([[c.chainlet, c.service] for c in calls])[:16],
+    )
+    return ServiceSpec(
+        name=service_name(chain, spec.name, fingerprint),
+        chain=chain,
+        chainlet=spec.name,
+        image=image,
+        resources=resources,
+        env=env,
+        secrets=secrets,
+        calls=calls,
+        start_timeout_sec=_start_timeout(config, settings),
+        fingerprint=fingerprint,
+    )
+
+
+def _resources(compute: Compute, settings: DeploySettings) -> Resources:
+    return Resources(
+        cpus=float(compute.cpu_count),
+        memory_bytes=compute.memory_bytes,
+        pids=settings.pids,
+        gpu=_gpu(compute),
+    )
+
+
+def _gpu(compute: Compute) -> Gpu | None:
+    """`gpu="L4:2"` is two of them, as `gpu="L4", gpu_count=2` is."""
+    if compute.gpu is None:
+        return None
+    model, _, count = compute.gpu.partition(":")
+    return Gpu(model, int(count) if count.isdecimal() else compute.gpu_count)
+
+
+def _env(config: RemoteConfig, settings: DeploySettings) -> tuple[tuple[str, str], ...]:
+    environment = {"CHAINCTL_ENVIRONMENT": settings.environment} if settings.environment else {}
+    return tuple(sorted({**config.options.env_variables, **environment}.items()))
+
+
+def _start_timeout(config: RemoteConfig, settings: DeploySettings) -> float:
+    threshold = config.options.health_checks.startup_threshold_seconds
+    return float(threshold) if threshold else settings.start_timeout_sec

@@ -1,0 +1,80 @@
+"""DeployPlan: the operations that lead from what is to what is wanted, in order, each with its cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from chainctl.deploy.operations import (
+    AwaitReady,
+    EnsureFrontDoor,
+    EnsureNetwork,
+    Operation,
+    RemoveFrontDoor,
+    RemoveNetwork,
+    Route,
+    StartService,
+    StopService,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployPlan:
+    """Operations in order. `kept` names the services that stay untouched, with their chainlets."""
+
+    chain: str
+    operations: tuple[Operation, ...]
+    kept: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.operations
+
+    @property
+    def started(self) -> tuple[StartService, ...]:
+        return tuple(op for op in self.operations if isinstance(op, StartService))
+
+
+def line_of(operation: Operation) -> str:
+    """One line of the plan's text: a sign, what, and why."""
+    match operation:
+        case EnsureNetwork(chain=chain):
+            what = f"+ network {chain}"
+        case StartService(service=service, replaces=None):
+            what = f"+ service {service.name} ({service.chainlet})"
+        case StartService(service=service, replaces=old):
+            what = f"~ service {service.name} ({service.chainlet}), for {old}"
+        case AwaitReady(service=service):
+            what = f"? ready {service.name} ({service.chainlet})"
+        case EnsureFrontDoor(front_door=door):
+            what = f"+ front door on {door.bind}:{door.port or 'a free port'}"
+        case Route(service=service_name, before=None):
+            what = f"+ route to {service_name}"
+        case Route(service=service_name, before=before):
+            what = f"~ route from {before} to {service_name}"
+        case StopService(service=service_name, chainlet=chainlet):
+            what = f"- service {service_name} ({chainlet})"
+        case RemoveFrontDoor():
+            what = "- front door"
+        case RemoveNetwork(chain=chain):
+            what = f"- network {chain}"
+        case _:
+            assert_never(operation)
+    return f"{what}: {operation.cause}"
+
+
+def plan_text(plan: DeployPlan) -> str:
+    """Render a plan for people: one line an operation, kept services, and a total."""
+    lines = [line_of(op) for op in plan.operations if not isinstance(op, AwaitReady)]
+    lines += [f"= service {service} ({chainlet})" for service, chainlet in plan.kept]
+    return "\n".join([*lines, total_of(plan)])
+
+
+def total_of(plan: DeployPlan) -> str:
+    """Count what a plan does to services."""
+    created = sum(op.replaces is None for op in plan.started)
+    replaced = len(plan.started) - created
+    removed = sum(isinstance(op, StopService) for op in plan.operations) - replaced
+    parts = [(created, "to create"), (replaced, "to replace"), (max(removed, 0), "to remove")]
+    shown = [f"{count} {what}" for count, what in parts if count]
+    return f"Plan: {', '.join(shown) or 'nothing to do'}, {len(plan.kept)} kept."

@@ -1,0 +1,101 @@
+"""DesiredState and ObservedState in; the DeployPlan between them out. Pure: a set difference and one flip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chainctl.deploy.operations import (
+    AwaitReady,
+    EnsureFrontDoor,
+    EnsureNetwork,
+    Operation,
+    RemoveFrontDoor,
+    RemoveNetwork,
+    Route,
+    StartService,
+    StopService,
+)
+from chainctl.deploy.plan import DeployPlan
+from chainctl.deploy.release import ServiceSpec, in_dependency_order
+from chainctl.deploy.state import DesiredState, ObservedService, ObservedState, ServiceStatus
+
+_RUNNING = ServiceStatus.RUNNING
+
+
+def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
+    """Plan how what runs becomes what is wanted.
+
+    New services come up beside the old ones and are awaited in dependency order before the one
+    route flips; what nobody wants any more goes last. Nothing that is as wanted is touched.
+    """
+    if desired.entrypoint is None:
+        return DeployPlan(desired.chain, tuple(_removal(observed)))
+    starts = [op for op in _starts(desired, observed)]
+    operations: list[Operation] = []
+    if not observed.has_network:
+        operations.append(EnsureNetwork(desired.chain, "the chain has no network yet"))
+    operations += starts
+    operations += [AwaitReady(op.service, "traffic waits for it") for op in starts]
+    operations += _front_door(desired, observed)
+    operations += _stops(desired, observed)
+    started = {op.service.name for op in starts}
+    kept = [(s.name, s.chainlet) for s in desired.services if s.name not in started]
+    return DeployPlan(desired.chain, tuple(operations), tuple(sorted(kept)))
+
+
+def _starts(desired: DesiredState, observed: ObservedState) -> Iterator[StartService]:
+    for service in in_dependency_order(desired.services):
+        there = observed.service(service.name)
+        if there is None:
+            yield _new(service, observed)
+        elif there.status is not _RUNNING:
+            yield StartService(service, f"it is {there.status}")
+
+
+def _new(service: ServiceSpec, observed: ObservedState) -> StartService:
+    older = [s for s in observed.services if s.chainlet == service.chainlet]
+    if not older:
+        return StartService(service, "new chainlet")
+    old = max(older, key=lambda s: (s.status is _RUNNING, s.since, s.name))
+    cause = " and ".join(service.fingerprint.causes(old.fingerprint)) or "it was released anew"
+    return StartService(service, cause, replaces=old.name)
+
+
+def _front_door(desired: DesiredState, observed: ObservedState) -> Iterator[Operation]:
+    assert desired.entrypoint is not None
+    assert desired.front_door is not None
+    door = observed.front_door
+    if door is None:
+        yield EnsureFrontDoor(desired.chain, desired.front_door, "the chain has no address yet")
+    elif door.digest != desired.front_door.digest:
+        yield EnsureFrontDoor(desired.chain, desired.front_door, "its settings changed")
+    elif door.status is not _RUNNING:
+        yield EnsureFrontDoor(desired.chain, desired.front_door, f"it is {door.status}")
+    before = door.route if door else None
+    if before != desired.entrypoint:
+        cause = "first release" if before is None else "the entrypoint was replaced"
+        yield Route(desired.chain, desired.entrypoint, cause, before)
+
+
+def _stops(desired: DesiredState, observed: ObservedState) -> Iterator[StopService]:
+    """Callers go before what they call, as far as the order can still be told: by time of start."""
+    wanted = {service.name for service in desired.services}
+    chainlets = {service.chainlet for service in desired.services}
+    for service in _newest_first(observed):
+        if service.name not in wanted:
+            cause = "replaced" if service.chainlet in chainlets else "no longer in the chain"
+            yield StopService(desired.chain, service.name, service.chainlet, cause)
+
+
+def _removal(observed: ObservedState) -> Iterator[Operation]:
+    chain, cause = observed.chain, "the chain is taken down"
+    if observed.front_door is not None:
+        yield RemoveFrontDoor(chain, cause)
+    for service in _newest_first(observed):
+        yield StopService(chain, service.name, service.chainlet, cause)
+    if observed.has_network:
+        yield RemoveNetwork(chain, cause)
+
+
+def _newest_first(observed: ObservedState) -> list[ObservedService]:
+    return sorted(observed.services, key=lambda s: (-s.since, s.name))
