@@ -1,0 +1,96 @@
+"""The places where secret values are kept in; values at the moment of need, and their fingerprints, out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from chainctl.deploy.release import SecretRef
+from chainctl.errors import MissingSecretError, UsageError
+
+_PREFIX = "CHAINCTL_SECRET_"
+
+
+class SecretSources:
+    """Looks a secret up: environment variable `CHAINCTL_SECRET_NAME`, secrets file, directory of files.
+
+    In the secrets file a line is `NAME=value`; in the directory each file is one secret.
+    """
+
+    def __init__(self, environ: Mapping[str, str], file: Path | None, directory: Path) -> None:
+        self._environ = environ
+        self._file = file
+        self._directory = directory
+
+    def find(self, name: str) -> bytes | None:
+        """Return a secret's value, None where no place has it. Raises UsageError for an unreadable file."""
+        for variable in (_PREFIX + name, _PREFIX + name.upper().replace("-", "_").replace(".", "_")):
+            if variable in self._environ:
+                return self._environ[variable].encode()
+        in_file = _lines(self._file).get(name) if self._file else None
+        if in_file is not None:
+            return in_file.encode()
+        path = self._directory / name
+        return path.read_bytes() if path.is_file() else None
+
+
+class Vault:
+    """Gives values to a target and fingerprints to a release; keyed by the chain's own token."""
+
+    def __init__(self, sources: SecretSources, token_of: Callable[[str], str]) -> None:
+        self._sources = sources
+        self._token_of = token_of
+
+    def value(self, secret: SecretRef) -> bytes:
+        found = self._sources.find(secret.name)
+        if found is None:
+            raise MissingSecretError(f"secret `{secret.name}` has no value here", hint=_hint(secret.name))
+        return found
+
+    def token(self, chain: str) -> str:
+        return self._token_of(chain)
+
+    def fingerprints(self, chain: str, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]:
+        """Fingerprint all wanted secrets (name → the chainlets that declare it).
+
+        Raises MissingSecretError naming all that have no value, before anything is built.
+        """
+        values = {name: self._sources.find(name) for name in wanted}
+        missing = [name for name, value in values.items() if value is None]
+        if missing:
+            raise _missing(missing, wanted)
+        return {name: self._fingerprint(chain, name, value or b"") for name, value in values.items()}
+
+    def _fingerprint(self, chain: str, name: str, value: bytes) -> str:
+        key = self._token_of(chain).encode()
+        return hmac.new(key, name.encode() + b"\0" + value, hashlib.sha256).hexdigest()[:16]
+
+
+def _missing(names: list[str], wanted: Mapping[str, Iterable[str]]) -> MissingSecretError:
+    lines = [f"{name}: declared by {', '.join(wanted[name])}" for name in names]
+    shown = ", ".join(f"`{name}`" for name in names)
+    what = "secret has" if len(names) == 1 else "secrets have"
+    return MissingSecretError(f"{len(names)} {what} no value: {shown}", hint=_hint(names[0]), details=lines)
+
+
+def _hint(name: str) -> str:
+    return (
+        f"set the environment variable `{_PREFIX}{name}`, put `{name}=…` into a file and give"
+        " `--secrets FILE`, or save it in the secrets directory (`chainctl doctor` shows where)."
+    )
+
+
+def _lines(file: Path) -> dict[str, str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the secrets file {file} cannot be read: {error.strerror}") from error
+    pairs = (line.partition("=") for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return {name.strip().removeprefix("export "): _unquoted(value.strip()) for name, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value

@@ -1,0 +1,140 @@
+"""Releases of chains in; their numbered history out, one JSON file a release in the state directory.
+
+Layout: `<root>/<target>/<chain>/releases/000001.json`, `token` and `lock` beside it. Files are
+written to a temporary name and renamed, so that a reader sees all of a file or nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from chainctl.deploy.release import Release
+from chainctl.errors import ChainctlError, LockHeldError
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One release as it was shipped. `time` is seconds since the epoch."""
+
+    number: int
+    release: Release
+    time: float
+    source: str
+    user: str = ""
+    revision: str = ""
+    schema: int = _SCHEMA
+
+
+class Ledger:
+    """The releases of one target's chains."""
+
+    def __init__(self, root: Path, target: str) -> None:
+        self._root = root / target
+
+    def chains(self) -> list[str]:
+        """Names of all chains that have a release here, sorted."""
+        return sorted(p.parent.name for p in self._root.glob("*/releases") if any(p.glob("*.json")))
+
+    def latest(self, chain: str) -> Record | None:
+        """The newest release of a chain, None when there is none."""
+        numbers = self._numbers(chain)
+        return self.load(chain, numbers[-1]) if numbers else None
+
+    def load(self, chain: str, number: int) -> Record:
+        """Read one release. Raises ChainctlError when the file is damaged or of a newer chainctl."""
+        path = self._release_path(chain, number)
+        data = path.read_bytes()
+        try:
+            if json.loads(data).get("schema", 0) > _SCHEMA:
+                raise ChainctlError(
+                    f"{path} was written by a newer chainctl", hint="upgrade: `pip install -U chainctl`."
+                )
+            return TypeAdapter(Record).validate_json(data)
+        except (ValueError, ValidationError) as error:
+            raise ChainctlError(
+                f"{path} is damaged: {str(error).splitlines()[0]}",
+                hint="move the file away and push again; what runs is not touched by that.",
+            ) from error
+
+    def record(self, record: Record) -> None:
+        """Write a release under its number. Raises ChainctlError when that number is taken."""
+        path = self._release_path(record.release.chain, record.number)
+        if path.exists():
+            raise ChainctlError(f"release {record.number} of {record.release.chain} exists already")
+        _write(path, TypeAdapter(Record).dump_json(record, indent=1))
+
+    def next_number(self, chain: str) -> int:
+        numbers = self._numbers(chain)
+        return numbers[-1] + 1 if numbers else 1
+
+    def token(self, chain: str) -> str:
+        """The chain's internal token; made when it is first asked for."""
+        path = self._root / chain / "token"
+        if not path.is_file():
+            _write(path, secrets.token_urlsafe(32).encode(), mode=0o600)
+        return path.read_text()
+
+    def forget(self, chain: str) -> None:
+        """Drop all that is known of a chain."""
+        shutil.rmtree(self._root / chain, ignore_errors=True)
+
+    @contextmanager
+    def lock(self, chain: str) -> Iterator[None]:
+        """Hold the chain's deploy lock; the system releases it when the process dies.
+
+        Raises LockHeldError naming the process that holds it.
+        """
+        path = self._root / chain / "lock"
+        _make_private(path.parent)
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise _held(chain, file.read().strip()) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def _release_path(self, chain: str, number: int) -> Path:
+        return self._root / chain / "releases" / f"{number:06}.json"
+
+    def _numbers(self, chain: str) -> list[int]:
+        return sorted(int(p.stem) for p in (self._root / chain / "releases").glob("[0-9]*.json"))
+
+
+def _held(chain: str, pid: str) -> LockHeldError:
+    by = f"process {pid}" if pid else "another process"
+    return LockHeldError(
+        f"{by} is changing {chain} right now", hint="wait for it to end, then run the command again."
+    )
+
+
+def _make_private(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file whole or not at all."""
+    _make_private(path.parent)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    Path(temporary).replace(path)

@@ -1,0 +1,87 @@
+"""A chain's URL and a JSON body in; the answer out."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+from chainctl.errors import CallFailedError
+
+
+def call(
+    url: str, body: bytes, *, api_key: str | None = None, timeout_sec: float = 600.0, insecure: bool = False
+) -> Iterator[bytes]:
+    """POST to `url/run_remote` and yield the answer's body as it comes.
+
+    Raises CallFailedError for an error answer, with the remote traceback as details, and when
+    nothing answers or the answer breaks off. `insecure` skips the check of a TLS certificate.
+    """
+    parts = urlsplit(url)
+    with closing(_connection(parts.scheme, parts.netloc, timeout_sec, insecure=insecure)) as connection:
+        try:
+            connection.request("POST", "/run_remote", body, _headers(api_key))
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise _failure(answer.status, answer.read())
+            while chunk := answer.read1(65536):
+                yield chunk
+        except http.client.IncompleteRead as error:
+            raise CallFailedError("the answer broke off in the middle") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise CallFailedError(
+                f"{url} did not answer: {error}", hint="look at `chainctl ps` and `chainctl logs`."
+            ) from error
+
+
+def _connection(scheme: str, netloc: str, timeout: float, *, insecure: bool) -> http.client.HTTPConnection:
+    if scheme != "https":
+        return http.client.HTTPConnection(netloc, timeout=timeout)
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(netloc, timeout=timeout, context=context)
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    key = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    return {"content-type": "application/json", **key}
+
+
+def _failure(status: int, body: bytes) -> CallFailedError:
+    error = _error_in(body)
+    message = str(error.get("message", body[:500].decode(errors="replace")))
+    first, *rest = message.splitlines() or [""]
+    frames = [
+        f'  File "{f.get("filename")}", line {f.get("lineno")}, in {f.get("name")}'
+        for f in error.get("user_stack_trace", [])
+    ]
+    problems = [f"{p.get('path') or '(body)'}: {p.get('message')}" for p in error.get("problems", [])]
+    return CallFailedError(
+        f"the chain answered {status}: {first}",
+        hint=_hint(status),
+        details=[*rest, *frames, *problems],
+    )
+
+
+def _error_in(body: bytes) -> dict[str, Any]:
+    try:
+        error = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {"message": str(error)}
+
+
+def _hint(status: int) -> str:
+    match status:
+        case 400 | 422:
+            return "`GET /schema` on the chain's URL shows what it takes."
+        case 401:
+            return "give the key in the environment variable `CHAINCTL_API_KEY`."
+        case _:
+            return "`chainctl logs CHAIN` shows what the services wrote."

@@ -1,0 +1,84 @@
+"""A chain file and settings in; everything that a push decides before it touches anything, out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chainctl.build.plan import BuildPlan, plan_build, repository_part
+from chainctl.build.settings import BuildSettings
+from chainctl.build.snapshot import SourceSnapshot
+from chainctl.deploy.compose_release import compose_release, secret_names
+from chainctl.deploy.release import FrontDoor, Release, SecretRef
+from chainctl.deploy.settings import DeploySettings
+from chainctl.graph.graph import ChainGraph
+
+TOKEN = ".chainctl-token"  # a name
+
+
+class Fingerprints(Protocol):
+    """Keyed hashes of secret values. Raises MissingSecretError."""
+
+    def fingerprints(self, chain: str, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DraftSettings:
+    """What shapes a release besides the chain file. `api_key` and `tls` name secrets."""
+
+    build: BuildSettings = field(default_factory=BuildSettings)
+    deploy: DeploySettings = field(default_factory=DeploySettings)
+    name: str | None = None
+    api_key: str | None = None
+    tls: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A release that was decided, with the images it needs. Nothing was built, nothing touched."""
+
+    chain: str
+    graph: ChainGraph
+    images: BuildPlan
+    release: Release
+
+
+def draft_release(
+    graph: ChainGraph,
+    settings: DraftSettings,
+    snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
+    vault: Fingerprints,
+) -> Draft:
+    """Decide images and services of a chain. Raises MissingSecretError."""
+    chain = chain_name(graph, settings.name)
+    fingerprints = _fingerprints(graph, chain, settings, vault)
+    images = plan_build(graph, chain, snapshot(graph, settings.build), settings.build)
+    deploy = _with_front_door(settings, fingerprints)
+    release = compose_release(graph, chain, images, deploy, fingerprints)
+    return Draft(chain, graph, images, release)
+
+
+def chain_name(graph: ChainGraph, given: str | None) -> str:
+    """The name that images, services and commands use: given, or the chain's own, as a DNS label."""
+    return repository_part(given or graph.chain)[:40].strip("-")
+
+
+def _fingerprints(
+    graph: ChainGraph, chain: str, settings: DraftSettings, vault: Fingerprints
+) -> dict[str, str]:
+    wanted: dict[str, list[str]] = secret_names(graph)
+    for name in filter(None, (settings.api_key, settings.tls)):
+        wanted.setdefault(name, []).append("the front door")
+    return vault.fingerprints(chain, wanted)
+
+
+def _with_front_door(settings: DraftSettings, fingerprints: Mapping[str, str]) -> DeploySettings:
+    door = settings.deploy.front_door
+    refs = [SecretRef(n, fingerprints[n]) if n else None for n in (settings.api_key, settings.tls)]
+    return DeploySettings(
+        front_door=FrontDoor(door.bind, door.port, door.image, *refs),
+        start_timeout_sec=settings.deploy.start_timeout_sec,
+        pids=settings.deploy.pids,
+        environment=settings.deploy.environment,
+    )
