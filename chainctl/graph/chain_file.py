@@ -50,6 +50,13 @@ def _problem(name: str, path: Path) -> Problem | None:
             "CH0101", f"{name} is no Python file", help="name a Python file: `chainctl push chain.py`"
         )
     stem = path.stem
+    if "." in stem:
+        return Problem(
+            "CH0105",
+            f"the file name has a dot in `{stem}`, so Python cannot import it",
+            str(path),
+            help=f"rename the file, such as to `{stem.replace('.', '_')}.py`",
+        )
     if stem in sys.stdlib_module_names or stem in _RUNTIME:
         return Problem(
             "CH0105",

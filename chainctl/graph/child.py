@@ -6,7 +6,6 @@ the file descriptor. Whatever the user's code prints goes to stderr.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import warnings
@@ -28,7 +27,7 @@ def main(arguments: list[str]) -> None:
     warnings.simplefilter("ignore")
     file = TypeAdapter(ChainFile).validate_json(request)
     answer = TypeAdapter(Introspection).dump_json(examine(file, arguments[2:]))
-    with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as out:
+    with os.fdopen(descriptor, "wb") as out:
         out.write(answer)
 
 
@@ -43,3 +42,5 @@ def examine(file: ChainFile, extra_paths: list[str]) -> Introspection:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(0)  # threads and exit hooks of the user's code do not hold up the answer

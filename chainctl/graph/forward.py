@@ -11,7 +11,7 @@ from chainctl.sdk.locate import SourceFile
 
 def forward_reference_problem(error: NameError, file: ChainFile) -> Problem | None:
     """Explain a `depends` on a class that does not exist yet; None when it is something else."""
-    source = SourceFile(str(file.path), file.path.read_text(encoding="utf-8"))
+    source = SourceFile.read(str(file.path))
     depends = _depends_calls(source)
     for owner, call in depends:
         target = call.args[0] if call.args else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import sys
+import os
+import sysconfig
 import traceback
 import types
 from pathlib import Path
@@ -13,6 +14,13 @@ import pydantic
 from chainctl.errors import ChainsRuntimeError, ChainsUsageError, Problem
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.forward import forward_reference_problem
+from chainctl.sdk import config
+
+_STDLIB = sysconfig.get_path("stdlib") + os.sep
+_CONFIG_NAMES = frozenset(
+    value.__name__ for value in vars(config).values()
+    if isinstance(value, type) and issubclass(value, config.FrozenModel)
+)  # fmt: skip
 
 
 def import_chain(file: ChainFile) -> types.ModuleType | Problem:
@@ -20,7 +28,7 @@ def import_chain(file: ChainFile) -> types.ModuleType | Problem:
     try:
         return importlib.import_module(file.module)
     except SyntaxError as error:
-        return _syntax_problem(error, file)
+        return _syntax_problem(error, file) if error.lineno else _import_problem(file, error)
     except SystemExit as error:
         return _at_user_frame(
             file, error, "CH0104", f"loading the file calls `sys.exit({error.code!r})`",
@@ -29,12 +37,18 @@ def import_chain(file: ChainFile) -> types.ModuleType | Problem:
     except NameError as error:
         return forward_reference_problem(error, file) or _import_problem(file, error)
     except pydantic.ValidationError as error:
-        return _config_problem(file, error)
+        is_ours = error.title in _CONFIG_NAMES
+        return _config_problem(file, error) if is_ours else _import_problem(file, error)
     except (ChainsUsageError, ChainsRuntimeError) as error:
-        code = "CH0507" if "in place" in error.message else "CH0208"
-        return _at_user_frame(file, error, code, error.message, help=error.hint)
+        return _at_user_frame(file, error, _misuse_code(error), error.message, help=error.hint)
     except BaseException as error:  # noqa: BLE001  # user code may raise anything
         return _import_problem(file, error)
+
+
+def _misuse_code(error: ChainsUsageError | ChainsRuntimeError) -> str:
+    """Tell apart, by their messages, the mistakes that the SDK raises as soon as they are made."""
+    codes = {"changed in place": "CH0507", "mark_entrypoint": "CH0110", "was created": "CH0209"}
+    return next((code for text, code in codes.items() if text in error.message), "CH0208")
 
 
 def _syntax_problem(error: SyntaxError, file: ChainFile) -> Problem:
@@ -84,4 +98,4 @@ def _at_user_frame(
 
 
 def _is_installed(filename: str) -> bool:
-    return "site-packages" in filename or filename.startswith(sys.base_prefix)
+    return "site-packages" in filename or filename.startswith(_STDLIB)

@@ -7,9 +7,16 @@ too. A file is needed when a needed module imports it or names it in a string (`
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from chainctl.sdk.locate import SourceFile
+
+
+# Statements in which an import may not happen, or may fail without harm (`with suppress(ImportError)`).
+_GUARDS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.Try, ast.With, ast.Match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +40,35 @@ class Closure:
 
 
 def closure_of(start: Path, roots: Sequence[Path]) -> Closure:
-    """Follow imports from one file through the project's roots. Linear in the files it reaches."""
+    """Follow imports from one file through the project's roots. Linear in the files it reaches.
+
+    What loading the start file loads comes first, and only its imports count as top-level: a module
+    that is imported in a function is loaded when that function runs, with all that it imports.
+    """
     closure = Closure()
-    waiting = [start]
-    while waiting:
-        path = waiting.pop()
+    loaded, later = [start], list[Path]()
+    while loaded or later:
+        is_loaded = bool(loaded)
+        path = (loaded or later).pop()
         if path in closure.files:
             continue
         closure.files.add(path)
         if path.suffix != ".py":
             continue
-        text = path.read_text(encoding="utf-8", errors="replace")
-        tree = _parsed(text)
-        waiting += [p for p in _package_files(path, roots) if p not in closure.files]
-        waiting += _named_files(tree, path.parent)
-        for imported in _imports(tree, path, roots):
+        following = loaded if is_loaded else later
+        tree = SourceFile.read(str(path)).tree or ast.Module([], [])
+        following += _package_inits(path, roots)
+        later += [*_package_data(path), *_named_files(tree, path.parent)]
+        for imported in _imports(tree, path, roots, is_loaded=is_loaded):
             found = list(_locate(imported, roots))
-            waiting += found
+            (following if imported.is_top_level else later).extend(found)
             if not found:
                 closure.external.append(imported)
     return closure
 
 
-def _parsed(text: str) -> ast.Module:
-    try:
-        return ast.parse(text)
-    except SyntaxError:
-        return ast.Module([], [])
-
-
-def _imports(tree: ast.Module, path: Path, roots: Sequence[Path]) -> Iterator[Import]:
-    for node, is_top_level in _import_nodes(tree, is_top_level=True):
+def _imports(tree: ast.Module, path: Path, roots: Sequence[Path], *, is_loaded: bool) -> Iterator[Import]:
+    for node, is_top_level in _import_nodes(tree, is_top_level=is_loaded):
         place = (str(path), node.lineno, node.col_offset + 1, is_top_level)
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -78,21 +83,8 @@ def _import_nodes(node: ast.AST, *, is_top_level: bool) -> Iterator[tuple[ast.Im
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.Import, ast.ImportFrom)):
             yield child, is_top_level
-        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Try)):
-            yield from _import_nodes(child, is_top_level=False)
-        elif isinstance(child, ast.If):
-            yield from _import_nodes(child, is_top_level=is_top_level and not _is_type_checking(child.test))
         else:
-            yield from _import_nodes(child, is_top_level=is_top_level)
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    """Whether a condition is false when the file is imported: `TYPE_CHECKING`, `__name__ == …`."""
-    return any(
-        (isinstance(n, ast.Name) and n.id in ("TYPE_CHECKING", "__name__"))
-        or (isinstance(n, ast.Attribute) and n.attr == "TYPE_CHECKING")
-        for n in ast.walk(test)
-    )
+            yield from _import_nodes(child, is_top_level=is_top_level and not isinstance(child, _GUARDS))
 
 
 def _absolute(node: ast.ImportFrom, path: Path, roots: Sequence[Path]) -> str:
@@ -136,11 +128,15 @@ def _holds_python(directory: Path) -> bool:
     return any(directory.glob("*.py"))
 
 
-def _package_files(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
-    """Yield what comes with a module of a package: the `__init__.py` files above it, and its data files."""
-    directory = path.parent
+def _package_data(path: Path) -> Iterator[Path]:
+    """Yield the data files beside the `__init__.py` of a package."""
     if path.name == "__init__.py":
-        yield from (p for p in directory.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc"))
+        yield from (p for p in path.parent.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc"))
+
+
+def _package_inits(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
+    """Yield the `__init__.py` files above a module of a package."""
+    directory = path.parent
     while (directory / "__init__.py").is_file() and directory not in roots:
         yield directory / "__init__.py"
         directory = directory.parent
@@ -159,7 +155,7 @@ def _existing(directory: Path, text: str) -> Iterator[Path]:
     if any(c in text for c in "\n*?<>|"):
         return
     path = directory / text
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113  # unlike pathlib's, it takes any text for a name
         yield path
-    elif path.is_dir():
+    elif os.path.isdir(path):  # noqa: PTH112
         yield from (p for p in sorted(path.rglob("*")) if p.is_file() and "__pycache__" not in p.parts)

@@ -29,13 +29,13 @@ from chainctl.worker.remote import arguments_codec
 
 def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
     """Check a module's chainlets and describe the graph that hangs on its entrypoint."""
-    own = [v for v in vars(module).values() if is_chainlet(v) and v.__module__ == module.__name__]
+    own = _own_chainlets(module)
     entrypoint = _entrypoint(module, file, own)
     problems = [*_misplaced_marks(module), *misuse_problems(module)]
     if isinstance(entrypoint, Problem):
         problems.append(entrypoint)
     reachable = _reachable([entrypoint] if isinstance(entrypoint, type) else own)
-    checked = dict.fromkeys([*reachable, *(c for c in own if not _is_base_only(c, own))])
+    checked = dict.fromkeys([*reachable, *own])
     problems += [p for cls in checked for p in problems_of(cls)]
     problems += _cycle_problems(reachable)
     problems += _name_problems(reachable)
@@ -117,10 +117,10 @@ def _is_own(value: Any, module: types.ModuleType) -> bool:
     return getattr(value, "__module__", None) == module.__name__
 
 
-def _is_base_only(cls: type, own: list[type]) -> bool:
-    """Whether a class is only there to be derived from."""
-    is_base = any(issubclass(other, cls) and other is not cls for other in own)
-    return is_base and not hasattr(cls, "run_remote")
+def _own_chainlets(module: types.ModuleType) -> list[type]:
+    """The chainlets that a module defines, each once, without those that are only there to be derived from."""
+    own = dict.fromkeys(v for v in vars(module).values() if is_chainlet(v) and _is_own(v, module))
+    return [cls for cls in own if hasattr(cls, "run_remote") or not any(cls in o.__mro__[1:] for o in own)]
 
 
 # --- the graph -------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class _Description:
         self._file = file
         self._declarations = [declaration_of(cls) for cls in classes]
         self._modules = dict(importlib.metadata.packages_distributions())
-        self._closures: dict[str, Closure] = {}
+        self._closures: dict[tuple[str, tuple[Path, ...]], Closure] = {}
         self._specs: list[ChainletSpec] = []
         self.problems: list[Problem] = []
         for declaration in self._declarations:
@@ -259,7 +259,7 @@ class _Description:
                 qualname=cls.__qualname__,
                 path=span.path,
                 line=span.line,
-                config=json.loads(declaration.config.model_dump_json(exclude_unset=True)),
+                config=self._config(declaration, span),
                 is_async=endpoint.is_async,
                 is_stream=endpoint.is_stream,
                 input_schema=schemas[0],
@@ -267,6 +267,20 @@ class _Description:
                 files=self._files(closure),
             )
         )
+
+    def _config(self, declaration: Declaration, span: Span) -> dict[str, Any]:
+        try:
+            config: dict[str, Any] = json.loads(declaration.config.model_dump_json(exclude_unset=True))
+        except ValueError as error:
+            self.problems.append(
+                span.problem(
+                    "CH0503",
+                    f"`{declaration.cls.__name__}.remote_config` holds a value that JSON has no form for: {error}",
+                    help="use texts, numbers, lists and dictionaries in `metadata`, `cached` and the like",
+                )
+            )
+            return {}
+        return config
 
     def _schemas(self, declaration: Declaration) -> tuple[dict[str, Any], dict[str, Any]]:
         cls, endpoint = declaration.cls, declaration.endpoint
@@ -299,11 +313,11 @@ class _Description:
 
     def _closure(self, cls: type, config: RemoteConfig) -> Closure:
         module_file = str(getattr(sys.modules[cls.__module__], "__file__", self._file.path))
-        if module_file not in self._closures:
-            external = [p.path for p in config.docker_image.external_package_dirs or ()]
-            roots = [self._file.root, self._file.path.parent, *external]
-            self._closures[module_file] = closure_of(Path(module_file), list(dict.fromkeys(roots)))
-        return self._closures[module_file]
+        external = tuple(p.path for p in config.docker_image.external_package_dirs or ())
+        if (module_file, external) not in self._closures:
+            roots = dict.fromkeys([self._file.root, self._file.path.parent, *external])
+            self._closures[module_file, external] = closure_of(Path(module_file), list(roots))
+        return self._closures[module_file, external]
 
     def _files(self, closure: Closure) -> tuple[SourceFileRef, ...]:
         root = self._file.root

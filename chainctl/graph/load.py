@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import threading
+import tempfile
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,19 +37,27 @@ def load(
 def introspected(
     file: ChainFile, *, python: str, environ: Mapping[str, str], timeout_sec: float
 ) -> Introspection:
-    """Run the child; what it does to itself (dying, hanging) becomes a problem too."""
-    reader, writer = os.pipe()
-    command = _command(python, writer, file)
-    child = subprocess.Popen(  # our own module, in the interpreter that runs us
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=[writer],
-        env=dict(environ),
-    )
-    os.close(writer)
-    return _answer(child, reader, file, timeout_sec)
+    """Run the child; what it does to itself (dying, hanging) becomes a problem too.
+
+    It answers into files, not pipes: a process that the user's code starts may hold a pipe open.
+    """
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(  # our own module, in the interpreter that runs us
+            _command(python, answer.fileno(), file),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            pass_fds=[answer.fileno()],
+            env=dict(environ),
+        )
+        try:
+            child.wait(timeout=timeout_sec)
+        except subprocess.TimeoutExpired:
+            return Introspection((_too_slow(file, timeout_sec),))
+        finally:
+            child.kill()
+            child.wait()
+        return _answer(child, answer, errors, file)
 
 
 def _command(python: str, descriptor: int, file: ChainFile) -> Sequence[str]:
@@ -58,27 +66,14 @@ def _command(python: str, descriptor: int, file: ChainFile) -> Sequence[str]:
 
 
 def _answer(
-    child: subprocess.Popen[bytes], reader: int, file: ChainFile, timeout_sec: float
+    child: subprocess.Popen[bytes], answer: IO[bytes], errors: IO[bytes], file: ChainFile
 ) -> Introspection:
-    output: list[bytes] = []
-
-    def read() -> None:
-        with os.fdopen(reader, "rb") as pipe:
-            output.append(pipe.read())
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
+    answer.seek(0)
+    errors.seek(0)
     try:
-        _, errors = child.communicate(timeout=timeout_sec)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
-        return Introspection((_too_slow(file, timeout_sec),))
-    thread.join(timeout=timeout_sec)
-    try:
-        return TypeAdapter(Introspection).validate_json(output[0] if output else b"")
+        return TypeAdapter(Introspection).validate_json(answer.read())
     except ValidationError:
-        return Introspection((_died(file, child.returncode, errors),))
+        return Introspection((_died(file, child.returncode, errors.read()),))
 
 
 def _too_slow(file: ChainFile, seconds: float) -> Problem:

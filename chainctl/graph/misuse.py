@@ -59,5 +59,8 @@ def _value(module: types.ModuleType, node: ast.expr) -> Any:
     if isinstance(node, ast.Name):
         return vars(module).get(node.id)
     if isinstance(node, ast.Attribute):
-        return getattr(_value(module, node.value), node.attr, None)
+        try:
+            return getattr(_value(module, node.value), node.attr, None)
+        except Exception:  # noqa: BLE001  # a user's own `__getattr__` runs here
+            return None
     return None

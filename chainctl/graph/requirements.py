@@ -43,14 +43,15 @@ def requirement_problems(
     if isinstance(image.base_image, CustomImage) or config.build_commands:
         return
     texts = list(requirement_texts(image))
-    given: set[str] = {canonicalize_name(n) for n in map(requirement_name, texts) if n}
+    names = [requirement_name(text) for text in texts]
+    given: set[str] = {canonicalize_name(n) for n in names if n}
     provided = _with_dependencies(given)
     for imported in _first_of_each(imports):
         root = imported.module.split(".")[0]
         wanted = {canonicalize_name(d) for d in _distributions(root, modules)}
         if root in sys.stdlib_module_names or root in RUNTIME_MODULES or wanted & provided:
             continue
-        certain = not given or not _has_unknown(given)
+        certain = None not in names and not _has_unknown(given)
         yield Problem(
             "CH0601",
             f"`{name}` imports `{root}` when its file is loaded, but none of its requirements"
@@ -110,9 +111,9 @@ def _lines(path: Path) -> Iterator[str]:
     if path.name in ("pyproject.toml", "uv.lock"):
         yield from _toml_requirements(path.name, text)
         return
-    for line in text.splitlines():
-        if line.strip() and not line.lstrip().startswith(("#", "-")):
-            yield line.strip()
+    for line in map(str.strip, text.splitlines()):
+        if line and not line.startswith(("#", "--")):
+            yield line
 
 
 def _toml_requirements(name: str, text: str) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""BuildPlans and DeployPlans in; images, services and routes on one Docker Engine out."""

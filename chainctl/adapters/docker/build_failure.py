@@ -1,0 +1,94 @@
+"""How a build failed in; the error that says why and what to do next out. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from chainctl.build.plan import ImagePlan
+from chainctl.errors import BuildError, ChainctlError, EngineError
+
+RESUME_HINT = "push again: finished images are kept"
+_WRAPPING = re.compile(
+    r"failed to solve( with frontend \S+)?: |failed to create LLB definition: "
+    r"|failed to compute cache key: |process \".*\" did not complete successfully: ",
+    re.DOTALL,
+)
+_EXIT = re.compile(r"(?:exit code|non-zero code): (\d+)$")
+_BASE_STEP = re.compile(r"(?:FROM|load metadata for)(?: --\S+)* (\S+)")
+_UNKNOWN_IMAGE = re.compile(r"pull access denied|manifest unknown|not found|unauthorized|denied")
+_SILENT_REGISTRY = re.compile(
+    r"no such host|connection refused|i/o timeout|network is unreachable|deadline exceeded"
+    r"|TLS handshake|x509|server misbehaving|EOF$"
+)
+_DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
+_NO_NETWORK = re.compile(
+    r"name resolution|Failed to establish a new connection|Could not resolve"
+    r"|Name or service not known|dns error"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The instruction that failed ("" when none had begun), its last lines, the engine's reason."""
+
+    step: str
+    tail: tuple[str, ...]
+    reason: str
+
+
+def build_failed(image: ImagePlan, failure: Failure) -> ChainctlError:
+    """Return the error to raise for a failed build."""
+    reason = _WRAPPING.sub("", failure.reason).strip()
+    if reason.endswith("context canceled"):
+        return EngineError(f"The engine gave up building the image of {image.chainlet}", hint=RESUME_HINT)
+    if _DISK_FULL.search("\n".join((reason, *failure.tail))):
+        return _disk_full(image, failure)
+    base = _BASE_STEP.match(failure.step)
+    if base and (_UNKNOWN_IMAGE.search(reason) or _SILENT_REGISTRY.search(reason)):
+        return base_unavailable(image.chainlet, base[1], reason)
+    return _step_failed(image, failure, reason)
+
+
+def base_unavailable(chainlet: str, base: str, reason: str) -> BuildError:
+    """Return the error for a base image that is neither on the engine nor to be had."""
+    name = base.removeprefix("docker.io/").removeprefix("library/")
+    is_silent = _SILENT_REGISTRY.search(reason)
+    why = "its registry does not answer" if is_silent else "no registry gives it"
+    return BuildError(
+        chainlet,
+        f"FROM {name}",
+        (reason,),
+        reason=f"the base image {name} is not on the engine and {why}",
+        hint="name another one with docker_image.base_image= or the setting base_image, "
+        f"or load it with `docker pull {name}` or `docker load`",
+    )
+
+
+def _disk_full(image: ImagePlan, failure: Failure) -> BuildError:
+    return BuildError(
+        image.chainlet,
+        failure.step,
+        failure.tail,
+        reason="no space is left on the engine's disk",
+        hint="free some with `docker builder prune` or `docker image prune`, then push again",
+    )
+
+
+def _step_failed(image: ImagePlan, failure: Failure, reason: str) -> BuildError:
+    code = _EXIT.search(reason)
+    return BuildError(
+        image.chainlet,
+        failure.step,
+        failure.tail,
+        reason=f"exit code {code[1]}" if code else reason,
+        hint=_step_hint(code[1] if code else "", failure.tail),
+    )
+
+
+def _step_hint(code: str, tail: tuple[str, ...]) -> str:
+    if code == "137":
+        return "the instruction was killed, mostly for want of memory: give the engine more"
+    if _NO_NETWORK.search("\n".join(tail)):
+        return "check that builds reach the package index, or build in the host's network"
+    return f"correct what the instruction needs, then {RESUME_HINT}"

@@ -1,0 +1,97 @@
+"""Exceptions of docker-py and its HTTP layer in; EngineErrors that name the cause and the way out."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chainctl.errors import EngineError
+
+LOST_HINT = "check that the engine runs (`docker info`), then run the same command again"
+
+
+@contextmanager
+def engine_errors(url: str, doing: str, *, hint: str = LOST_HINT) -> Iterator[None]:
+    """Turn what docker-py raises while `doing` something into EngineError.
+
+    `doing` completes "the engine refused to …"; `hint` is for connections that break midway.
+    """
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except APIError as error:
+        raise EngineError(f"The engine refused to {doing}: {refusal(error)}") from error
+    except (
+        DockerException,
+        RequestException,
+        HTTPError,
+        http.client.HTTPException,
+        OSError,
+    ) as error:
+        raise unreachable(url, doing, error, hint) from error
+
+
+def refusal(error: Exception) -> str:
+    """Return what the engine itself said, without the client's wrapping."""
+    said = getattr(error, "explanation", None) or str(error)
+    return str(said).strip()
+
+
+def unreachable(url: str, doing: str, error: BaseException, hint: str) -> EngineError:
+    """Return the EngineError for a connection that failed or broke."""
+    for cause in _causes(error):
+        match cause:
+            case PermissionError():
+                return EngineError(
+                    f"No permission to open the engine's socket {url}",
+                    hint="add yourself to the socket's group (`sudo usermod -aG docker $USER`) "
+                    "and log in again, or name another engine with --host",
+                )
+            case FileNotFoundError() | ConnectionRefusedError():
+                return EngineError(
+                    f"No Docker Engine listens at {url}",
+                    hint="start the engine (`sudo systemctl start docker`, or Docker Desktop), "
+                    "or name another one with --host or DOCKER_HOST",
+                )
+            case socket.gaierror():
+                return EngineError(
+                    f"The host of the engine {url} is unknown", hint="check --host or DOCKER_HOST"
+                )
+            case ssl.SSLError():
+                return EngineError(
+                    f"No TLS connection to the engine {url}: {cause}",
+                    hint="check DOCKER_TLS_VERIFY and the files in DOCKER_CERT_PATH",
+                )
+            case TimeoutError():
+                return EngineError(f"The engine {url} did not answer in time", hint=hint)
+            case _ if "Invalid bind address" in str(cause):
+                return EngineError(
+                    f"{url} is no address of an engine",
+                    hint="give one such as unix:///var/run/docker.sock or tcp://HOST:2376 "
+                    "in --host or DOCKER_HOST",
+                )
+            case _ if "Install paramiko" in str(cause):
+                return EngineError(
+                    f"The engine {url} needs SSH, which is not installed",
+                    hint="install it with `pip install 'docker[ssh]'`",
+                )
+    return EngineError(f"The engine {url} was lost while trying to {doing}: {error}", hint=hint)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return the error and all that it wraps: requests and urllib3 hide causes in `args` too."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        here = waiting.pop(0)
+        if not isinstance(here, BaseException) or here in found:
+            continue
+        found.append(here)
+        waiting += [here.__cause__, here.__context__, getattr(here, "reason", None), *here.args]
+    return found

@@ -1,0 +1,75 @@
+"""A chain's name and arguments in; its answer on stdout out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from chainctl.cli.console import Console
+from chainctl.cli.wiring import secret_sources, settings_for, world_of
+from chainctl.errors import CallFailedError, UsageError
+from chainctl.workflows.call import call
+
+
+def call_chain(
+    chain: str, data: str | None, *, target: str | None, timeout_sec: float, insecure: bool, as_json: bool
+) -> None:
+    """Find the chain's URL, call it, print. Raises CallFailedError, UsageError."""
+    body = request_body(data)
+    settings = settings_for(target=target)
+    world = world_of(chain, settings, Console().line)
+    door = world.target.observe(chain).front_door
+    if door is None:
+        raise CallFailedError(f"{chain} has no front door", hint="push it again.")
+    key = _api_key(secret_sources(settings).find(settings.api_key_secret or ""))
+    chunks = call(door.url, body, api_key=key, timeout_sec=timeout_sec, insecure=insecure)
+    sys.stdout.write(answer_text(b"".join(chunks), as_json=as_json))
+
+
+def request_body(data: str | None) -> bytes:
+    """Read the JSON object to send: given, from a file (@FILE), or from stdin (-). Raises UsageError."""
+    if data is None:
+        text = "{}" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read() or "{}"
+    elif data == "-":
+        text = sys.stdin.read()
+    elif data.startswith("@"):
+        text = _file_text(Path(data[1:]))
+    else:
+        text = data
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"the arguments are no JSON: {error}", hint="""quote them: '{"name": "value"}'."""
+        ) from None
+    if not isinstance(value, dict):
+        raise UsageError("the arguments are no JSON object", hint="""name them: '{"name": "value"}'.""")
+    return text.encode()
+
+
+def answer_text(body: bytes, *, as_json: bool) -> str:
+    """Show an answer: a string as it is, other JSON indented, anything else as text."""
+    text = body.decode(errors="replace")
+    try:
+        value: Any = json.loads(text)
+    except ValueError:
+        return text
+    if as_json:
+        return text + "\n"
+    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return shown + "\n"
+
+
+def _file_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _api_key(secret: bytes | None) -> str | None:
+    given = os.environ.get("CHAINCTL_API_KEY")
+    return given or (secret.decode().strip() if secret else None)

@@ -1,0 +1,25 @@
+"""`chainctl down CHAIN`: take a chain away."""
+
+from __future__ import annotations
+
+from chainctl.cli.options import ChainArgument, JsonOption, QuietOption, TargetOption
+
+
+def down(
+    chain: ChainArgument, target: TargetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """Remove a chain: its address, its services, its network. Images are kept."""
+    from chainctl.cli.console import Console, now
+    from chainctl.cli.output import print_result
+    from chainctl.cli.wiring import settings_for, world_of
+    from chainctl.deploy.plan import line_of
+    from chainctl.workflows.down import down as take_down
+
+    console = Console(is_quiet=quiet)
+    world = world_of(chain, settings_for(target=target), console.line)
+    plan = take_down(chain, world.target, world.ledger, console.emit, now)
+    console.stop()
+    value = {"chain": chain, "operations": [line_of(operation) for operation in plan.operations]}
+    print_result(
+        f"{chain} is down" if as_json or plan.operations else f"{chain} was not up", value, as_json=as_json
+    )

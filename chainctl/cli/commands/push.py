@@ -1,0 +1,44 @@
+"""`chainctl push chain.py`: bring a chain up and print its URL."""
+
+from __future__ import annotations
+
+from chainctl.cli.options import (
+    FileArgument,
+    JsonOption,
+    NameOption,
+    QuietOption,
+    SecretsOption,
+    TargetOption,
+    VerboseOption,
+)
+
+
+def push(
+    file: FileArgument,
+    target: TargetOption = None,
+    name: NameOption = None,
+    secrets: SecretsOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Build, start and route a chain; prints its URL. Pushing again continues where a push ended."""
+    from chainctl.cli.console import Console
+    from chainctl.cli.output import print_result
+    from chainctl.cli.pushing import push_file
+
+    console = Console(is_quiet=quiet, is_verbose=verbose)
+    done = push_file(file, console, target=target, name=name, secrets=secrets)
+    console.stop()
+    if not quiet:
+        console.line(
+            f"Release {done.number} of {done.chain} serves. Call it: chainctl call {done.chain} '{{…}}'"
+        )
+    value = {
+        "chain": done.chain,
+        "url": done.url,
+        "release": done.number,
+        "built": list(done.built),
+        "changed": not done.plan.is_empty,
+    }
+    print_result(done.url, value, as_json=as_json)

@@ -1,0 +1,99 @@
+"""Settings in; the chains of all reachable targets, as text or JSON, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chainctl.cli.output import table
+from chainctl.cli.settings import Settings
+from chainctl.cli.wiring import World, docker_world, local_world
+from chainctl.deploy.state import ObservedState
+from chainctl.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class ListedChain:
+    """A chain on a target. `release` is None where its release was recorded elsewhere."""
+
+    target: str
+    observed: ObservedState
+    release: int | None
+
+
+def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
+    """Look at every target that the settings allow. An engine that was asked for must answer."""
+    listed = []
+    for world in _worlds(settings):
+        for chain in world.target.chains():
+            if only in (None, chain):
+                record = world.ledger.latest(chain)
+                observed = world.target.observe(chain)
+                listed.append(ListedChain(world.name, observed, record.number if record else None))
+    return listed
+
+
+def _worlds(settings: Settings) -> list[World]:
+    worlds = []
+    if settings.target in ("auto", "docker"):
+        try:
+            worlds.append(docker_world(settings))
+        except EngineError:
+            if settings.target == "docker":
+                raise
+    if settings.target in ("auto", "local"):
+        worlds.append(local_world(settings))
+    return worlds
+
+
+def listing_text(chains: list[ListedChain], now: float) -> str:
+    """Render chains as a table, one line a service."""
+    rows = []
+    for listed in chains:
+        observed = listed.observed
+        door = observed.front_door
+        release = "" if listed.release is None else str(listed.release)
+        rows.append(
+            [observed.chain, listed.target, "", str(door.status) if door else "", release, "", _url(listed)]
+        )
+        for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name)):
+            mark = " →" if door and door.route == service.name else ""
+            since = _age(now - service.since) if service.since else ""
+            rows.append(["", "", service.chainlet, str(service.status), "", since, service.name + mark])
+    return table(["CHAIN", "TARGET", "CHAINLET", "STATUS", "RELEASE", "AGE", "ADDRESS"], rows) if rows else ""
+
+
+def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
+    """Describe chains as JSON values."""
+    return [
+        {
+            "chain": listed.observed.chain,
+            "target": listed.target,
+            "url": _url(listed),
+            "release": listed.release,
+            "route": listed.observed.front_door.route if listed.observed.front_door else None,
+            "services": [
+                {
+                    "name": s.name,
+                    "chainlet": s.chainlet,
+                    "status": str(s.status),
+                    "image": s.image,
+                    "restarts": s.restarts,
+                    "since": s.since,
+                }
+                for s in listed.observed.services
+            ],
+        }
+        for listed in chains
+    ]
+
+
+def _url(listed: ListedChain) -> str:
+    return listed.observed.front_door.url if listed.observed.front_door else ""
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"

@@ -1,0 +1,44 @@
+"""Log lines in; coloured text or one JSON object a line on stdout out."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from chainctl.cli.console import has_color
+from chainctl.deploy.target import LogLine
+from chainctl.errors import UsageError
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_COLORS = (36, 33, 35, 32, 34, 31)
+
+
+def seconds_of(duration: str) -> float:
+    """Turn "90s", "10m", "4h" or "2d" into seconds. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", duration.strip())
+    if match is None:
+        raise UsageError(f"{duration!r} is no duration", hint="write it as 90s, 10m, 4h or 2d.")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def print_lines(lines: Iterator[LogLine], *, as_json: bool) -> None:
+    """Print lines as they come."""
+    colors: dict[str, int] = {}
+    for line in lines:
+        color = colors.setdefault(line.chainlet, _COLORS[len(colors) % len(_COLORS)])
+        sys.stdout.write(_json(line) if as_json else _text(line, color, is_colored=has_color(sys.stdout)))
+        sys.stdout.flush()
+
+
+def _text(line: LogLine, color: int, *, is_colored: bool) -> str:
+    time = datetime.fromtimestamp(line.time, UTC).strftime("%H:%M:%S.%f")[:-3]
+    name = f"\x1b[{color}m{line.chainlet}\x1b[0m" if is_colored else line.chainlet
+    return f"{time} {name} | {line.text}\n"
+
+
+def _json(line: LogLine) -> str:
+    value = {"time": line.time, "chainlet": line.chainlet, "service": line.service, "text": line.text}
+    return json.dumps(value) + "\n"

@@ -1,0 +1,35 @@
+"""Options that several verbs share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def complete_chains(incomplete: str) -> list[str]:
+    """Complete names of chains from the releases recorded here; asks no engine."""
+    from chainctl.cli.wiring_light import recorded_chains
+
+    return [name for name in recorded_chains() if name.startswith(incomplete)]
+
+
+FileArgument = Annotated[
+    str, typer.Argument(metavar="FILE[:CHAINLET]", help="Chain file, and the entrypoint if it is not marked.")
+]
+ChainArgument = Annotated[
+    str, typer.Argument(metavar="CHAIN", help="Name of a chain.", autocompletion=complete_chains)
+]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", metavar="auto|docker|local", help="Where the chain runs.")
+]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="Name of the chain, instead of the one in the file.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON with a format_version.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every build step and line.")]
+SecretsOption = Annotated[
+    Path | None, typer.Option("--secrets", metavar="FILE", help="File with NAME=value lines.")
+]

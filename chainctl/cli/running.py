@@ -1,0 +1,157 @@
+"""A chain file, a fidelity and maybe arguments in; a result on stdout, or a served chain, out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from chainctl.adapters.files import take_snapshot
+from chainctl.cli.calling import answer_text, request_body
+from chainctl.cli.console import Console, now
+from chainctl.cli.loading import load_graph
+from chainctl.cli.local_requirements import require_installed
+from chainctl.cli.wiring import (
+    draft_settings,
+    local_world,
+    origin_of,
+    python_executable,
+    secret_sources,
+    settings_for,
+)
+from chainctl.deploy.compose_release import secret_names
+from chainctl.errors import ChainctlError, UsageError
+from chainctl.graph.chain_file import ChainFile
+from chainctl.graph.graph import ChainGraph
+from chainctl.workflows.call import call
+from chainctl.workflows.down import down
+from chainctl.workflows.draft import draft_release
+from chainctl.workflows.push import push
+
+FIDELITIES = ("inline", "codec", "process")
+
+
+def run_chain(
+    file: str, data: str | None, fidelity: str, *, port: int, secrets: Path | None, as_json: bool
+) -> None:
+    """Run or serve a chain. Raises ChainctlError when user code raises, with its traceback."""
+    if fidelity not in FIDELITIES:
+        raise UsageError(f"there is no fidelity {fidelity}", hint=f"use one of {', '.join(FIDELITIES)}.")
+    body = None if data is None else request_body(data)
+    graph = load_graph(file)
+    require_installed(graph)
+    if fidelity == "process":
+        answer = _in_processes(graph, body, port, secrets)
+    else:
+        answer = _in_one_process(graph, ChainFile.parse(file), body, fidelity, port, secrets)
+    if answer is not None:
+        sys.stdout.write(answer_text(answer, as_json=as_json))
+
+
+def _in_processes(graph: ChainGraph, body: bytes | None, port: int, secrets: Path | None) -> bytes | None:
+    """Bring the chain up as local processes for the time of this command."""
+    console = Console(is_quiet=body is not None)
+    with tempfile.TemporaryDirectory(prefix="chainctl-run-") as directory:
+        settings = settings_for(
+            Path(graph.path), target="local", secrets_file=secrets, port=None if body else port
+        )
+        world = local_world(settings, Path(directory))
+        draft = draft_release(graph, draft_settings(settings, None), take_snapshot, world.vault)
+        try:
+            origin = origin_of(Path(graph.path))
+            pushed = push(draft, world.backend, world.target, world.ledger, origin, console.emit, now)
+            if body is not None:
+                return b"".join(call(pushed.url, body))
+            _serve_until_interrupted(console, pushed.url)
+            return None
+        finally:
+            down(draft.chain, world.target, world.ledger, Console(is_quiet=True).emit, now)
+
+
+def _serve_until_interrupted(console: Console, url: str) -> None:
+    console.stop()
+    console.line("Serving until Ctrl-C.")
+    sys.stdout.write(url + "\n")
+    sys.stdout.flush()
+    threading.Event().wait()
+
+
+def _in_one_process(
+    graph: ChainGraph, file: ChainFile, body: bytes | None, fidelity: str, port: int, secrets: Path | None
+) -> bytes | None:
+    entrypoint = graph.chainlet(graph.entrypoint)
+    external = [
+        str(p) for s in graph.chainlets for p in s.remote_config.docker_image.external_package_dirs or ()
+    ]
+    request = {
+        "paths": [str(file.root), str(file.path.parent), *external],
+        "module": entrypoint.module,
+        "qualname": entrypoint.qualname,
+        "fidelity": fidelity,
+        "secrets": _secret_values(graph, secrets),
+        "body": None if body is None else body.decode(),
+        "port": port,
+    }
+    if body is None:
+        Console().line("Serving until Ctrl-C.")
+        sys.stdout.write(f"http://127.0.0.1:{port}\n")
+        sys.stdout.flush()
+    answer = _child(request)
+    if body is None:
+        return None
+    return _checked(answer)
+
+
+def _secret_values(graph: ChainGraph, secrets: Path | None) -> dict[str, str]:
+    """Values of declared secrets; one that is missing is an error when it is asked for, as deployed."""
+    sources = secret_sources(settings_for(Path(graph.path), secrets_file=secrets))
+    found = {name: sources.find(name) for name in secret_names(graph)}
+    return {name: value.decode() for name, value in found.items() if value is not None}
+
+
+def _child(request: dict[str, Any]) -> dict[str, Any]:
+    """Run the child interpreter; its prints go to our stderr, its answer comes by a pipe."""
+    reader, writer = os.pipe()
+    command = [python_executable(), "-P", "-m", "chainctl.server.local", str(writer)]
+    child = subprocess.Popen(  # our own module, in the interpreter that runs us
+        command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), pass_fds=[writer]
+    )
+    os.close(writer)
+    assert child.stdin is not None
+    with child.stdin as pipe:
+        pipe.write(json.dumps(request).encode())
+    try:
+        with os.fdopen(reader, "rb") as answers:
+            data = answers.read()
+        child.wait()
+    except KeyboardInterrupt:
+        child.wait()
+        raise
+    if not data and request["body"] is not None:
+        raise ChainctlError(f"the chain ended its own process with exit code {child.returncode}")
+    found: dict[str, Any] = json.loads(data) if data else {}
+    if "failed" in found:
+        first = found["failed"]
+        raise ChainctlError(
+            f"the chain cannot be created: {first['exception_cls_name']}: {first['exception_message']}",
+            details=found["text"].splitlines(),
+        )
+    return found
+
+
+def _checked(answer: dict[str, Any]) -> bytes:
+    body = str(answer["body"])
+    if answer["status"] == 200:
+        return body.encode()
+    error = json.loads(body)["error"]
+    frames = [
+        f'  File "{f["filename"]}", line {f["lineno"]}, in {f["name"]}'
+        for f in error.get("user_stack_trace", [])
+    ]
+    problems = [f"{p['path'] or '(arguments)'}: {p['message']}" for p in error.get("problems", [])]
+    raise ChainctlError(str(error["message"]), details=[*frames, *problems])

@@ -1,0 +1,145 @@
+"""Settings files and environment in; one frozen Settings value, checked, out.
+
+Precedence: options on the command line, environment (`CHAINCTL_*`), the project's
+`chainctl.toml` or `[tool.chainctl]` in `pyproject.toml` (looked for upward from the chain file to
+the root of its repository), the user's `config.toml`, defaults.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+from chainctl.errors import UsageError
+
+_PREFIX = "CHAINCTL_"
+# Variables with our prefix that are no settings.
+_OTHER = ("CHAINCTL_SECRET_", "CHAINCTL_API_KEY", "CHAINCTL_NO_COLOR", "CHAINCTL_TEST_")
+
+
+class Settings(pydantic.BaseModel):
+    """Everything that can be set. Paths in a file are relative to that file."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    target: Literal["auto", "docker", "local"] = pydantic.Field(
+        "auto", description="where chains run; auto is docker when an engine answers, else local"
+    )
+    docker_host: str | None = pydantic.Field(None, description="engine address, as in DOCKER_HOST")
+    docker_context: str | None = pydantic.Field(None, description="name of a docker context")
+    builder: Literal["auto", "buildkit", "classic"] = pydantic.Field(
+        "auto", description="what builds images on the engine"
+    )
+    build_network: str | None = pydantic.Field(
+        None, description='network of build steps; "host" uses the engine\'s own'
+    )
+    base_image: str | None = pydantic.Field(
+        None, description='image instead of "python:VERSION-slim"; {version} stands for the version'
+    )
+    ca_certificates: tuple[Path, ...] = pydantic.Field(
+        (), description="PEM files of extra authorities to trust in the images"
+    )
+    bind: str = pydantic.Field("127.0.0.1", description="address that the front door is published on")
+    port: int | None = pydantic.Field(
+        None, ge=1, le=65535, description="port of the front door; a free one from 8100 when not set"
+    )
+    front_door_image: str = pydantic.Field("haproxy:lts", description="image of the front door")
+    api_key_secret: str | None = pydantic.Field(
+        None, description="secret whose value callers must send as API key"
+    )
+    tls_secret: str | None = pydantic.Field(
+        None, description="secret with the PEM (certificate and key) that the front door serves TLS with"
+    )
+    secrets_file: Path | None = pydantic.Field(None, description="file with NAME=value lines")
+    environment: str | None = pydantic.Field(None, description="name that chainlets see as environment")
+    start_timeout_sec: float = pydantic.Field(
+        600.0, gt=0, description="how long a chainlet may take until it is ready"
+    )
+    drain_sec: float = pydantic.Field(
+        30.0, ge=0, description="how long a replaced service may finish its requests"
+    )
+    state_dir: Path | None = pydantic.Field(None, description="where releases are recorded")
+
+
+def load_settings(
+    start: Path, environ: Mapping[str, str], given: Mapping[str, Any], user_file: Path
+) -> Settings:
+    """Read all sources and check them. Raises UsageError naming the source and the key."""
+    merged: dict[str, Any] = {}
+    for source, values in _sources(start, environ, given, user_file):
+        _check(source, values)
+        merged.update(values)
+    return Settings.model_validate(merged)
+
+
+def _sources(
+    start: Path, environ: Mapping[str, str], given: Mapping[str, Any], user_file: Path
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    if user_file.is_file():
+        yield str(user_file), _absolute(_toml(user_file), user_file.parent)
+    project = _project_file(start)
+    if project is not None:
+        data = _toml(project)
+        values = data.get("tool", {}).get("chainctl", {}) if project.name == "pyproject.toml" else data
+        yield str(project), _absolute(values, project.parent)
+    yield "the environment", _from_environment(environ)
+    yield "the command line", {key: value for key, value in given.items() if value is not None}
+
+
+def _project_file(start: Path) -> Path | None:
+    for directory in (start, *start.parents):
+        if (directory / "chainctl.toml").is_file():
+            return directory / "chainctl.toml"
+        pyproject = directory / "pyproject.toml"
+        if pyproject.is_file() and "chainctl" in _toml(pyproject).get("tool", {}):
+            return pyproject
+        if (directory / ".git").exists():
+            return None
+    return None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in environ.items():
+        key = name.removeprefix(_PREFIX).lower()
+        if name.startswith(_PREFIX) and not name.startswith(_OTHER) and key in Settings.model_fields:
+            values[key] = value.split(":") if key == "ca_certificates" else value
+    return values
+
+
+def _absolute(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Make paths of a settings file absolute."""
+    out = dict(values)
+    for key in ("secrets_file", "state_dir"):
+        if isinstance(out.get(key), str):
+            out[key] = str(base / Path(out[key]).expanduser())
+    if isinstance(out.get("ca_certificates"), list):
+        out["ca_certificates"] = [str(base / Path(p).expanduser()) for p in out["ca_certificates"]]
+    return out
+
+
+def _check(source: str, values: Mapping[str, Any]) -> None:
+    for key in values:
+        if key not in Settings.model_fields:
+            near = difflib.get_close_matches(key, Settings.model_fields, 1)
+            meant = f"did you mean `{near[0]}`?" if near else "`chainctl doctor` lists all settings."
+            raise UsageError(f"{source} has no setting called `{key}`", hint=meant)
+    try:
+        Settings.model_validate(dict(values))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        described = Settings.model_fields[key].description or ""
+        raise UsageError(f"{source}: `{key}`: {first['msg']}", hint=f"`{key}` is the {described}.") from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error

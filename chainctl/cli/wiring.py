@@ -1,0 +1,193 @@
+"""Settings in; the adapters that a command works with, introduced to each other, out."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainctl.adapters.docker.engine import Engine
+from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
+from chainctl.adapters.vault import SecretSources, Vault
+from chainctl.build.backend import BuildBackend
+from chainctl.build.settings import BuildSettings
+from chainctl.cli.settings import Settings, load_settings
+from chainctl.deploy.release import FrontDoor
+from chainctl.deploy.settings import DeploySettings
+from chainctl.deploy.target import DeployTarget, LogSource
+from chainctl.errors import EngineError, UsageError
+from chainctl.sdk.config import BasetenImage
+from chainctl.state.ledger import Ledger
+from chainctl.workflows.draft import DraftSettings
+from chainctl.workflows.push import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a command acts on: a target with its builder, its log, its ledger and its secrets."""
+
+    name: str
+    target: DeployTarget
+    logs: LogSource
+    backend: BuildBackend
+    ledger: Ledger
+    vault: Vault
+
+
+def settings_for(start: Path | None = None, **given: Any) -> Settings:
+    """Load the settings that hold for a chain file, or for the working directory."""
+    where = (start or Path.cwd()).resolve()
+    directory = where if where.is_dir() else where.parent
+    return load_settings(directory, os.environ, given, config_dir() / "config.toml")
+
+
+def open_world(settings: Settings, notice: Callable[[str], None]) -> World:
+    """Open the target that the settings name. Raises EngineError when a wanted engine does not answer."""
+    if settings.target == "local":
+        return local_world(settings)
+    try:
+        return docker_world(settings)
+    except EngineError as error:
+        if settings.target == "docker":
+            raise
+        notice(f"No Docker Engine answers ({error.message}); using local processes (--target local).")
+        return local_world(settings)
+
+
+def world_of(chain: str, settings: Settings, notice: Callable[[str], None]) -> World:
+    """Open the target that a chain runs on.
+
+    Raises UsageError when no target has it, or when two have and none was chosen.
+    """
+    if settings.target != "auto":
+        return open_world(settings, notice)
+    holders = [name for name in ("docker", "local") if chain in Ledger(state_dir(settings), name).chains()]
+    if len(holders) > 1:
+        raise UsageError(
+            f"{chain} runs on two targets: {' and '.join(holders)}", hint="choose one: `--target docker`."
+        )
+    if holders:
+        return open_world(settings.model_copy(update={"target": holders[0]}), notice)
+    world = open_world(settings, notice)
+    known = world.target.chains()
+    if chain not in known:
+        raise UsageError(f"there is no chain called {chain} here", hint=_known(known))
+    return world
+
+
+def _known(chains: list[str]) -> str:
+    return f"known chains: {', '.join(chains)}." if chains else "push one: `chainctl push chain.py`."
+
+
+def docker_world(settings: Settings) -> World:
+    """Open the Docker Engine. Raises EngineError when it does not answer."""
+    from chainctl.adapters.docker.builder import DockerBuildBackend
+    from chainctl.adapters.docker.target import DockerTarget
+
+    engine = Engine.connect(engine_address(settings))
+    ledger = Ledger(state_dir(settings), "docker")
+    vault = Vault(secret_sources(settings), ledger.token)
+    target = DockerTarget(engine, vault, drain_sec=settings.drain_sec)
+    use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
+    backend = DockerBuildBackend(engine, network=settings.build_network, use_buildkit=use_buildkit)
+    return World("docker", target, target, backend, ledger, vault)
+
+
+def local_world(settings: Settings, root: Path | None = None) -> World:
+    """Open the local-process target."""
+    from chainctl.adapters.local.images import LocalBuildBackend
+    from chainctl.adapters.local.paths import LocalPaths
+    from chainctl.adapters.local.target import LocalTarget
+
+    state = root or state_dir(settings)
+    ledger = Ledger(state, "local")
+    vault = Vault(secret_sources(settings), ledger.token)
+    paths = LocalPaths.of(state / "run", runtime_base=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
+    target = LocalTarget(paths, vault, drain_sec=settings.drain_sec, inherited=os.environ)
+    return World("local", target, target, LocalBuildBackend(paths.state), ledger, vault)
+
+
+def engine_address(settings: Settings) -> EngineAddress:
+    home = Path.home()
+    return EngineAddress.resolve(
+        os.environ,
+        docker_config_dir(os.environ, home),
+        host=settings.docker_host,
+        context=settings.docker_context,
+    )
+
+
+def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
+    """Turn settings into what shapes a release."""
+    door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
+    return DraftSettings(
+        build=BuildSettings(_base_images(settings), tuple(map(str, settings.ca_certificates))),
+        deploy=DeploySettings(
+            front_door=door,
+            start_timeout_sec=settings.start_timeout_sec,
+            environment=settings.environment,
+        ),
+        name=name,
+        api_key=settings.api_key_secret,
+        tls=settings.tls_secret,
+    )
+
+
+def _base_images(settings: Settings) -> dict[str, str]:
+    if settings.base_image is None:
+        return {}
+    versions = [image.python_version for image in BasetenImage]
+    return {version: settings.base_image.replace("{version}", version) for version in versions}
+
+
+def secret_sources(settings: Settings) -> SecretSources:
+    return SecretSources(os.environ, settings.secrets_file, config_dir() / "secrets")
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where releases are recorded: `$XDG_STATE_HOME/chainctl`, unless a setting says otherwise."""
+    if settings.state_dir is not None:
+        return settings.state_dir.resolve()
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "chainctl"
+
+
+def config_dir() -> Path:
+    """Where the user's own settings and secrets are: `$XDG_CONFIG_HOME/chainctl`."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "chainctl"
+
+
+def origin_of(file: Path) -> Origin:
+    """Say who pushes what: file, user, and the commit that is checked out."""
+    revision = subprocess.run(  # git, with fixed arguments
+        ["git", "-C", str(file.parent), "rev-parse", "HEAD"],  # found on PATH, may be absent
+        capture_output=True,
+        text=True,
+        check=False,
+    ) if _has_git() else None  # fmt: skip
+    found = revision.stdout.strip() if revision and revision.returncode == 0 else ""
+    return Origin(str(file), user=_user(), revision=found)
+
+
+def _has_git() -> bool:
+    import shutil
+
+    return shutil.which("git") is not None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def python_executable() -> str:
+    """The interpreter that reads chain files and runs local processes."""
+    return sys.executable

@@ -1,0 +1,96 @@
+"""A chain file's entrypoint and a fidelity in; one result, or a server in this process, out.
+
+`python -m chainctl.server.local DESCRIPTOR` reads a request as JSON from stdin and writes one
+answer, JSON too, to the file descriptor. It is the child of `chainctl run-local`: user code runs here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import uvicorn
+
+from chainctl.sdk.declaration import declaration_of
+from chainctl.server.app import ChainletApp
+from chainctl.wire.fault import RemoteErrorDetail, error_body
+from chainctl.worker.in_process import InProcessWorker
+from chainctl.worker.local import LocalFidelity, run_local
+from chainctl.worker.worker import Reply
+
+
+@dataclass(frozen=True)
+class LocalRequest:
+    """What to run. `body` is the JSON of the arguments; None means: serve on `port`."""
+
+    paths: list[str]
+    module: str
+    qualname: str
+    fidelity: str
+    secrets: Mapping[str, str]
+    body: Optional[str] = None
+    port: int = 0
+
+
+def main(descriptor: int) -> None:
+    """Do what the request says; the answer is `{"status", "body"}` or `{"failed", …}`."""
+    request = LocalRequest(**json.load(sys.stdin))
+    sys.path[:0] = request.paths
+    try:
+        worker = boot_local(request)
+    except Exception as error:  # noqa: BLE001  # the boundary to user code
+        detail = RemoteErrorDetail.of(error)
+        _answer(descriptor, {"failed": detail.model_dump(), "text": detail.format()})
+        return
+    if request.body is None:
+        serve_local(worker, request)
+    else:
+        reply = asyncio.run(run_once(worker, request.body.encode()))
+        _answer(descriptor, reply)
+
+
+def boot_local(request: LocalRequest) -> InProcessWorker:
+    """Create the entrypoint and all that it depends on in this process. Raises what user code raises."""
+    cls: Any = importlib.import_module(request.module)
+    for part in request.qualname.split("."):
+        cls = getattr(cls, part)
+    with run_local(secrets=request.secrets, fidelity=LocalFidelity(request.fidelity)):
+        return InProcessWorker(declaration_of(cls), cls())
+
+
+async def run_once(worker: InProcessWorker, body: bytes) -> dict[str, Any]:
+    """Run one call and collect its answer; a stream that fails half-way is a failure."""
+    reply = await worker.call(body)
+    if isinstance(reply.body, bytes):
+        return {"status": reply.status, "body": reply.body.decode(errors="replace")}
+    try:
+        chunks = [chunk async for chunk in reply.body]
+    except Exception as error:  # noqa: BLE001  # the boundary to user code
+        reply = Reply(500, error_body("stream", f"{type(error).__name__}: {error}"))
+        return {"status": reply.status, "body": error_body("stream", str(error)).decode()}
+    return {"status": reply.status, "body": b"".join(chunks).decode(errors="replace")}
+
+
+def serve_local(worker: InProcessWorker, request: LocalRequest) -> None:
+    """Serve the entrypoint on loopback until interrupted."""
+    app = ChainletApp(request.qualname)
+    app.worker = worker
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=request.port, lifespan="off", ws="none", log_config=None, access_log=False
+    )
+    uvicorn.Server(config).run()
+
+
+def _answer(descriptor: int, value: dict[str, Any]) -> None:
+    with os.fdopen(descriptor, "w") as out:
+        json.dump(value, out)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
