@@ -107,9 +107,9 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     state = root or state_dir(settings)
     ledger = Ledger(state, "local")
     vault = Vault(secret_sources(settings), ledger.token)
-    paths = LocalPaths.of(state / "run", runtime_base=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
+    paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
     target = LocalTarget(paths, vault, drain_sec=settings.drain_sec, inherited=os.environ)
-    return World("local", target, target, LocalBuildBackend(paths.state), ledger, vault)
+    return World("local", target, target, LocalBuildBackend(paths.root), ledger, vault)
 
 
 def engine_address(settings: Settings) -> EngineAddress:

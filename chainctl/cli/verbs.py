@@ -1,0 +1,42 @@
+"""The table of verbs: name, where its function is, what `--help` says of it. Nothing is imported for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One command. `module` is below `chainctl.cli.commands` and holds a function of its name."""
+
+    name: str
+    summary: str
+
+    @property
+    def module(self) -> str:
+        return f"chainctl.cli.commands.{self.function}"
+
+    @property
+    def function(self) -> str:
+        return self.name.replace("-", "_")
+
+
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("init", "Write an example chain with a test and a CI workflow."),
+        Verb("check", "Check a chain file: types, dependencies, configuration, requirements."),
+        Verb("explain", "Explain a problem code, with an example and its correction."),
+        Verb("graph", "Print the graph of a chain."),
+        Verb("render", "Write the build context of every image; touches no engine."),
+        Verb("plan", "Show what a push would build and change, and why."),
+        Verb("push", "Build, start and route a chain; prints its URL."),
+        Verb("call", "Call a chain with a JSON object of arguments; prints the answer."),
+        Verb("ps", "List chains and their services."),
+        Verb("logs", "Print the logs of all chainlets, interleaved by time."),
+        Verb("down", "Remove a chain: its address, its services, its network."),
+        Verb("run-local", "Run a chain on this machine without containers, once or as a server."),
+        Verb("doctor", "Check engine, builder, disk, GPU, images and ports."),
+        Verb("version", "Print the version of chainctl."),
+    )
+}
