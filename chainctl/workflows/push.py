@@ -14,7 +14,7 @@ from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.state import desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import DeployError
-from chainctl.events import Emit, Notice, PhaseStarted
+from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.draft import Draft
 
@@ -57,7 +57,7 @@ def push(
     """
     with ledger.lock(draft.chain):
         missing = draft.images.missing(backend.existing(image.ref for image in draft.images.images))
-        build_all(missing, backend, emit)
+        build_all(missing, backend, emit, clock)
         plan = reconcile(desired_state(draft.release), target.observe(draft.chain))
         if plan.is_empty:
             emit(Notice(f"{draft.chain} is up to date"))
@@ -71,19 +71,30 @@ def push(
     return Pushed(draft.chain, door.url, number, tuple(i.chainlet for i in missing), plan)
 
 
-def build_all(images: Sequence[ImagePlan], backend: BuildBackend, emit: Emit) -> None:
-    """Build images side by side. Raises the first failure after the others have ended or were not begun."""
+def build_all(
+    images: Sequence[ImagePlan], backend: BuildBackend, emit: Emit, clock: Callable[[], float]
+) -> None:
+    """Build images side by side. Raises the first failure; builds under way are broken off then."""
     if not images:
         return
     emit(PhaseStarted("Build"))
     with ThreadPoolExecutor(min(PARALLEL_BUILDS, len(images)), "build") as pool:
-        builds = [pool.submit(backend.build, image, emit) for image in images]
-        wait(builds, return_when=FIRST_EXCEPTION)
-        for build in builds:
-            build.cancel()
-    for build in builds:
-        if not build.cancelled():
-            build.result()
+        builds = [pool.submit(_build, image, backend, emit, clock) for image in images]
+        try:
+            done, _ = wait(builds, return_when=FIRST_EXCEPTION)
+            for build in done:
+                build.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            backend.cancel()
+            raise
+
+
+def _build(image: ImagePlan, backend: BuildBackend, emit: Emit, clock: Callable[[], float]) -> None:
+    started = clock()
+    emit(BuildStarted(image.chainlet, str(image.ref)))
+    backend.build(image, emit)
+    emit(BuildFinished(image.chainlet, str(image.ref), clock() - started))
 
 
 def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], float]) -> int:

@@ -1,0 +1,49 @@
+# Targets for working on chainctl. `make demo` and `make test` do all their set-up themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ENGINE ?= $(if $(CI),1,)
+
+.PHONY: help setup lint types rooms check test test-unit test-docker demo golden clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.installed ## Make the virtual environment with everything that work on chainctl needs
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,examples]'
+	touch $@
+
+lint: setup ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## Check types
+	$(BIN)/mypy
+
+rooms: setup ## Check that every room imports only rooms below it
+	$(BIN)/lint-imports
+
+check: lint types rooms ## All static checks
+
+test: setup ## Run all tests; with CI=true (or ENGINE=1) a real Docker Engine is brought up first
+	@if [ -n "$(ENGINE)" ]; then tests/engine/up >/dev/null; fi
+	$(BIN)/python -m pytest
+
+test-unit: setup ## Run the tests that need no engine
+	$(BIN)/python -m pytest -m "not docker"
+
+test-docker: setup ## Bring an engine up and run the tests that need it
+	tests/engine/up >/dev/null
+	CHAINCTL_TEST_REQUIRE_ENGINE=1 $(BIN)/python -m pytest -m docker
+
+demo: setup ## Push an example chain, call it, print the answer
+	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo
+
+golden: setup ## Write the golden files anew from what the code says now
+	$(BIN)/python -m pytest -q --golden-update tests/unit
+
+clean: ## Remove what setup made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,100 @@
+"""The state directory and the runtime directories in, the place of every file of the local target out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainctl.deploy.release import dns_label
+
+MEMORY_NAME = "state.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The places of one chain.
+
+    `state` outlives a reboot. `runtime` holds sockets, and is short because the path of a Unix
+    socket is limited to 108 bytes. `secrets` is on a file system in memory where there is one.
+    """
+
+    chain: str
+    state: Path
+    runtime: Path
+    secrets: Path
+
+    @property
+    def memory(self) -> Path:
+        return self.state / MEMORY_NAME
+
+    @property
+    def supervisor_log(self) -> Path:
+        return self.state / "supervisor.log"
+
+    @property
+    def settings(self) -> Path:
+        return self.runtime / "run.json"
+
+    @property
+    def control(self) -> Path:
+        return self.runtime / "control.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor; in `state`, as a logout may remove what is in `runtime`."""
+        return self.state / "lock"
+
+    def log_of(self, service: str) -> Path:
+        return self.state / "logs" / f"{service}.log"
+
+    def socket_of(self, service: str) -> Path:
+        return self.runtime / "s" / _short(service)
+
+    def secrets_of(self, service: str) -> Path:
+        return self.secrets / _short(service)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPaths:
+    """Where the local target keeps things: `root` for good, `runtime` and `secrets` until a reboot."""
+
+    root: Path
+    runtime: Path
+    secrets: Path
+
+    @classmethod
+    def of(
+        cls,
+        root: Path,
+        *,
+        xdg_runtime_dir: str | None,
+        uid: int,
+        temporary: Path = Path("/tmp"),
+        shared_memory: Path = Path("/dev/shm"),
+    ) -> LocalPaths:
+        """Choose the runtime directories: the login's, else one of our own."""
+        if xdg_runtime_dir:
+            runtime = Path(xdg_runtime_dir) / "chainctl"
+            return cls(root, runtime, runtime)
+        own = f"chainctl-{uid}"
+        in_memory = shared_memory if shared_memory.is_dir() else temporary
+        return cls(root, temporary / own, in_memory / own)
+
+    @property
+    def images(self) -> Path:
+        return self.root / "images"
+
+    def run(self, chain: str) -> RunPaths:
+        """Return the places of a chain; they differ between two state directories."""
+        short = _short(f"{self.root.absolute()}\0{chain}")
+        return RunPaths(
+            chain=chain,
+            state=self.root / "chains" / f"{dns_label(chain)[:40]}-{_short(chain)[:8]}",
+            runtime=self.runtime / short,
+            secrets=self.secrets / f"{short}-secrets",
+        )
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -1,0 +1,138 @@
+"""A line of JSON in, a request to the supervisor or its answer out, checked on both sides."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
+
+from chainctl.adapters.local.memory import RunMemory
+from chainctl.deploy.release import Fingerprint
+from chainctl.deploy.state import ServiceStatus
+
+LINE_LIMIT = 16 * 1024 * 1024
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Start(_Message):
+    """Start a service. One that runs already is left alone, a stopped one is replaced."""
+
+    verb: Literal["start"] = "start"
+    name: str
+    chainlet: str
+    image: str
+    fingerprint: Fingerprint
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str] = Field(repr=False)
+    secrets: dict[str, Base64Bytes] = Field(repr=False)
+    token: str = Field(repr=False)
+
+
+class Stop(_Message):
+    """Drain a service and remove it."""
+
+    verb: Literal["stop"] = "stop"
+    name: str
+
+
+class List(_Message):
+    """Say all that there is."""
+
+    verb: Literal["list"] = "list"
+
+
+class AskReady(_Message):
+    """Ask a service whether it is ready."""
+
+    verb: Literal["ready"] = "ready"
+    name: str
+
+
+class OpenDoor(_Message):
+    """Open the front door, or replace one that was made from other settings."""
+
+    verb: Literal["open-door"] = "open-door"
+    digest: str
+    bind: str
+    port: int | None
+    token: str = Field(repr=False)
+    api_key: Base64Bytes | None = Field(default=None, repr=False)
+    tls: Base64Bytes | None = Field(default=None, repr=False)
+
+
+class CloseDoor(_Message):
+    """Close the front door."""
+
+    verb: Literal["close-door"] = "close-door"
+
+
+class SetRoute(_Message):
+    """Flip the front door to a service."""
+
+    verb: Literal["route"] = "route"
+    name: str
+
+
+class Shutdown(_Message):
+    """Stop everything, then end."""
+
+    verb: Literal["shutdown"] = "shutdown"
+
+
+Verb = Annotated[
+    Start | Stop | List | AskReady | OpenDoor | CloseDoor | SetRoute | Shutdown,
+    Field(discriminator="verb"),
+]
+
+
+class Call(_Message):
+    """One request line."""
+
+    version: Literal[1] = 1
+    request: Verb
+
+
+class Done(_Message):
+    """It is so now."""
+
+    answer: Literal["done"] = "done"
+
+
+class Listing(_Message):
+    """All that there is."""
+
+    answer: Literal["listing"] = "listing"
+    memory: RunMemory
+
+
+class Readiness(_Message):
+    """How a service is. `body` is its last health answer."""
+
+    answer: Literal["readiness"] = "readiness"
+    is_ready: bool
+    status: ServiceStatus
+    exit_code: int | None = None
+    body: str = ""
+
+
+class Refused(_Message):
+    """It could not be done: a DeployError on the other side."""
+
+    answer: Literal["refused"] = "refused"
+    message: str
+    hint: str = ""
+    details: tuple[str, ...] = ()
+
+
+Answer = Annotated[Done | Listing | Readiness | Refused, Field(discriminator="answer")]
+
+
+class Reply(_Message):
+    """One answer line."""
+
+    version: Literal[1] = 1
+    reply: Answer

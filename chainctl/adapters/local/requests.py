@@ -1,0 +1,50 @@
+"""Operations and a vault in, requests to the supervisor out; the only place that unlocks secrets."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from chainctl.adapters.local.images import APP, image_directory
+from chainctl.adapters.local.paths import LocalPaths
+from chainctl.adapters.local.process_env import process_env
+from chainctl.adapters.local.protocol import OpenDoor, Start
+from chainctl.deploy.release import FrontDoor, SecretRef, ServiceSpec
+from chainctl.deploy.target import Vault
+from chainctl.errors import DeployError
+
+
+def start_request(
+    spec: ServiceSpec, paths: LocalPaths, vault: Vault, python: str, inherited: Mapping[str, str]
+) -> Start:
+    """Return the order to start a service. Raises DeployError, MissingSecretError."""
+    app = image_directory(paths.images, spec.image).absolute() / APP
+    if not (app / "shim.py").is_file():
+        raise DeployError(f"The image {spec.image} is not on this machine", hint="push again")
+    return Start(
+        name=spec.name,
+        chainlet=spec.chainlet,
+        image=spec.image,
+        fingerprint=spec.fingerprint,
+        argv=(python, str(app / "shim.py")),
+        cwd=str(app),
+        env=process_env(spec, paths.run(spec.chain), app, inherited),
+        secrets={secret.name: _wrapped(vault, secret) for secret in spec.secrets},
+        token=vault.token(spec.chain),
+    )
+
+
+def door_request(chain: str, door: FrontDoor, vault: Vault) -> OpenDoor:
+    """Return the order to open a front door. Raises MissingSecretError."""
+    return OpenDoor(
+        digest=door.digest,
+        bind=door.bind,
+        port=door.port,
+        token=vault.token(chain),
+        api_key=None if door.api_key is None else _wrapped(vault, door.api_key),
+        tls=None if door.tls is None else _wrapped(vault, door.tls),
+    )
+
+
+def _wrapped(vault: Vault, secret: SecretRef) -> bytes:
+    return base64.b64encode(vault.value(secret))

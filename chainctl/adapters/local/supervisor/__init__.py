@@ -1,0 +1,1 @@
+"""A run directory in, a process that owns the services and the front door of one chain out."""

@@ -1,0 +1,158 @@
+"""An order to start a service in, its process kept alive until it is stopped out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+
+from chainctl.adapters.local.front_door.flights import Backend
+from chainctl.adapters.local.memory import RememberedService
+from chainctl.adapters.local.orphans import kill_processes_of
+from chainctl.adapters.local.paths import RunPaths
+from chainctl.adapters.local.protocol import Readiness, Start
+from chainctl.adapters.local.supervisor.log_file import LogFile
+from chainctl.adapters.local.supervisor.probe import probe
+from chainctl.adapters.local.supervisor.process import ChildProcess, spawn
+from chainctl.adapters.local.supervisor.secret_files import remove_secrets, write_secrets
+from chainctl.deploy.state import ServiceStatus
+
+FIRST_DELAY_SEC = 0.5
+LAST_DELAY_SEC = 30.0
+CALM_SEC = 60.0
+LEAST_GRACE_SEC = 5.0
+_CANNOT_START = 127
+
+
+class Service:
+    """One supervised process. `changed` is called whenever what is remembered of it changes."""
+
+    def __init__(self, order: Start, run: RunPaths, changed: Callable[[], None]) -> None:
+        self.backend = Backend(order.name, run.socket_of(order.name))
+        self.status = ServiceStatus.RUNNING
+        self._order = order
+        self._secrets = run.secrets_of(order.name)
+        self._log = LogFile(run.log_of(order.name))
+        self._changed = changed
+        self._since = time.time()
+        self._restarts = 0
+        self._exit_code: int | None = None
+        self._was_ready = False
+        self._child: ChildProcess | None = None
+        self._stopping = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Write the secrets and begin."""
+        write_secrets(self._secrets, self._order.secrets, self._order.token)
+        self._life = asyncio.get_running_loop().create_task(self._live())
+
+    def remembered(self) -> RememberedService:
+        return RememberedService(
+            name=self._order.name,
+            chainlet=self._order.chainlet,
+            image=self._order.image,
+            fingerprint=self._order.fingerprint,
+            status=self.status,
+            since=self._since,
+            restarts=self._restarts,
+            exit_code=self._exit_code,
+        )
+
+    async def readiness(self) -> Readiness:
+        """Ask the process whether it is ready."""
+        health = await probe(self.backend.socket)
+        if health.is_ready and self.status is ServiceStatus.RUNNING:
+            self._was_ready = True
+        return Readiness(
+            is_ready=health.is_ready and self.status is ServiceStatus.RUNNING,
+            status=self.status,
+            exit_code=self._exit_code,
+            body=health.body,
+        )
+
+    async def stop(self, drain_sec: float) -> None:
+        """Let requests under way finish, then SIGTERM, then SIGKILL; leave nothing behind."""
+        deadline = asyncio.get_running_loop().time() + drain_sec
+        self._stopping.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self.backend.flights.landed()
+        await self._end_process(deadline, min(drain_sec, LEAST_GRACE_SEC))
+        self.status = ServiceStatus.STOPPED
+        self._log.close()
+        remove_secrets(self._secrets)
+        self.backend.socket.unlink(missing_ok=True)
+
+    async def _end_process(self, deadline: float, grace: float) -> None:
+        if self._life is None:
+            return
+        if self._child is not None:
+            self._child.send(signal.SIGTERM)
+        now = asyncio.get_running_loop().time()
+        await asyncio.wait((self._life,), timeout=max(deadline - now, grace))
+        if self._child is not None:
+            self._child.send(signal.SIGKILL)
+        await self._life
+
+    async def _live(self) -> None:
+        delay = FIRST_DELAY_SEC
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            self._exit_code = await self._run_once()
+            if self._stopping.is_set():
+                return
+            if not self._was_ready:
+                return self._fail()
+            delay = FIRST_DELAY_SEC if time.monotonic() - started > CALM_SEC else delay
+            await self._pause(delay)
+            delay = min(delay * 2, LAST_DELAY_SEC)
+
+    def _fail(self) -> None:
+        self.status = ServiceStatus.FAILED
+        self._log.note(f"ended with {_words(self._exit_code)} before it was ready")
+        remove_secrets(self._secrets)
+        self._changed()
+
+    async def _pause(self, delay: float) -> None:
+        self._restarts += 1
+        self._log.note(f"ended with {_words(self._exit_code)}, starts again in {delay:g} s")
+        self._changed()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._stopping.wait()
+
+    async def _run_once(self) -> int:
+        """Run the process to its end and return the exit code."""
+        try:
+            self.backend.socket.unlink(missing_ok=True)
+            self._child = await spawn(self._order.argv, self._order.cwd, self._order.env, self._log.feed)
+        except OSError as error:
+            self._log.note(f"cannot be started: {error}")
+            return _CANNOT_START
+        self._since = time.time()
+        watch = asyncio.create_task(self._watch_until_ready())
+        try:
+            if self._stopping.is_set():
+                self._child.send(signal.SIGTERM)
+            return await self._child.wait()
+        finally:
+            watch.cancel()
+            self._log.end_line()
+            kill_processes_of(self.backend.socket)
+
+    async def _watch_until_ready(self) -> None:
+        """Note when the process is ready for the first time: from then on a crash is restarted."""
+        delay = 0.05
+        while not self._was_ready:
+            await asyncio.sleep(delay)
+            await self.readiness()
+            delay = min(delay * 1.5, 1.0)
+
+
+def _words(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"signal {-code}"
+    return f"exit code {code}"

@@ -1,0 +1,154 @@
+"""Operations in, processes of this machine changed out; the DeployTarget named "local"."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import assert_never
+
+from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
+from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
+from chainctl.adapters.local.logs import read_logs
+from chainctl.adapters.local.memory import recall
+from chainctl.adapters.local.observation import observed
+from chainctl.adapters.local.orphans import kill_processes_of
+from chainctl.adapters.local.paths import MEMORY_NAME, LocalPaths, RunPaths
+from chainctl.adapters.local.process_env import inherited_env
+from chainctl.adapters.local.protocol import CloseDoor, SetRoute, Shutdown, Stop, Verb
+from chainctl.adapters.local.readiness import await_ready
+from chainctl.adapters.local.requests import door_request, start_request
+from chainctl.deploy.operations import (
+    AwaitReady,
+    EnsureFrontDoor,
+    EnsureNetwork,
+    Operation,
+    RemoveFrontDoor,
+    RemoveNetwork,
+    Route,
+    StartService,
+    StopService,
+)
+from chainctl.deploy.state import ObservedState
+from chainctl.deploy.target import LogLine, Vault
+from chainctl.errors import EngineError
+from chainctl.events import Emit
+
+
+class LocalTarget:
+    """Runs chains as processes of this machine, one supervisor each.
+
+    `python` runs the services, `drain_sec` is how long a service may finish its requests,
+    `patience_sec` how long beyond that a supervisor may take to answer, `inherited` the
+    environment of the caller, of which a few variables are passed on.
+    Memory limits are not enforced here.
+    """
+
+    def __init__(
+        self,
+        paths: LocalPaths,
+        vault: Vault,
+        *,
+        python: str = sys.executable,
+        drain_sec: float = 30.0,
+        patience_sec: float = 20.0,
+        inherited: Mapping[str, str],
+    ) -> None:
+        self._paths = paths
+        self._vault = vault
+        self._python = python
+        self._drain_sec = drain_sec
+        self._patience_sec = patience_sec
+        self._inherited = inherited
+
+    @property
+    def name(self) -> str:
+        return "local"
+
+    def chains(self) -> list[str]:
+        found = (self._paths.root / "chains").glob(f"*/{MEMORY_NAME}")
+        memories = (recall(path) for path in found)
+        return sorted(memory.chain for memory in memories if memory is not None)
+
+    def observe(self, chain: str) -> ObservedState:
+        run = self._paths.run(chain)
+        try:
+            return observed(chain, SupervisorClient(run).memory(), is_supervised=True)
+        except SupervisorGone:
+            return observed(chain, recall(run.memory), is_supervised=False)
+
+    def apply(self, operation: Operation, emit: Emit) -> None:
+        """Make it so; what happens is told by the executor, so nothing is emitted here."""
+        match operation:
+            case EnsureNetwork(chain=chain):
+                self._ensure_supervisor(self._paths.run(chain))
+            case StartService(service=spec):
+                request = start_request(spec, self._paths, self._vault, self._python, self._inherited)
+                self._ask(self._paths.run(spec.chain), request)
+            case AwaitReady(service=spec):
+                await_ready(self._paths.run(spec.chain), spec)
+            case EnsureFrontDoor(chain=chain, front_door=door):
+                self._ask(self._paths.run(chain), door_request(chain, door, self._vault))
+            case Route(chain=chain, service=service):
+                self._ask(self._paths.run(chain), SetRoute(name=service))
+            case StopService(chain=chain, service=service):
+                self._undo(self._paths.run(chain), Stop(name=service))
+            case RemoveFrontDoor(chain=chain):
+                self._undo(self._paths.run(chain), CloseDoor())
+            case RemoveNetwork(chain=chain):
+                self._remove(self._paths.run(chain))
+            case _:
+                assert_never(operation)
+
+    def logs(
+        self,
+        chain: str,
+        *,
+        chainlets: Sequence[str] = (),
+        since: float | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+    ) -> Iterator[LogLine]:
+        run = self._paths.run(chain)
+        return read_logs(run, chainlets=chainlets, since=since, tail=tail, follow=follow)
+
+    def _ensure_supervisor(self, run: RunPaths) -> None:
+        environ = inherited_env(self._inherited)
+        ensure_supervisor(run, drain_sec=self._drain_sec, environ=environ)
+
+    def _ask(self, run: RunPaths, request: Verb) -> None:
+        """Ask the supervisor; when none runs, start one and ask that."""
+        self._ensure_supervisor(run)
+        SupervisorClient(run).ask(request, within_sec=self._drain_sec + self._patience_sec)
+
+    def _undo(self, run: RunPaths, request: Verb) -> None:
+        """Ask for something to go, unless nothing is left of the chain."""
+        if recall(run.memory) is not None:
+            self._ask(run, request)
+
+    def _remove(self, run: RunPaths) -> None:
+        """End the supervisor, by force when it hangs, and remove every file of the chain."""
+        try:
+            SupervisorClient(run).ask(Shutdown(), within_sec=self._drain_sec + self._patience_sec)
+        except SupervisorGone:
+            pass
+        except EngineError:
+            self._kill_supervisor(run)
+        if not wait_until_gone(run, self._patience_sec):
+            raise EngineError(
+                f"The supervisor of {run.chain} does not end",
+                hint="run the same command again",
+            )
+        kill_processes_of(run.runtime)
+        for directory in (run.secrets, run.runtime, run.state):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _kill_supervisor(self, run: RunPaths) -> None:
+        pid = SupervisorClient(run).pid()
+        if pid is None:
+            raise EngineError(
+                f"The supervisor of {run.chain} hangs", hint="end its process, then run this again"
+            )
+        os.kill(pid, signal.SIGKILL)

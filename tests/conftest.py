@@ -1,0 +1,101 @@
+"""What all tests share: the engine or a loud skip, golden files, commands run as a user would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE_TIMEOUT_SEC = 10
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--golden-update`, which writes golden files anew instead of comparing them."""
+    parser.addoption("--golden-update", action="store_true", help="write golden files anew")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests marked `docker` where no engine answers; where one is required, fail instead."""
+    marked = [item for item in items if item.get_closest_marker("docker")]
+    if not marked or _engine_answers():
+        return
+    if os.environ.get("CI") == "true" or os.environ.get("CHAINCTL_TEST_REQUIRE_ENGINE"):
+        raise pytest.UsageError("tests need a Docker Engine and none answers: run tests/engine/up")
+    reason = f"NO DOCKER ENGINE: {len(marked)} tests on a real engine are skipped (run tests/engine/up)"
+    for item in marked:
+        item.add_marker(pytest.mark.skip(reason=reason))
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        terminal.write_line(reason, red=True, bold=True)
+
+
+def _engine_answers() -> bool:
+    from chainctl.adapters.docker.engine import Engine
+    from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
+    from chainctl.errors import ChainctlError
+
+    try:
+        Engine.connect(EngineAddress.resolve(os.environ, docker_config_dir(os.environ, Path.home())))
+    except ChainctlError:
+        return False
+    return True
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare text with a file of tests/golden, or write it when asked to."""
+
+    def check(name: str, actual: str) -> None:
+        path = ROOT / "tests" / "golden" / name
+        if request.config.getoption("--golden-update"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(actual, encoding="utf-8")
+        assert actual == path.read_text(encoding="utf-8")
+
+    return check
+
+
+@dataclass(frozen=True)
+class Chainctl:
+    """Runs the command in a process of its own, with state and settings of its own."""
+
+    environ: Mapping[str, str]
+    directory: Path
+
+    def __call__(
+        self, *arguments: str, stdin: str = "", expect: int = 0, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `chainctl ARGUMENTS` and check its exit code."""
+        done = subprocess.run(  # the command under test
+            [sys.executable, "-m", "chainctl.cli.main", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=dict(self.environ),
+            cwd=self.directory,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == expect, (
+            f"exit {done.returncode}, not {expect}:\n{done.stdout}\n{done.stderr}"
+        )
+        return done
+
+
+@pytest.fixture
+def chainctl(tmp_path: Path) -> Chainctl:
+    """The command with an empty state directory, an empty configuration, no secrets, no colours."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CHAINCTL_", "XDG_")) and k != "CI"}
+    environ = {
+        **kept,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "NO_COLOR": "1",
+    }
+    return Chainctl(environ, ROOT)
