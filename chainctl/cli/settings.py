@@ -71,15 +71,16 @@ def load_settings(
 ) -> Settings:
     """Read all sources and check them. Raises UsageError naming the source and the key."""
     merged: dict[str, Any] = {}
-    for source, values in _sources(start, environ, given, user_file):
+    for source, values in settings_sources(start, environ, given, user_file):
         _check(source, values)
         merged.update(values)
     return Settings.model_validate(merged)
 
 
-def _sources(
+def settings_sources(
     start: Path, environ: Mapping[str, str], given: Mapping[str, Any], user_file: Path
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each source with the values it sets, unchecked; a later one wins."""
     if user_file.is_file():
         yield str(user_file), _absolute(_toml(user_file), user_file.parent)
     project = _project_file(start)
@@ -127,7 +128,9 @@ def _check(source: str, values: Mapping[str, Any]) -> None:
     for key in values:
         if key not in Settings.model_fields:
             near = difflib.get_close_matches(key, Settings.model_fields, 1)
-            meant = f"did you mean `{near[0]}`?" if near else "`chainctl doctor` lists all settings."
+            meant = (
+                f"did you mean `{near[0]}`?" if near else "`chainctl doctor --settings` lists all settings."
+            )
             raise UsageError(f"{source} has no setting called `{key}`", hint=meant)
     try:
         Settings.model_validate(dict(values))

@@ -26,6 +26,8 @@ from chainctl.state.ledger import Ledger
 from chainctl.workflows.draft import DraftSettings
 from chainctl.workflows.push import Origin
 
+TARGETS = ("docker", "local")
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -64,18 +66,16 @@ def world_of(chain: str, settings: Settings, notice: Callable[[str], None]) -> W
 
     Raises UsageError when no target has it, or when two have and none was chosen.
     """
-    if settings.target != "auto":
-        return open_world(settings, notice)
-    holders = [name for name in ("docker", "local") if chain in Ledger(state_dir(settings), name).chains()]
-    if len(holders) > 1:
+    recorded = [name for name in TARGETS if chain in Ledger(state_dir(settings), name).chains()]
+    if settings.target == "auto" and len(recorded) > 1:
         raise UsageError(
-            f"{chain} runs on two targets: {' and '.join(holders)}", hint="choose one: `--target docker`."
+            f"{chain} runs on two targets: {' and '.join(recorded)}", hint="choose one: `--target docker`."
         )
-    if holders:
-        return open_world(settings.model_copy(update={"target": holders[0]}), notice)
+    if settings.target == "auto" and recorded:
+        return open_world(settings.model_copy(update={"target": recorded[0]}), notice)
     world = open_world(settings, notice)
     known = world.target.chains()
-    if chain not in known:
+    if chain not in known and world.name not in recorded:
         raise UsageError(f"there is no chain called {chain} here", hint=_known(known))
     return world
 
