@@ -14,7 +14,7 @@ def forward_reference_problem(error: NameError, file: ChainFile) -> Problem | No
     source = SourceFile.read(str(file.path))
     depends = _depends_calls(source)
     for owner, call in depends:
-        target = call.args[0] if call.args else None
+        target = _target(call)
         if isinstance(target, ast.Name) and target.id == error.name:
             return _explained(source, depends, owner, target)
     return None
@@ -59,12 +59,18 @@ def _is_depends(call: ast.Call) -> bool:
     return name == "depends"
 
 
+def _target(call: ast.Call) -> ast.expr | None:
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "chainlet_cls"]
+    return next(iter([*call.args, *named]), None)
+
+
 def _path(depends: list[tuple[str, ast.Call]], start: str, goal: str) -> list[str]:
     """Names from `start` to `goal` along dependencies, both included; empty when there is no way."""
     edges: dict[str, list[str]] = {}
     for owner, call in depends:
-        if call.args and isinstance(call.args[0], ast.Name):
-            edges.setdefault(owner, []).append(call.args[0].id)
+        target = _target(call)
+        if isinstance(target, ast.Name):
+            edges.setdefault(owner, []).append(target.id)
     waiting = [[start]]
     seen = {start}
     while waiting:

@@ -15,11 +15,12 @@ from chainctl.errors import ChainsRuntimeError, ChainsUsageError, Problem
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.forward import forward_reference_problem
 from chainctl.sdk import config
+from chainctl.sdk.frozen import FrozenModel
 
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
 _CONFIG_NAMES = frozenset(
     value.__name__ for value in vars(config).values()
-    if isinstance(value, type) and issubclass(value, config.FrozenModel)
+    if isinstance(value, type) and issubclass(value, FrozenModel)
 )  # fmt: skip
 
 
@@ -28,7 +29,8 @@ def import_chain(file: ChainFile) -> types.ModuleType | Problem:
     try:
         return importlib.import_module(file.module)
     except SyntaxError as error:
-        return _syntax_problem(error, file) if error.lineno else _import_problem(file, error)
+        in_a_file = error.lineno and Path(error.filename or file.path).is_file()
+        return _syntax_problem(error, file) if in_a_file else _import_problem(file, error)
     except SystemExit as error:
         return _at_user_frame(
             file, error, "CH0104", f"loading the file calls `sys.exit({error.code!r})`",
@@ -77,24 +79,26 @@ def _plain(message: str) -> str:
 
 
 def _import_problem(file: ChainFile, error: BaseException) -> Problem:
+    first, *rest = str(error).splitlines() or [""]
+    shown = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return _at_user_frame(
-        file, error, "CH0103", f"loading the file raises {type(error).__name__}: {error}",
+        file, error, "CH0103", f"loading the file raises {shown}", note="\n".join(rest),
         help="a chain file is loaded to read it: move work into `__init__` or `run_remote`",
     )  # fmt: skip
 
 
 def _at_user_frame(
-    file: ChainFile, error: BaseException, code: str, message: str, *, help: str = ""
+    file: ChainFile, error: BaseException, code: str, message: str, *, note: str = "", help: str = ""
 ) -> Problem:
     """Place a problem at the innermost frame that is in the user's project."""
     frames = traceback.extract_tb(error.__traceback__)
     mine = [f for f in frames if Path(f.filename).is_relative_to(file.root) and not _is_installed(f.filename)]
     if not mine:
-        return Problem(code, message, str(file.path), help=help)
+        return Problem(code, message, str(file.path), note=note, help=help)
     frame = mine[-1]
     column = (frame.colno or 0) + 1
     end = (frame.end_colno or 0) + 1 if frame.end_lineno == frame.lineno else 0
-    return Problem(code, message, frame.filename, frame.lineno or 0, column, end, help=help)
+    return Problem(code, message, frame.filename, frame.lineno or 0, column, end, note, help)
 
 
 def _is_installed(filename: str) -> bool:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from chainctl.sdk.locate import SourceFile
 
-
 # Statements in which an import may not happen, or may fail without harm (`with suppress(ImportError)`).
 _GUARDS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.Try, ast.With, ast.Match)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import sys
 import types
@@ -24,7 +23,7 @@ from chainctl.sdk.declaration import Declaration, declaration_of, init_parameter
 from chainctl.sdk.locate import SourceFile, Span
 from chainctl.sdk.markers import DependencyMarker, target_of
 from chainctl.wire.signature import ResultCodec
-from chainctl.worker.remote import arguments_codec
+from chainctl.worker.arguments import arguments_codec
 
 
 def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
@@ -208,7 +207,8 @@ def _display_name(cls: type) -> str:
 
 def _class_span(value: Any, name: str = "") -> Span:
     source = SourceFile.of_module(getattr(value, "__module__", ""))
-    return source.of_class(getattr(value, "__qualname__", name))
+    qualname = getattr(value, "__qualname__", name)
+    return source.of_class(qualname) if isinstance(value, type) else source.of_function(qualname)
 
 
 # --- what each chainlet is made of -----------------------------------------------------------
@@ -220,7 +220,6 @@ class _Description:
     def __init__(self, file: ChainFile, classes: list[type]) -> None:
         self._file = file
         self._declarations = [declaration_of(cls) for cls in classes]
-        self._modules = dict(importlib.metadata.packages_distributions())
         self._closures: dict[tuple[str, tuple[Path, ...]], Closure] = {}
         self._specs: list[ChainletSpec] = []
         self.problems: list[Problem] = []
@@ -248,9 +247,7 @@ class _Description:
         closure = self._closure(cls, declaration.config)
         place = span.problem("", "")
         self.problems += invalid_requirements(declaration.display_name, declaration.config, place)
-        self.problems += requirement_problems(
-            declaration.display_name, declaration.config, closure.external, self._modules
-        )
+        self.problems += requirement_problems(declaration.display_name, declaration.config, closure.external)
         self._specs.append(
             ChainletSpec(
                 name=declaration.display_name,

@@ -57,6 +57,7 @@ class PlaceholderModule(types.ModuleType):
     __path__: list[str] = []  # noqa: RUF012  # what Python looks for on a package
     __all__: list[str] = []  # noqa: RUF012  # `import *` brings nothing
     __version__ = "0"
+    __file__ = ""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -85,11 +86,29 @@ class _PlaceholderMeta(ChainletMeta):
     def __iter__(cls) -> Iterator[Any]:
         return iter(())
 
+    def __len__(cls) -> int:
+        return 0
+
+    def __bool__(cls) -> bool:
+        return True
+
+    def __int__(cls) -> int:
+        return 0
+
+    def __float__(cls) -> float:
+        return 0.0
+
     def _same(cls, *_: Any) -> Any:
         return cls
 
-    __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __mod__ = _same
-    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __and__ = __invert__ = __neg__ = _same
+    def _false(cls, _: Any) -> bool:
+        return False
+
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __pow__ = __matmul__ = __mod__ = _same
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rpow__ = __rmatmul__ = __rmod__ = _same
+    __and__ = __rand__ = __xor__ = __rxor__ = __lshift__ = __rshift__ = _same  # `|` makes a Union
+    __invert__ = __neg__ = __pos__ = __abs__ = __round__ = _same
+    __lt__ = __le__ = __gt__ = __ge__ = _false
 
 
 class _Placeholder(metaclass=_PlaceholderMeta):
@@ -112,6 +131,12 @@ class _Placeholder(metaclass=_PlaceholderMeta):
     def __len__(self) -> int:
         return 0
 
+    def __int__(self) -> int:
+        return 0
+
+    def __float__(self) -> float:
+        return 0.0
+
     def __enter__(self) -> Any:
         return self
 
@@ -121,8 +146,14 @@ class _Placeholder(metaclass=_PlaceholderMeta):
     def _same(self, *_: Any) -> Any:
         return self
 
-    __getitem__ = __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __matmul__ = __mod__ = _same
-    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __and__ = __or__ = __invert__ = __neg__ = _same
+    def _false(self, _: Any) -> bool:
+        return False
+
+    __getitem__ = __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __pow__ = __matmul__ = _same
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rpow__ = __rmatmul__ = __rmod__ = _same
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lshift__ = __rshift__ = __mod__ = _same
+    __invert__ = __neg__ = __pos__ = __abs__ = __round__ = _same
+    __lt__ = __le__ = __gt__ = __ge__ = _false
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Accept and forget."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -14,6 +15,8 @@ from packaging.utils import canonicalize_name
 from chainctl.errors import Problem
 from chainctl.graph.imports import Import
 from chainctl.sdk.config import CustomImage, DockerImage, RemoteConfig
+
+Modules = Callable[[], Mapping[str, list[str]]]
 
 # Installed in every image, because the runtime needs them.
 RUNTIME_MODULES = frozenset(
@@ -32,12 +35,12 @@ _DISTRIBUTIONS = {
 
 
 def requirement_problems(
-    name: str, config: RemoteConfig, imports: Iterable[Import], modules: Mapping[str, list[str]]
+    name: str, config: RemoteConfig, imports: Iterable[Import], modules: Modules | None = None
 ) -> Iterator[Problem]:
     """Report module-level imports that a chainlet's image will not have.
 
     An error where nothing could provide the import, a warning where some requirement might.
-    `modules` maps import names to distributions, as installed here.
+    `modules` gives the distributions of an import name, by default as installed here.
     """
     image = config.docker_image
     if isinstance(image.base_image, CustomImage) or config.build_commands:
@@ -48,8 +51,10 @@ def requirement_problems(
     provided = _with_dependencies(given)
     for imported in _first_of_each(imports):
         root = imported.module.split(".")[0]
-        wanted = {canonicalize_name(d) for d in _distributions(root, modules)}
-        if root in sys.stdlib_module_names or root in RUNTIME_MODULES or wanted & provided:
+        if root in sys.stdlib_module_names or root in RUNTIME_MODULES:
+            continue
+        wanted = {canonicalize_name(d) for d in _distributions(root, modules or _installed)}
+        if wanted & provided:
             continue
         certain = None not in names and not _has_unknown(given)
         yield Problem(
@@ -157,8 +162,13 @@ def _has_unknown(given: set[str]) -> bool:
     return False
 
 
-def _distributions(root: str, modules: Mapping[str, list[str]]) -> list[str]:
-    return [*modules.get(root, []), _DISTRIBUTIONS.get(root, root)]
+def _distributions(root: str, modules: Modules) -> list[str]:
+    return [*modules().get(root, []), _DISTRIBUTIONS.get(root, root)]
+
+
+@functools.cache
+def _installed() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
 
 
 def _first_of_each(imports: Iterable[Import]) -> Iterator[Import]:

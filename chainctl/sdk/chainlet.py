@@ -29,7 +29,12 @@ class ChainletMeta(abc.ABCMeta):
         resolver = CURRENT_RESOLVER.get()
         if resolver is None:
             raise naive_instantiation(cls)
-        return super().__call__(**resolver.arguments(cls, kwargs))
+        arguments = resolver.arguments(cls, kwargs)
+        token = CURRENT_RESOLVER.set(None)  # a chainlet's own code may create no other
+        try:
+            return super().__call__(**arguments)
+        finally:
+            CURRENT_RESOLVER.reset(token)
 
     @property
     def display_name(cls) -> str:
@@ -96,5 +101,5 @@ def _mark(cls: type[T], chain_name: Optional[str]) -> type[T]:
 
 def entrypoint_mark(obj: object) -> Optional[EntrypointMark]:
     """Return the mark that stands on this very object, None when there is none."""
-    mark = getattr(obj, "__dict__", {}).get(_MARK)
+    mark = inspect.getattr_static(obj, _MARK, None)
     return mark if isinstance(mark, EntrypointMark) and mark.owner is obj else None

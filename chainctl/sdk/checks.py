@@ -25,7 +25,7 @@ from chainctl.sdk.declaration import (
 from chainctl.sdk.locate import SourceFile, Span
 from chainctl.sdk.markers import ContextMarker, DependencyMarker, name_of, target_of
 
-_DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9_-]+$")
+_DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9_-]+\Z")
 _POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -51,8 +51,8 @@ class _Subject:
         self._sources: dict[str, SourceFile] = {}
 
     def owner(self, member: str) -> type:
-        """The class in the inheritance line that defines a member."""
-        return next((c for c in self.cls.__mro__ if member in vars(c)), self.cls)
+        """The class in the user's inheritance line that defines a member, the class itself if none does."""
+        return next((c for c in self.cls.__mro__ if member in vars(c) and c is not ChainletBase), self.cls)
 
     def source(self, owner: type) -> SourceFile:
         if owner.__module__ not in self._sources:
@@ -91,7 +91,7 @@ def _config_problems(subject: _Subject) -> Iterator[Problem]:
     if not _DISPLAY_NAME.match(name):
         yield subject.at("remote_config").problem(
             "CH0501",
-            f"the name `{name}` cannot name a chainlet: it must match {_DISPLAY_NAME.pattern}",
+            f"the name {name!r} cannot name a chainlet: it must match ^[a-zA-Z0-9_-]+$",
             help='rename it in `RemoteConfig(name="…")`: letters, digits, `_` and `-`',
         )
     yield from _image_problems(subject, config)
@@ -122,7 +122,7 @@ def _init_problems(subject: _Subject) -> Iterator[Problem]:
     if not has_own_init(subject.cls):
         return
     init = inspect.getattr_static(subject.cls, "__init__")
-    parameters = list(inspect.signature(init).parameters.values())
+    parameters = list(inspect.signature(init).parameters.values()) if inspect.isfunction(init) else []
     if not parameters or parameters[0].name != "self":
         yield subject.at("__init__").problem(
             "CH0301",
@@ -368,7 +368,7 @@ def _type_problems(at: Span, what: str, annotation: Any) -> Iterator[Problem]:
         return
     try:
         pydantic.TypeAdapter(annotation)
-    except (pydantic.errors.PydanticUserError, TypeError, NameError) as error:
+    except Exception as error:  # noqa: BLE001  # a user's own schema hooks run here
         yield at.problem(
             "CH0406",
             f"{what} is {_a(annotation)}, which cannot be sent between services",
@@ -413,6 +413,9 @@ def _health_problems(subject: _Subject) -> Iterator[Problem]:
             f"`{subject.name}.is_healthy` takes `{names[1]}`, but nobody gives it arguments",
             help=written,
         )
+    if _unresolved(subject, "is_healthy") is not None:
+        yield _unresolved_problem(subject, "is_healthy")
+        return
     hints = _hints(subject, "is_healthy")
     if "return" not in hints:
         yield at.problem(
@@ -442,7 +445,7 @@ def _hints(subject: _Subject, member: str) -> dict[str, Any]:
 def _unresolved(subject: _Subject, member: str) -> Optional[Exception]:
     try:
         resolved_hints(subject.owner(member), inspect.getattr_static(subject.cls, member))
-    except (NameError, TypeError, AttributeError, SyntaxError) as error:
+    except Exception as error:  # noqa: BLE001  # an annotation in a string is code of the user's
         return error
     return None
 
@@ -459,4 +462,6 @@ def _a(value: object) -> str:
     """Describe a value or a type in a few characters."""
     if isinstance(value, type):
         return f"`{value.__name__}`"
-    return f"`{value!r}`" if len(repr(value)) < 60 else f"a `{type(value).__name__}`"
+    shown = repr(value)
+    is_short = len(shown) < 60 and " at 0x" not in shown
+    return f"`{shown}`" if is_short else f"a `{type(value).__name__}`"

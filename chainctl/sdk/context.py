@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
+
+import pydantic
 
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.config import RPCOptions
@@ -78,6 +80,11 @@ class Secrets(Mapping[str, str]):
             )
         return value
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a secret, or the default where a declared one has no value here."""
+        declared = self._declared is None or key in self._declared
+        return self[key] if key in self or not declared else default
+
     def __contains__(self, key: object) -> bool:
         declared = self._declared is None or key in self._declared
         return declared and isinstance(key, str) and self._read(key) is not None
@@ -99,6 +106,11 @@ class DeploymentContext(FrozenModel):
     secrets: Union[Secrets, Mapping[str, str]]
     data_dir: Optional[Path] = None
     environment: Optional[Environment] = None
+
+    @pydantic.field_validator("secrets")
+    @classmethod
+    def _redacted(cls, value: Union[Secrets, Mapping[str, str]]) -> Secrets:
+        return value if isinstance(value, Secrets) else Secrets.given(value)
 
     def get_service_descriptor(self, chainlet_name: str) -> DeployedServiceDescriptor:
         """Return where a dependency answers. Raises MissingDependencyError."""

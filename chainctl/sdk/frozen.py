@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, Optional, SupportsIndex, TypeVar, Union, overload
 
 import pydantic
 from pydantic_core import CoreSchema, core_schema
+from typing_extensions import Self
 
 from chainctl.errors import ChainsUsageError
 
@@ -37,11 +38,25 @@ class FrozenModel(pydantic.BaseModel):
     def __delattr__(self, name: str) -> None:
         self.__setattr__(name, None)
 
+    def model_copy(self, *, update: Optional[Mapping[str, Any]] = None, deep: bool = False) -> Self:
+        """Make a new value with some fields replaced; it is checked like any other new value."""
+        if not update:
+            return super().model_copy(deep=deep)
+        written = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**{**written, **update})
+
 
 class FrozenList(tuple[T, ...]):
     """A list in the user's eyes (accepts and adds lists), a tuple inside."""
 
     __slots__ = ()
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> T: ...
+    @overload
+    def __getitem__(self, key: slice) -> FrozenList[T]: ...
+    def __getitem__(self, key: Union[SupportsIndex, slice]) -> Union[T, FrozenList[T]]:
+        return FrozenList(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
 
     def __add__(self, other: Iterable[Any]) -> FrozenList[Any]:
         return FrozenList((*self, *other))
@@ -52,11 +67,17 @@ class FrozenList(tuple[T, ...]):
     def __eq__(self, other: object) -> bool:
         return tuple(self) == tuple(other) if isinstance(other, (list, tuple)) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other if isinstance(other, (list, tuple)) else NotImplemented
+
     def __hash__(self) -> int:
         return hash(tuple(self))
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+    def copy(self) -> list[T]:
+        return list(self)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise ChainsUsageError(
@@ -72,11 +93,14 @@ class FrozenList(tuple[T, ...]):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: pydantic.GetCoreSchemaHandler) -> CoreSchema:
         (item,) = getattr(source, "__args__", None) or (Any,)
-        items = core_schema.tuple_variable_schema(handler.generate_schema(item), strict=False)
+        item_schema = handler.generate_schema(item)
+        items = core_schema.tuple_variable_schema(item_schema, strict=False)
         return core_schema.no_info_after_validator_function(
             cls,
             core_schema.no_info_before_validator_function(_as_tuple, items),
-            serialization=core_schema.plain_serializer_function_ser_schema(list),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                list, return_schema=core_schema.list_schema(item_schema)
+            ),
         )
 
 
@@ -91,6 +115,9 @@ class FrozenDict(dict[str, V]):
 
     def __hash__(self) -> int:  # type: ignore[override]  # dict has none, this one never changes
         return hash(tuple(sorted((k, repr(v)) for k, v in self.items())))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise ChainsUsageError(
@@ -109,7 +136,7 @@ class FrozenDict(dict[str, V]):
         return core_schema.no_info_after_validator_function(
             cls,
             core_schema.no_info_before_validator_function(_as_dict, mapping),
-            serialization=core_schema.plain_serializer_function_ser_schema(dict),
+            serialization=core_schema.plain_serializer_function_ser_schema(dict, return_schema=mapping),
         )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import sys
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional, Union
 
 from chainctl.errors import Problem
@@ -36,23 +36,40 @@ class SourceFile:
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
-        self._text = text.splitlines()
+        self._text = text.split("\n")
         try:
             self.tree: Optional[ast.Module] = ast.parse(text)
-        except SyntaxError:
+        except (SyntaxError, ValueError):
             self.tree = None
+
+    @classmethod
+    def read(cls, path: str) -> SourceFile:
+        """Read a Python file as Python does: a byte order mark or a coding comment says its encoding."""
+        try:
+            with tokenize.open(path) as file:
+                return cls(path, file.read())
+        except (OSError, SyntaxError, ValueError):
+            return cls(path, "")
 
     @classmethod
     def of_module(cls, module_name: str) -> SourceFile:
         """Read the file that a loaded module came from; an empty one when it has none."""
         path = getattr(sys.modules.get(module_name), "__file__", None) or ""
-        text = Path(path).read_text(encoding="utf-8") if path.endswith(".py") else ""
-        return cls(path, text)
+        return cls.read(path) if path.endswith(".py") else cls(path, "")
 
     def class_node(self, qualname: str) -> Optional[ast.ClassDef]:
         """Find a class by its qualified name; the last definition wins, as it does in Python."""
         found = [node for name, node in _classes(self.tree, "") if name == qualname]
         return found[-1] if found else None
+
+    def of_function(self, name: str) -> Span:
+        """The name of a function at module level."""
+        body = self.tree.body if self.tree else []
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
+                column = self._text[node.lineno - 1].find(f"def {name}") + len("def ")
+                return Span(self.path, node.lineno, column + 1, column + 1 + len(name))
+        return Span(self.path)
 
     def of_class(self, qualname: str) -> Span:
         node = self.class_node(qualname)

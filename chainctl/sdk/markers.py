@@ -23,6 +23,8 @@ class DependencyMarker:
         self._options = options
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # Python and its tools ask for these of every object
+            raise AttributeError(name)
         shown = name_of(self._target)
         raise ChainsRuntimeError(
             f"`chains.depends({shown})` stands for a chainlet, but `.{name}` was used before one was given.",
@@ -40,6 +42,8 @@ class ContextMarker:
     __slots__ = ()
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise ChainsRuntimeError(
             f"`chains.depends_context()` stands for a context, but `.{name}` was used before one was given.",
             hint="write it as the last default in `__init__`:"

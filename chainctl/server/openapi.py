@@ -55,17 +55,31 @@ def _error(description: str) -> dict[str, Any]:
 
 
 def _lifted(schema: dict[str, Any], components: dict[str, Any]) -> Any:
-    """Move a schema's own definitions into the document's components."""
-    for name, definition in schema.get("$defs", {}).items():
-        components[name] = _relinked(definition)
-    return _relinked({k: v for k, v in schema.items() if k != "$defs"})
+    """Move a schema's own definitions into the document's components.
+
+    A name that is taken by something else gets a number: a model may have another form as a result
+    than as an argument.
+    """
+    definitions = schema.get("$defs", {})
+    names = {name: _free_name(name, definition, components) for name, definition in definitions.items()}
+    for name, definition in definitions.items():
+        components[names[name]] = _relinked(definition, names)
+    return _relinked({k: v for k, v in schema.items() if k != "$defs"}, names)
 
 
-def _relinked(node: Any) -> Any:
+def _free_name(name: str, definition: Any, components: dict[str, Any]) -> str:
+    same_names = {name: name}
+    numbered = (f"{name}{number or ''}" for number in (0, *range(2, len(components) + 3)))
+    return next(n for n in numbered if components.get(n) in (None, _relinked(definition, same_names)))
+
+
+def _relinked(node: Any, names: dict[str, str]) -> Any:
+    """Point all references at the components. `discriminator` has some that are no `$ref`."""
     if isinstance(node, dict):
-        return {k: _link(v) if k == "$ref" else _relinked(v) for k, v in node.items()}
-    return [_relinked(item) for item in node] if isinstance(node, list) else node
-
-
-def _link(reference: Any) -> Any:
-    return str(reference).replace("#/$defs/", "#/components/schemas/")
+        return {key: _relinked(value, names) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_relinked(item, names) for item in node]
+    if isinstance(node, str) and node.startswith("#/$defs/"):
+        name = node.removeprefix("#/$defs/")
+        return f"#/components/schemas/{names.get(name, name)}"
+    return node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Optional
 
 import pydantic
 
-_FRAMEWORK = str(Path(__file__).resolve().parent.parent)
+_FRAMEWORK = str(Path(__file__).resolve().parent.parent) + os.sep
 _MAX_FRAMES = 50
 
 
@@ -37,7 +38,7 @@ class RemoteErrorDetail(pydantic.BaseModel):
         return cls(
             exception_cls_name=type(error).__name__,
             exception_module_name=type(error).__module__,
-            exception_message=str(error),
+            exception_message=_message(error),
             user_stack_trace=[
                 StackFrame(filename=f.filename, lineno=f.lineno, name=f.name, line=f.line)
                 for f in user_frames(error)
@@ -50,6 +51,13 @@ class RemoteErrorDetail(pydantic.BaseModel):
         lines = traceback.StackSummary.from_list(frames).format()
         shown = f"{self.exception_cls_name}: {self.exception_message}"
         return f"Chainlet-Traceback (most recent call last):\n{''.join(lines)}{shown}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # the user's class may do anything when it is printed
+        return "<the message cannot be printed>"
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:

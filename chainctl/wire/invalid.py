@@ -36,4 +36,4 @@ class InvalidValue(ValueError):
     @property
     def is_malformed(self) -> bool:
         """Whether the bytes were not even well-formed."""
-        return any(m.kind == "json_invalid" for m in self.mismatches)
+        return any(m.kind == "json_invalid" and not m.path for m in self.mismatches)

@@ -62,13 +62,20 @@ def boot(module: str, qualname: str, manifest: ChainletManifest) -> InProcessWor
     for part in qualname.split("."):
         cls = getattr(cls, part)
     assert isinstance(cls, ChainletMeta)
-    return InProcessWorker(declaration_of(cls), build(cls, StubResolver(manifest)))
+    resolver = StubResolver(manifest)
+    instance = build(cls, resolver)
+    resolver.is_booting = False
+    return InProcessWorker(declaration_of(cls), instance)
 
 
 class StubResolver:
-    """Gives stand-ins that call running services."""
+    """Gives stand-ins that call running services.
+
+    All services of a release start at once: a call in `__init__` waits for the one it calls.
+    """
 
     def __init__(self, manifest: ChainletManifest) -> None:
+        self.is_booting = True
         self._manifest = manifest
         self._loop = ClientLoop()
         token = manifest.token
@@ -78,14 +85,15 @@ class StubResolver:
         declaration = declaration_of(cls)
         services = {d.argument: self._service(d) for d in declaration.dependencies}
         resolved: dict[str, Any] = {
-            d.argument: remote_chainlet(
-                d.target, Transport(services[d.argument], lambda: self._headers, self._loop)
-            )
+            d.argument: remote_chainlet(d.target, self._transport(services[d.argument]))
             for d in declaration.dependencies
         }
         if declaration.wants_context:
             resolved[CONTEXT] = self._context(declaration, list(services.values()))
         return {**resolved, **given}
+
+    def _transport(self, service: DeployedServiceDescriptor) -> Transport:
+        return Transport(service, lambda: self._headers, self._loop, waits_for_start=lambda: self.is_booting)
 
     def _service(self, dependency: Dependency) -> DeployedServiceDescriptor:
         name = dependency.target.__name__

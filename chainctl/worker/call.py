@@ -9,7 +9,7 @@ from typing import Any
 from chainctl.sdk.declaration import Declaration
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.signature import ResultCodec
-from chainctl.worker.remote import arguments_codec
+from chainctl.worker.arguments import arguments_codec
 
 
 class OutputMismatch(Exception):

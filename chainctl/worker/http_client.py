@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional, Union
+from typing import Any, Optional, Union, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -21,7 +21,7 @@ _HIGH_WATER = 1 << 20
 
 
 class NotSentError(ConnectionError):
-    """The request did not reach the other side, so that sending it again is safe."""
+    """The other side did not begin to work on the request, so that sending it again is safe."""
 
 
 class BrokenAnswerError(ConnectionError):
@@ -49,12 +49,17 @@ class Address:
         is_tls = parts.scheme == "https"
         query = f"?{parts.query}" if parts.query else ""
         port = parts.port or (443 if is_tls else 80)
-        return cls(parts.hostname, port, is_tls=is_tls, path=parts.path.rstrip("/") + query)
+        return cls(parts.hostname, port, is_tls=is_tls, path=parts.path + query)
 
     @property
     def host_header(self) -> str:
         default = 443 if self.is_tls else 80
-        return self.host if self.socket or self.port == default else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.socket or self.port == default else f"{host}:{self.port}"
+
+    def target(self, path: str) -> str:
+        """What a request line names: `path` below this address, the address's own path when it is empty."""
+        return (self.path.rstrip("/") + path if path else self.path) or "/"
 
     def __str__(self) -> str:
         return f"unix:{self.socket}" if self.socket else f"{self.host}:{self.port}"
@@ -128,7 +133,10 @@ class HttpClient:
             self._idle.pop()[1].close()
 
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> _Connection:
-        """Send on an idle connection or a new one; one that died while idle is not the caller's problem."""
+        """Send on an idle connection or a new one; one that died while idle is not the caller's problem.
+
+        A new connection that dies before the answer was not idle: the request may have been at work.
+        """
         message = _message(self._address, method, path, headers, body)
         while True:
             pooled = self._take()
@@ -136,10 +144,10 @@ class HttpClient:
             try:
                 connection.send(message)
                 await connection.first_byte()
-            except NotSentError:
+            except NotSentError as error:
                 connection.close()
                 if pooled is None:
-                    raise
+                    raise BrokenAnswerError(str(error)) from error
             except BaseException:
                 connection.close()
                 raise
@@ -179,7 +187,7 @@ class HttpClient:
 def _message(
     address: Address, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[bytes, bytes]:
-    lines = [f"{method} {address.path}{path} HTTP/1.1", f"host: {address.host_header}"]
+    lines = [f"{method} {address.target(path)} HTTP/1.1", f"host: {address.host_header}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""])
     return head.encode("latin-1"), body
@@ -259,8 +267,7 @@ class _Connection(asyncio.Protocol):
     # --- what the event loop calls ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
 
     def data_received(self, data: bytes) -> None:
         if self._parser is None or self._complete:
@@ -276,7 +283,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         self._lost = True
-        if self._parser is not None and not self._complete and self._ends_with_connection():
+        ended = exc is None and self._parser is not None and not self._complete
+        if ended and self._ends_with_connection():
             self.on_message_complete()
         elif not self._complete:
             self._break(BrokenAnswerError("the connection ended before the answer"))

@@ -47,13 +47,15 @@ class InProcessWorker:
             arguments = self._call.decode(body)
         except InvalidValue as error:
             return _input_reply(error)
+        except Exception as error:  # noqa: BLE001  # a user's own validators run here
+            return _error_reply(error)
         CURRENT_RESOLVER.set(RefusingResolver())
         if self._endpoint.is_stream:
             return await self._stream(arguments)
         try:
             async with self._permit():
                 return Reply(200, self._call.encode(await self._run(arguments)))
-        except Exception as error:  # noqa: BLE001  # the boundary to user code
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary to user code
             return _error_reply(error)
 
     async def health(self) -> Health:
@@ -61,7 +63,7 @@ class InProcessWorker:
             return Health(True)
         try:
             result = await self._maybe_in_thread(self._is_healthy)
-        except Exception as error:  # noqa: BLE001  # the boundary to user code
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary to user code
             _LOG.exception("is_healthy raised")
             return Health(False, f"is_healthy raised {type(error).__name__}: {error}")
         return Health(bool(result), "" if result else "is_healthy returned False")
@@ -81,7 +83,7 @@ class InProcessWorker:
             first = await items.__anext__()
         except StopAsyncIteration:
             return Reply(200, b"", _stream_type(self._endpoint.returns))
-        except Exception as error:  # noqa: BLE001  # the boundary to user code
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary to user code
             return _error_reply(error)
         return Reply(200, _chain(first, items), _stream_type(self._endpoint.returns))
 
@@ -101,7 +103,15 @@ class InProcessWorker:
     async def _in_thread(self, function: Callable[[], T]) -> T:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, context.run, function)
+        return await loop.run_in_executor(self._threads, context.run, _without_stop_iteration, function)
+
+
+def _without_stop_iteration(function: Callable[[], T]) -> T:
+    """Turn StopIteration into RuntimeError, as a coroutine does: a future that gets one never ends."""
+    try:
+        return function()
+    except StopIteration as error:
+        raise RuntimeError("run_remote raised StopIteration") from error
 
 
 def _stream_type(item: Any) -> str:
@@ -120,7 +130,7 @@ def _input_reply(error: InvalidValue) -> Reply:
     return Reply(status, error_body(kind, str(error), problems=problems))
 
 
-def _error_reply(error: Exception) -> Reply:
+def _error_reply(error: BaseException) -> Reply:
     if isinstance(error, OutputMismatch):
         _LOG.error("%s", error)
         return Reply(500, error_body("invalid_output", str(error)))
@@ -132,6 +142,6 @@ def _error_reply(error: Exception) -> Reply:
     return Reply(500, user_error_body(error))
 
 
-def _log_user_error(error: Exception) -> None:
+def _log_user_error(error: BaseException) -> None:
     frames = "".join(traceback.format_list(user_frames(error)))
     _LOG.error("run_remote raised %s: %s\n%s", type(error).__name__, error, frames.rstrip())

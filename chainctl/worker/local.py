@@ -68,7 +68,7 @@ def _services(
     services = {
         d.target.__name__: DeployedServiceDescriptor(
             name=d.target.__name__,
-            display_name=d.target.__name__,
+            display_name=getattr(d.target, "display_name", d.target.__name__),
             options=d.options if isinstance(d.options, RPCOptions) else RPCOptions(),
             predict_url="http://localhost/in-process",
         )

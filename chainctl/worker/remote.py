@@ -6,20 +6,12 @@ import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 
-from chainctl.sdk.declaration import ENDPOINT, NO_DEFAULT, Endpoint, endpoint_of
+from chainctl.sdk.declaration import ENDPOINT, endpoint_of
 from chainctl.wire.invalid import InvalidValue
-from chainctl.wire.signature import REQUIRED, ArgumentsCodec, Field, ResultCodec
+from chainctl.wire.signature import ResultCodec
+from chainctl.worker.arguments import arguments_codec
 from chainctl.worker.remote_error import RemoteFault
 from chainctl.worker.transport import Transport
-
-
-def arguments_codec(name: str, endpoint: Endpoint) -> ArgumentsCodec:
-    """Make the codec for an endpoint's arguments."""
-    fields = [
-        Field(p.name, p.annotation, REQUIRED if p.default is NO_DEFAULT else p.default)
-        for p in endpoint.parameters
-    ]
-    return ArgumentsCodec(f"{name}Input", fields)
 
 
 def remote_chainlet(cls: type, transport: Transport) -> Any:

@@ -58,6 +58,6 @@ def _report(name: str, status: int, detail: RemoteErrorDetail) -> str:
 
 
 def _class_of(detail: RemoteErrorDetail) -> Optional[type[Exception]]:
-    module = sys.modules.get(detail.exception_module_name or "", builtins)
+    module = sys.modules.get(detail.exception_module_name or builtins.__name__)
     cls = getattr(module, detail.exception_cls_name, None)
     return cls if isinstance(cls, type) and issubclass(cls, Exception) else None

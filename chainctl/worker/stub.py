@@ -25,7 +25,7 @@ class StubBase:
     """
 
     def __init__(self, service_descriptor: DeployedServiceDescriptor, api_key: str) -> None:
-        headers = {"authorization": f"Api-Key {api_key}"}
+        headers = {"authorization": f"Api-Key {api_key.strip()}"}  # a file's text ends in a line break
         self._transport = Transport(service_descriptor, lambda: headers, ClientLoop(), path="")
 
     @classmethod

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Optional, TypeVar
 
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.context import DeployedServiceDescriptor
-from chainctl.worker.http_client import Address, Answer, HttpClient, NotSentError
+from chainctl.worker.http_client import Address, Answer, BrokenAnswerError, HttpClient, NotSentError
 from chainctl.worker.remote_error import RemoteFault, error_of
 
 T = TypeVar("T")
@@ -44,7 +45,8 @@ class Transport:
 
     `headers` gives the headers of each call, such as the internal token. A call is repeated (up to
     `options.retries` attempts in total, backing off exponentially with full jitter) only when the
-    other side has certainly not begun to work on it.
+    other side has certainly not begun to work on it. While `waits_for_start` holds (the caller
+    itself is still starting), a service that is not up yet is waited for, within the timeout.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Transport:
         loop: ClientLoop,
         *,
         path: str = "/run_remote",
+        waits_for_start: Callable[[], bool] = lambda: False,
     ) -> None:
         self.service = service
+        self._waits_for_start = waits_for_start
         self._headers = headers
         self._path = path
         self._loop = loop
@@ -66,12 +70,12 @@ class Transport:
     async def call(self, body: bytes) -> bytes:
         """Send a JSON body, return the answer's. Raises RemoteFault, TimeoutError or the remote's error."""
         client = self._client()
+
+        async def request() -> tuple[Answer, None]:
+            return await client.http.request("POST", self._path, self._all_headers(), body), None
+
         async with client.permits:
-            try:
-                async with _timeout(self.service.options.timeout_sec):
-                    answer = await self._attempts(client.http, body)
-            except (TimeoutError, asyncio.TimeoutError):
-                raise self._timed_out() from None
+            answer, _ = await self._attempts(request)
         if answer.status >= 300:
             raise error_of(self.service.display_name, answer)
         return answer.body
@@ -81,24 +85,44 @@ class Transport:
         return self._loop.run(self.call(body))
 
     async def stream(self, body: bytes) -> AsyncIterator[bytes]:
-        """Send a JSON body, yield the answer's body as it comes. Raises what `call` raises."""
+        """Send a JSON body, yield the answer's body as it comes. Raises what `call` raises.
+
+        The timeout bounds the wait for the first bytes of the answer: a stream may last.
+        """
         client = self._client()
-        async with client.permits:
+
+        async def request() -> tuple[Answer, AsyncIterator[bytes]]:
             answer, chunks = await client.http.stream("POST", self._path, self._all_headers(), body)
             if answer.status >= 300:
                 answer.body = b"".join([chunk async for chunk in chunks])
-                raise error_of(self.service.display_name, answer)
-            async for chunk in chunks:
-                yield chunk
+            return answer, chunks
 
-    async def _attempts(self, http: HttpClient, body: bytes) -> Answer:
-        attempts = self.service.options.retries
-        for attempt in range(1, attempts + 1):
-            last = attempt == attempts
+        async with client.permits:
+            answer, chunks = await self._attempts(request)
+            if answer.status >= 300:
+                raise error_of(self.service.display_name, answer)
             try:
-                answer = await http.request("POST", self._path, self._all_headers(), body)
+                async for chunk in chunks:
+                    yield chunk
+            except BrokenAnswerError as error:
+                raise RemoteFault.broken(self.service.display_name, error) from error
+            finally:
+                await chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+    async def _attempts(self, request: Callable[[], Awaitable[tuple[Answer, T]]]) -> tuple[Answer, T]:
+        try:
+            async with _timeout(self.service.options.timeout_sec):
+                return await self._repeated(request)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise self._timed_out() from None
+
+    async def _repeated(self, request: Callable[[], Awaitable[tuple[Answer, T]]]) -> tuple[Answer, T]:
+        for attempt in itertools.count(1):
+            last = attempt >= self.service.options.retries and not self._waits_for_start()
+            try:
+                answer, rest = await request()
                 if last or not _may_repeat(answer):
-                    return answer
+                    return answer, rest
             except NotSentError as error:
                 if last:
                     raise RemoteFault.unreachable(self.service.display_name, error) from error
@@ -147,7 +171,7 @@ def _backoff(attempt: int) -> float:
 
     After M. Brooker, "Exponential Backoff And Jitter", 2015.
     """
-    return random.uniform(0, min(_LONGEST_BACKOFF_SEC, _FIRST_BACKOFF_SEC * 2**attempt))
+    return random.uniform(0, min(_LONGEST_BACKOFF_SEC, _FIRST_BACKOFF_SEC * 2 ** min(attempt, 16)))
 
 
 class _timeout:  # noqa: N801  # reads like asyncio.timeout, which Python 3.10 lacks
@@ -160,13 +184,24 @@ class _timeout:  # noqa: N801  # reads like asyncio.timeout, which Python 3.10 l
     async def __aenter__(self) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire, task)
+        self._task: Any = task
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
         self._timer.cancel()
-        if self._expired and kind is asyncio.CancelledError:
+        if self._expired and self._took_back() and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def _expire(self, task: asyncio.Task[Any]) -> None:
+    def _expire(self) -> None:
         self._expired = True
-        task.cancel()
+        self._cancels_before = self._cancels()
+        self._task.cancel()
+
+    def _took_back(self) -> bool:
+        """Take our cancellation back; say whether it was the only one since. Python 3.10 does not count."""
+        if not hasattr(self._task, "uncancel"):
+            return True
+        return bool(self._task.uncancel() <= self._cancels_before)
+
+    def _cancels(self) -> int:
+        return self._task.cancelling() if hasattr(self._task, "cancelling") else 0

@@ -1,0 +1,70 @@
+"""A type in; its JSON form out: how its values are written, read back, and described by a JSON Schema.
+
+Bytes are base64 and floats may be infinite or NaN, at every depth: pydantic would take such settings
+from each nested model, so that the same value had another form in a model than beside it. A model
+that sets its own form (`ser_json_bytes` in its `model_config`) keeps it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator, core_schema
+
+_SETTINGS = CoreConfig(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
+_CONFIGURED = ("model", "dataclass", "typed-dict")
+_OPAQUE = ("config", "default", "metadata")
+
+# Models carry a validator that was built without our settings; newer versions would use that one.
+_FRESH: dict[str, Any] = (
+    {"_use_prebuilt": False} if "_use_prebuilt" in (SchemaValidator.__text_signature__ or "") else {}
+)
+
+
+class JsonForm:
+    """Validates values of a type, and turns them into JSON bytes and back."""
+
+    def __init__(self, annotation: Any) -> None:
+        schema = _configured(pydantic.TypeAdapter(annotation).core_schema)
+        self._schema = schema
+        self._validator = SchemaValidator(schema, _SETTINGS, **_FRESH)
+        self._serializer = SchemaSerializer(schema, _SETTINGS, **_FRESH)
+
+    def dump(self, value: Any) -> bytes:
+        """Validate and serialise. Raises pydantic.ValidationError, ValueError, TypeError."""
+        return self._serializer.to_json(self._validator.validate_python(value), warnings="error")
+
+    def dump_python(self, value: Any) -> Any:
+        """Return the JSON form as Python values. Raises ValueError, TypeError."""
+        return self._serializer.to_python(value, mode="json", warnings="error")
+
+    def parse(self, data: bytes) -> Any:
+        """Parse and validate. Raises pydantic.ValidationError."""
+        return self._validator.validate_json(data)
+
+    def schema(self, mode: JsonSchemaMode) -> dict[str, Any]:
+        """JSON Schema of what is read ("validation") or written ("serialization")."""
+        return _Schema().generate(self._schema, mode)
+
+
+class _Schema(GenerateJsonSchema):
+    """Describes bytes as what they are in JSON."""
+
+    def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:
+        if "ser_json_bytes" in self._config.config_dict:
+            return super().bytes_schema(schema)
+        return {"type": "string", "format": "base64url"}
+
+
+def _configured(node: Any) -> Any:
+    """Copy a core schema with our settings on each type that has settings of its own."""
+    if isinstance(node, (list, tuple)):
+        return type(node)(map(_configured, node)) if type(node) in (list, tuple) else node
+    if not isinstance(node, dict):
+        return node
+    copy = {key: value if key in _OPAQUE else _configured(value) for key, value in node.items()}
+    if copy.get("type") in _CONFIGURED:
+        copy["config"] = {**_SETTINGS, **copy.get("config", {})}
+    return copy

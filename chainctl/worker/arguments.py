@@ -1,0 +1,15 @@
+"""The Endpoint of a chainlet in; the codec for its arguments out."""
+
+from __future__ import annotations
+
+from chainctl.sdk.declaration import NO_DEFAULT, Endpoint
+from chainctl.wire.signature import REQUIRED, ArgumentsCodec, Field
+
+
+def arguments_codec(name: str, endpoint: Endpoint) -> ArgumentsCodec:
+    """Make the codec for the arguments of the chainlet class `name`."""
+    fields = [
+        Field(p.name, p.annotation, REQUIRED if p.default is NO_DEFAULT else p.default)
+        for p in endpoint.parameters
+    ]
+    return ArgumentsCodec(f"{name}Input", fields)
