@@ -1,0 +1,145 @@
+"""A FrontDoor in; the one container that answers at a chain's address, made, changed or removed, out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chainctl.adapters.docker.front_door_body import USER_ID, container_digest, door_body
+from chainctl.adapters.docker.front_door_image import require_image
+from chainctl.adapters.docker.front_door_port import is_taken, no_port, ports_for
+from chainctl.adapters.docker.front_door_reload import await_settings, reload_door, require_valid
+from chainctl.adapters.docker.haproxy_config import DIRECTORY, DoorSettings, door_files
+from chainctl.adapters.docker.haproxy_control import door_state
+from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_in, route_text
+from chainctl.adapters.docker.haproxy_state import DoorState
+from chainctl.adapters.docker.labels import DOOR, door_name, door_volume, retired_door_name
+from chainctl.adapters.docker.network import ensure_volume, remove_volume
+from chainctl.adapters.docker.observe_container import Container
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_containers import create, find_own, remove, rename, start, stop
+from chainctl.adapters.docker.target_files import OwnedFile, get_files, put_files
+from chainctl.adapters.docker.target_wait import first_answer
+from chainctl.deploy.release import FrontDoor
+from chainctl.errors import ChainctlError, DeployError
+from chainctl.events import Emit
+
+_HANDOVER_SEC = 5.0
+_MOMENT_SEC = 2.0
+_SECRET_MODE = 0o400
+
+
+@dataclass(frozen=True, slots=True)
+class WantedDoor:
+    """A chain's front door as it should be, and what HAProxy is told for it."""
+
+    chain: str
+    front_door: FrontDoor
+    settings: DoorSettings
+
+
+def ensure_front_door(connection: Connection, wanted: WantedDoor, emit: Emit) -> None:
+    """Make the door, or change the one there is; it keeps its route, and its port unless one is named.
+
+    Other keys or certificates need no new container: they are read again without a request lost.
+    When a new container does not come up, the old one is put back. Raises DeployError.
+    """
+    require_image(connection, wanted.front_door.image, emit)
+    old = _settle(connection, wanted.chain)
+    state = _answer(connection, old)
+    if old is None or state is None:
+        return _replace(connection, wanted, old)
+    require_valid(connection, old, wanted.settings)
+    if old.labels.get(DOOR) != container_digest(wanted.front_door):
+        return _replace(connection, wanted, old)
+    reload_door(connection, old, wanted.settings, state)
+
+
+def remove_front_door(connection: Connection, chain: str, drain_sec: float) -> None:
+    """Let requests under way finish, then take the door and its files away; absent is as good."""
+    for name in (retired_door_name(chain), door_name(chain)):
+        if find_own(connection, name, chain) is not None:
+            stop(connection, name, drain_sec)
+            remove(connection, name)
+    remove_volume(connection, door_volume(chain))
+
+
+def _settle(connection: Connection, chain: str) -> Container | None:
+    """Return the chain's door under its own name, after a replacement that was cut off too."""
+    door = find_own(connection, door_name(chain), chain)
+    retired = find_own(connection, retired_door_name(chain), chain)
+    if retired is None:
+        return door
+    if door is not None and door.is_running:
+        remove(connection, retired.id)
+        return door
+    remove(connection, door_name(chain))
+    rename(connection, retired.id, door_name(chain))
+    return retired
+
+
+def _answer(connection: Connection, door: Container | None) -> DoorState | None:
+    """Return what a door says that runs; one that has only just started is given a moment."""
+    if door is None or not door.is_running:
+        return None
+    return first_answer(lambda: door_state(connection, door.id), _MOMENT_SEC)
+
+
+def _replace(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
+    with _put_back_on_failure(connection, wanted.chain, old):
+        _start_new(connection, wanted, old)
+        await_settings(connection, door_name(wanted.chain), wanted.settings.digest)
+    if old is not None:
+        stop(connection, old.id, _HANDOVER_SEC)
+        remove(connection, old.id)
+
+
+@contextlib.contextmanager
+def _put_back_on_failure(connection: Connection, chain: str, old: Container | None) -> Iterator[None]:
+    if old is not None:
+        rename(connection, old.id, retired_door_name(chain))
+    try:
+        yield
+    except ChainctlError:
+        with contextlib.suppress(ChainctlError):
+            remove(connection, door_name(chain))
+            if old is not None:
+                rename(connection, old.id, door_name(chain))
+            if old is not None and old.is_running:
+                start(connection, old.id)
+        raise
+
+
+def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
+    """Start a door at the first port that is free; an old one in its place is stopped before."""
+    chain, kept = wanted.chain, old.published[1] if old and old.published else None
+    route = route_in(get_files(connection, old.id, str(DIRECTORY))) if old else None
+    ensure_volume(connection, door_volume(chain), chain)
+    for port in ports_for(connection, wanted.front_door, kept):
+        if old is not None and port == kept:
+            stop(connection, old.id, _HANDOVER_SEC)
+        if _starts_at(connection, wanted, port, route):
+            return
+    raise no_port(wanted.front_door)
+
+
+def _starts_at(connection: Connection, wanted: WantedDoor, port: int, route: str | None) -> bool:
+    """Make and start a door at a port; False when the port is taken."""
+    name = door_name(wanted.chain)
+    files = {**door_files(wanted.settings), ROUTE_FILE: route_text(route).encode()}
+    create(connection, name, door_body(wanted.chain, wanted.front_door, port))
+    put_files(
+        connection,
+        name,
+        str(DIRECTORY),
+        [OwnedFile(path, _SECRET_MODE, USER_ID, content) for path, content in sorted(files.items())],
+    )
+    try:
+        start(connection, name)
+    except DeployError as error:
+        if not is_taken(error):
+            raise
+        remove(connection, name)
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""What HAProxy says of itself in; its digest and its slots, with who has the traffic, out. Pure."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from chainctl.adapters.docker.haproxy_route import BACKEND
+from chainctl.adapters.docker.labels import DOOR_ALIAS
+from chainctl.errors import DeployError
+
+QUESTIONS = ("show info", f"show servers state {BACKEND}", f"show stat {BACKEND} 4 -1")
+"""All that `parse_state` needs, asked at once."""
+_DESCRIPTION = re.compile(r"^description: (\S+)$", re.MULTILINE)
+_FORCED_OR_INHERITED_MAINTENANCE = 0x01 | 0x02
+_FORCED_OR_INHERITED_DRAIN = 0x08 | 0x10
+_NOT_SERVING = _FORCED_OR_INHERITED_MAINTENANCE | _FORCED_OR_INHERITED_DRAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One server of the backend.
+
+    `service` is the name that it resolves, None when it is parked. `address` is `IP:port` as
+    resolved, `status` HAProxy's word, `streams` how many requests it has under way.
+    """
+
+    name: str
+    service: str | None
+    address: str
+    status: str
+    streams: int
+    admin: int
+
+    @property
+    def is_serving(self) -> bool:
+        """Say whether it is meant to get traffic, its address known or not."""
+        return self.service is not None and not self.admin & _NOT_SERVING
+
+    @property
+    def is_free(self) -> bool:
+        return bool(self.admin & _FORCED_OR_INHERITED_MAINTENANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorState:
+    """A running door. `digest` is that of the settings it runs with."""
+
+    digest: str
+    slots: tuple[Slot, ...]
+
+    @property
+    def route(self) -> str | None:
+        """Return the service with the traffic; None when there is none, or not only one."""
+        serving = [slot.service for slot in self.slots if slot.is_serving]
+        return serving[0] if len(serving) == 1 else None
+
+    def slot_of(self, service: str) -> Slot | None:
+        return next((slot for slot in self.slots if slot.service == service), None)
+
+
+def parse_state(text: str) -> DoorState | None:
+    """Read the answers to QUESTIONS; None when they are not HAProxy's."""
+    description = _DESCRIPTION.search(text)
+    if description is None:
+        return None
+    statistics = {row["svname"]: row for row in _table(text, "# pxname,", ",")}
+    slots = (_slot(row, statistics.get(row["srv_name"], {})) for row in _table(text, "# be_id ", " "))
+    return DoorState(description[1], tuple(slots))
+
+
+def choose_slot(state: DoorState, service: str) -> Slot:
+    """Return the slot that has the service already, or a free one. Raises DeployError."""
+    mine = state.slot_of(service)
+    free = next((slot for slot in state.slots if slot.is_free), None)
+    chosen = mine or free
+    if chosen is None:
+        raise DeployError(
+            f"All {len(state.slots)} slots of the front door still have requests of older releases",
+            hint="wait until they finish, then push again",
+        )
+    return chosen
+
+
+def _slot(row: Mapping[str, str], statistics: Mapping[str, str]) -> Slot:
+    name = row["srv_fqdn"]
+    return Slot(
+        name=row["srv_name"],
+        service=None if name in ("-", DOOR_ALIAS) else name,
+        address=statistics.get("addr", ""),
+        status=statistics.get("status", ""),
+        streams=int(statistics.get("scur") or 0),
+        admin=int(row["srv_admin_state"]),
+    )
+
+
+def _table(text: str, head: str, separator: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of the table whose first line begins like that; an empty line ends it."""
+    _, found, rest = text.partition(head)
+    lines = (found + rest).removeprefix("# ").partition("\n\n")[0].splitlines()
+    yield from csv.DictReader(lines, delimiter=separator)

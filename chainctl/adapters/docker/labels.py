@@ -1,0 +1,96 @@
+"""Chains, services and doors in; the names and labels of what the engine has for them out. Pure."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+
+from chainctl.deploy.release import Fingerprint, ServiceSpec
+from chainctl.errors import UsageError
+
+CHAIN = "chainctl.chain"
+CHAINLET = "chainctl.chainlet"
+SERVICE = "chainctl.service"
+ROLE = "chainctl.role"
+DOOR = "chainctl.door"
+GPU = "chainctl.gpu"
+IMAGE_PART = "chainctl.fingerprint.image"
+CONFIG_PART = "chainctl.fingerprint.config"
+CALLS_PART = "chainctl.fingerprint.calls"
+
+DOOR_ALIAS = "front"
+_CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+
+
+class Role(enum.StrEnum):
+    """What a container is there for; a filler only carries files into a volume."""
+
+    SERVICE = "service"
+    DOOR = "door"
+    FILLER = "filler"
+
+
+def network_name(chain: str) -> str:
+    """Return the name of a chain's network. Raises UsageError for what the engine can not name."""
+    return f"chainctl-{_checked(chain)}"
+
+
+def door_name(chain: str) -> str:
+    return f"{_checked(chain)}-door"
+
+
+def retired_door_name(chain: str) -> str:
+    """Return the name of a door that is being replaced."""
+    return f"{door_name(chain)}-retired"
+
+
+def door_volume(chain: str) -> str:
+    return f"{door_name(chain)}-config"
+
+
+def secrets_volume(service: str) -> str:
+    return f"{service}-secrets"
+
+
+def filler_name(service: str) -> str:
+    return f"{service}-filler"
+
+
+def chain_labels(chain: str) -> dict[str, str]:
+    """Return the label by which everything of a chain is found."""
+    return {CHAIN: chain}
+
+
+def service_labels(spec: ServiceSpec) -> dict[str, str]:
+    """Return what can be known of a service without its release."""
+    gpu = spec.resources.gpu
+    model = {GPU: gpu.model} if gpu and gpu.model else {}
+    return {
+        **chain_labels(spec.chain),
+        ROLE: Role.SERVICE,
+        CHAINLET: spec.chainlet,
+        SERVICE: spec.name,
+        IMAGE_PART: spec.fingerprint.image,
+        CONFIG_PART: spec.fingerprint.config,
+        CALLS_PART: spec.fingerprint.calls,
+        **model,
+    }
+
+
+def fingerprint_in(labels: Mapping[str, str]) -> Fingerprint:
+    """Read the fingerprint back; a part without a label differs from any."""
+    return Fingerprint(
+        image=labels.get(IMAGE_PART, ""),
+        config=labels.get(CONFIG_PART, ""),
+        calls=labels.get(CALLS_PART, ""),
+    )
+
+
+def _checked(chain: str) -> str:
+    if _CHAIN_NAME.fullmatch(chain):
+        return chain
+    raise UsageError(
+        f"{chain!r} can not name a chain on a Docker Engine",
+        hint="use at most 63 letters, digits, dots and dashes, and begin with a letter or a digit",
+    )

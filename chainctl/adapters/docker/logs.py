@@ -1,0 +1,60 @@
+"""A chain in; the lines that its services wrote, those that failed too, merged by time, out."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from chainctl.adapters.docker.build_streams import OpenStreams
+from chainctl.adapters.docker.engine import Engine
+from chainctl.adapters.docker.logs_follow import Follower
+from chainctl.adapters.docker.logs_source import log_line, service_containers
+from chainctl.adapters.docker.logs_stream import stamped_lines
+from chainctl.adapters.docker.observe_container import Container
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.deploy.target import LogLine
+
+
+def read_logs(
+    engine: Engine,
+    chain: str,
+    *,
+    chainlets: Sequence[str] = (),
+    since: float | None = None,
+    tail: int | None = None,
+    follow: bool = False,
+) -> Iterator[LogLine]:
+    """Yield lines in time order; with `follow` those to come too, until the chain is taken down."""
+    start = "" if since is None else f"{since:.9f}"
+    with Connection.opened(engine) as connection:
+        written = _Written(connection, start, tail)
+        lines = written.lines(service_containers(connection, chain, chainlets))
+        yield from lines if tail is None else deque(lines, maxlen=tail)
+    if follow:
+        with closing(Follower(engine, chain, chainlets, start, written.seen)) as follower:
+            yield from follower.lines()
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What is in the logs now. `seen` has the time of the last line that was read, by container."""
+
+    connection: Connection
+    start: str
+    tail: int | None
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def lines(self, containers: Sequence[Container]) -> Iterator[LogLine]:
+        return heapq.merge(*(self._of(container) for container in containers), key=lambda line: line.time)
+
+    def _of(self, container: Container) -> Iterator[LogLine]:
+        """Yield at most `tail` lines, yet read one at least: a follower goes on after it."""
+        tail = None if self.tail is None else max(self.tail, 1)
+        stream = stamped_lines(self.connection, OpenStreams(), container.id, since=self.start, tail=tail)
+        with closing(stream) as lines:
+            for line in lines:
+                self.seen[container.id] = line.stamp
+                yield log_line(container, line)

@@ -1,0 +1,104 @@
+"""A running chain in; the lines that its services write from now on, those of new services too, out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from chainctl.adapters.docker.build_streams import OpenStreams
+from chainctl.adapters.docker.engine import Engine
+from chainctl.adapters.docker.logs_source import log_line, service_containers
+from chainctl.adapters.docker.logs_stream import since_of, stamped_lines
+from chainctl.adapters.docker.network import has_network
+from chainctl.adapters.docker.observe_container import Container
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.deploy.target import LogLine
+from chainctl.errors import ChainctlError
+
+_LOOK_SEC = 1.0
+_JOIN_SEC = 5.0
+
+
+class Follower:
+    """Reads each container in a thread of its own; closing it ends them all.
+
+    `seen` maps containers to the time of the last line that was shown; others are read from
+    `start` on, in seconds since the epoch.
+    """
+
+    def __init__(
+        self, engine: Engine, chain: str, chainlets: Sequence[str], start: str, seen: dict[str, str]
+    ) -> None:
+        self._engine = engine
+        self._chain = chain
+        self._chainlets = chainlets
+        self._start = start
+        self._seen = seen
+        self._arrived: queue.SimpleQueue[LogLine | ChainctlError] = queue.SimpleQueue()
+        self._streams = OpenStreams()
+        self._readers: dict[str, threading.Thread] = {}
+
+    def lines(self) -> Iterator[LogLine]:
+        """Yield lines as they come, until the chain is gone. Raises EngineError."""
+        with Connection.opened(self._engine) as connection:
+            while has_network(connection, self._chain):
+                self._read_all(connection)
+                yield from self._arrivals(_LOOK_SEC)
+        self._join()
+        yield from self._arrivals(0)
+
+    def close(self) -> None:
+        """Cut every stream and wait until its thread has left."""
+        self._streams.cut()
+        self._join()
+
+    def _read_all(self, connection: Connection) -> None:
+        """Start reading new containers, and again those that were restarted."""
+        for container in service_containers(connection, self._chain, self._chainlets):
+            reader = self._readers.get(container.id)
+            if reader is None or (container.is_running and not reader.is_alive()):
+                self._readers[container.id] = self._started(container)
+
+    def _started(self, container: Container) -> threading.Thread:
+        thread = threading.Thread(
+            target=self._read, args=(container,), name=f"log of {container.name}", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _read(self, container: Container) -> None:
+        seen = self._seen.get(container.id, "")
+        since = since_of(seen) if seen else self._start
+        try:
+            with (
+                Connection.opened(self._engine) as connection,
+                closing(
+                    stamped_lines(connection, self._streams, container.id, since=since, follow=True)
+                ) as lines,
+            ):
+                for line in lines:
+                    if line.stamp > seen:
+                        self._seen[container.id] = line.stamp
+                        self._arrived.put(log_line(container, line))
+        except ChainctlError as error:
+            self._arrived.put(error)
+
+    def _arrivals(self, within_sec: float) -> Iterator[LogLine]:
+        """Yield what comes within a time, at least what is there. Raises what a reader met."""
+        deadline = time.monotonic() + within_sec
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                item = self._arrived.get(timeout=left) if left > 0 else self._arrived.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(item, ChainctlError):
+                raise item
+            yield item
+
+    def _join(self) -> None:
+        for reader in self._readers.values():
+            reader.join(_JOIN_SEC)

@@ -1,0 +1,62 @@
+"""A chain in; its private network made or removed, with all that was left in it, out."""
+
+from __future__ import annotations
+
+from chainctl.adapters.docker.labels import CHAIN, chain_labels, network_name
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_containers import of_chain, remove
+
+
+def ensure_network(connection: Connection, chain: str) -> None:
+    """Make the chain's bridge network unless it is there. Raises DeployError."""
+    if has_network(connection, chain):
+        return
+    with connection.changing(f"make the network of {chain}"):
+        connection.client.create_network(
+            network_name(chain), driver="bridge", labels=chain_labels(chain), check_duplicate=True
+        )
+
+
+def has_network(connection: Connection, chain: str) -> bool:
+    name = network_name(chain)
+    with connection.reading(f"look for the network {name}"):
+        found = connection.client.networks(names=[name])
+    return any(network["Name"] == name for network in found)
+
+
+def remove_network(connection: Connection, chain: str) -> None:
+    """Remove whatever still carries the chain's label; the network goes last, so that it can be redone."""
+    for container in of_chain(connection, chain):
+        remove(connection, container.id)
+    with connection.reading(f"list the volumes of {chain}"):
+        volumes = connection.client.volumes(filters={"label": f"{CHAIN}={chain}"}).get("Volumes") or []
+    for volume in volumes:
+        remove_volume(connection, volume["Name"])
+    _remove_network(connection, chain)
+
+
+def remove_volume(connection: Connection, name: str) -> None:
+    """Remove a volume if there is one. Raises DeployError when something still uses it."""
+    from docker.errors import NotFound
+
+    with connection.changing(f"remove the volume {name}"):
+        try:
+            connection.client.remove_volume(name)
+        except NotFound:
+            return
+
+
+def ensure_volume(connection: Connection, name: str, chain: str) -> None:
+    """Make a volume with the chain's label unless it is there. Raises DeployError."""
+    with connection.changing(f"make the volume {name}"):
+        connection.client.create_volume(name, labels=chain_labels(chain))
+
+
+def _remove_network(connection: Connection, chain: str) -> None:
+    from docker.errors import NotFound
+
+    with connection.changing(f"remove the network of {chain}"):
+        try:
+            connection.client.remove_network(network_name(chain))
+        except NotFound:
+            return

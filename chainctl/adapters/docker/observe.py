@@ -1,0 +1,60 @@
+"""A chain's name in; the ObservedState of all that one engine has of it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from chainctl.adapters.docker.engine_address import EngineAddress
+from chainctl.adapters.docker.haproxy_config import DIRECTORY
+from chainctl.adapters.docker.haproxy_control import door_state
+from chainctl.adapters.docker.labels import CHAIN, Role, door_name
+from chainctl.adapters.docker.network import has_network
+from chainctl.adapters.docker.observe_container import Container, observed_service
+from chainctl.adapters.docker.observe_door import observed_door
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_containers import of_chain
+from chainctl.adapters.docker.target_files import get_files
+from chainctl.deploy.state import ObservedDoor, ObservedState
+
+
+def observe_chain(connection: Connection, chain: str) -> ObservedState:
+    """Return what there is, half-made things too: one question a container, and one to the door."""
+    has_own_network = has_network(connection, chain)
+    containers = of_chain(connection, chain)
+    return ObservedState(
+        chain=chain,
+        services=tuple(observed_service(c) for c in containers if c.role == Role.SERVICE),
+        front_door=_door(connection, door_name(chain), containers),
+        has_network=has_own_network,
+    )
+
+
+def observed_chains(connection: Connection) -> list[str]:
+    """Return the chains of which there is a container or a network."""
+    labelled = {"label": CHAIN}
+    with connection.reading("list chains"):
+        found = [
+            *connection.client.containers(all=True, filters=labelled),
+            *connection.client.networks(filters=labelled),
+        ]
+    return sorted({one["Labels"][CHAIN] for one in found})
+
+
+def published_host(bind: str, address: EngineAddress) -> str:
+    """Return the host under which callers reach what is bound; for all interfaces the engine's own."""
+    if bind not in ("", "0.0.0.0", "::"):
+        return f"[{bind}]" if ":" in bind else bind
+    is_remote = address.url.startswith(("tcp://", "http://", "https://", "ssh://"))
+    return (is_remote and urlsplit(address.url).hostname) or "127.0.0.1"
+
+
+def _door(connection: Connection, name: str, containers: Sequence[Container]) -> ObservedDoor | None:
+    """Prefer the door under its own name to one that was being replaced."""
+    doors = sorted((c for c in containers if c.role == Role.DOOR), key=lambda c: c.name != name)
+    if not doors:
+        return None
+    door = doors[0]
+    host = published_host(door.published[0] if door.published else "", connection.engine.address)
+    state = door_state(connection, door.id) if door.is_running else None
+    return observed_door(door, host, get_files(connection, door.id, str(DIRECTORY)), state)

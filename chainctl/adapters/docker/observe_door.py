@@ -1,0 +1,39 @@
+"""A door's container, its files and what it says in; the ObservedDoor out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chainctl.adapters.docker.front_door_body import SCHEME
+from chainctl.adapters.docker.haproxy_config import digest_in
+from chainctl.adapters.docker.haproxy_route import route_in
+from chainctl.adapters.docker.haproxy_state import DoorState
+from chainctl.adapters.docker.observe_container import Container
+from chainctl.deploy.state import ObservedDoor, ServiceStatus
+
+
+def observed_door(
+    container: Container, host: str, files: Mapping[str, bytes], state: DoorState | None
+) -> ObservedDoor:
+    """Return a door as it runs and as it would restart.
+
+    Where the two differ a change was cut off: then there is no digest, or no route, and whatever
+    is wanted is applied again.
+    """
+    port = container.published[1] if container.published else 0
+    digest, route = digest_in(files), route_in(files)
+    if state is not None:
+        digest = digest if digest == state.digest else ""
+        route = route if route == state.route else None
+    return ObservedDoor(
+        url=f"{container.labels.get(SCHEME, 'http')}://{host}:{port}",
+        digest=digest,
+        route=route,
+        status=_status(container, state),
+    )
+
+
+def _status(container: Container, state: DoorState | None) -> ServiceStatus:
+    if container.is_running and state is None:
+        return ServiceStatus.FAILED
+    return container.status

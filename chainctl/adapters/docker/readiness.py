@@ -1,0 +1,67 @@
+"""A started service in; the moment when it is ready out, or a DeployError with the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainctl.adapters.docker.observe_container import Container
+from chainctl.adapters.docker.services_body import PROBE
+from chainctl.adapters.docker.services_room import shown_bytes
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_containers import find, keep_running, last_lines, stop
+from chainctl.adapters.docker.target_exec import run_in
+from chainctl.adapters.docker.target_wait import first_answer
+from chainctl.deploy.release import ServiceSpec
+from chainctl.errors import DeployError
+
+LOG_LINES = 50
+_CORPSE_GRACE_SEC = 2.0
+
+
+@dataclass(slots=True)
+class _Look:
+    """The last look at a service that is starting."""
+
+    connection: Connection
+    spec: ServiceSpec
+    health: str = ""
+
+    def outcome(self) -> str | None:
+        """Return "" when the service is ready, how it ended when it ended, None while it starts."""
+        container = find(self.connection, self.spec.name)
+        if container is None:
+            return "it was removed while it started"
+        if not container.is_running:
+            return ending(container, self.spec)
+        answer = run_in(self.connection, container.id, [container.command, "-I", PROBE, "/readyz"])
+        self.health = answer.strip()
+        return "" if self.health.startswith("200 ") else None
+
+
+def await_ready(connection: Connection, spec: ServiceSpec) -> None:
+    """Ask until the service is ready, and let the engine keep it running from then on.
+
+    Raises DeployError when it ended, was killed or took too long; it is left, stopped, with its
+    log. Until it is ready the engine does not restart it, so the first failure is the one shown.
+    """
+    look = _Look(connection, spec)
+    outcome = first_answer(look.outcome, spec.start_timeout_sec)
+    if outcome == "":
+        return keep_running(connection, spec.name)
+    stop(connection, spec.name, _CORPSE_GRACE_SEC)
+    why = outcome or f"not ready after {spec.start_timeout_sec:g} s"
+    health = [f"health: {look.health}"] if outcome is None and look.health else []
+    raise DeployError(
+        f"{spec.chainlet} did not become ready: {why}",
+        hint=f"see why with `chainctl logs {spec.chain} --chainlet {spec.chainlet}`, then push again",
+        details=[*last_lines(connection, spec.name, LOG_LINES), *health],
+    )
+
+
+def ending(container: Container, spec: ServiceSpec) -> str:
+    """Say how a service ended."""
+    if container.is_oom_killed:
+        return f"was killed: out of memory (limit {shown_bytes(spec.resources.memory_bytes)})"
+    if container.state == "created":
+        return f"was not started{': ' if container.error else ''}{container.error}"
+    return f"exited with code {container.exit_code}"

@@ -1,0 +1,81 @@
+"""Services in; their containers with volumes of secrets started and removed out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chainctl.adapters.docker.secrets import make_secrets, remove_secrets, secret_files
+from chainctl.adapters.docker.services_body import service_body
+from chainctl.adapters.docker.services_room import require_room
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_containers import create, find_own, remove, start, stop
+from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.target import Vault
+from chainctl.errors import DeployError
+
+_NO_GPU = re.compile(r"could not select device driver|nvidia-container-cli|unresolvable CDI|cdi")
+_FALLBACK_PYTHON = "python3"
+
+
+def start_service(connection: Connection, spec: ServiceSpec, vault: Vault, grace_sec: float) -> None:
+    """Start a service unless it runs; what stopped under its name is replaced, its log included.
+
+    Raises DeployError when it does not fit on the engine, when its image is not there and when
+    the engine refuses it; MissingSecretError before anything is changed.
+    """
+    there = find_own(connection, spec.name, spec.chain)
+    if there is not None and there.is_running:
+        return
+    engine = connection.engine.info()
+    require_room(spec, engine)
+    files = secret_files(spec, vault)
+    body = service_body(spec, _python_of(connection, spec), engine, grace_sec)
+    remove(connection, spec.name)
+    make_secrets(connection, spec, files)
+    create(connection, spec.name, body)
+    with _gpus_explained(spec):
+        start(connection, spec.name)
+
+
+def stop_service(connection: Connection, service: str, chain: str, grace_sec: float) -> None:
+    """Let a service finish its requests, then remove it with its secrets; one that is gone is gone."""
+    there = find_own(connection, service, chain)
+    if there is not None and there.is_running:
+        stop(connection, service, grace_sec)
+    remove(connection, service)
+    remove_secrets(connection, service)
+
+
+def _python_of(connection: Connection, spec: ServiceSpec) -> str:
+    """Return the interpreter that the image starts with: the probe runs with the same."""
+    from docker.errors import NotFound
+
+    with connection.reading(f"inspect the image {spec.image}"):
+        try:
+            said = connection.client.inspect_image(spec.image)  # type: ignore[no-untyped-call]  # so in types-docker
+        except NotFound:
+            raise DeployError(
+                f"The image {spec.image} of {spec.chainlet} is not on the engine",
+                hint="push again: it is built then",
+            ) from None
+    words = said["Config"].get("Entrypoint") or [_FALLBACK_PYTHON]
+    return str(words[0])
+
+
+@contextmanager
+def _gpus_explained(spec: ServiceSpec) -> Iterator[None]:
+    gpu = spec.resources.gpu
+    try:
+        yield
+    except DeployError as error:
+        if gpu is None or not _NO_GPU.search(error.message):
+            raise
+        raise DeployError(
+            f"{spec.chainlet} asks for {gpu.count} GPU{'s' if gpu.count != 1 else ''}, "
+            "which the engine can not give",
+            hint="install the NVIDIA container toolkit on the engine's machine (`nvidia-ctk runtime "
+            "configure`), or name another engine with --host",
+            details=[error.message],
+        ) from error

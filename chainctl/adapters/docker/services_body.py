@@ -1,0 +1,127 @@
+"""A ServiceSpec in; the JSON that creates its container out. Pure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+from chainctl.adapters.docker.engine_info import EngineInfo, GpuAccess
+from chainctl.adapters.docker.labels import (
+    ROLE,
+    Role,
+    chain_labels,
+    network_name,
+    secrets_volume,
+    service_labels,
+)
+from chainctl.adapters.docker.target_containers import Body
+from chainctl.deploy.release import SERVICE_PORT, Gpu, ServiceSpec
+
+SECRETS_DIR = PurePosixPath("/run/secrets")
+PROBE = "/app/chainctl/server/probe.py"
+USER_ID = 10001
+_HEALTH_INTERVAL_SEC = 30
+_HEALTH_TIMEOUT_SEC = 10
+_NANO = 1_000_000_000
+LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+
+
+def service_body(spec: ServiceSpec, python: str, engine: EngineInfo, grace_sec: float) -> Body:
+    """Return the container of a service; it is let restart only once it has been ready.
+
+    `python` is the image's interpreter, `grace_sec` the time between SIGTERM and SIGKILL.
+    """
+    return {
+        "Image": spec.image,
+        "User": f"{USER_ID}:{USER_ID}",
+        "Env": environment(spec),
+        "Labels": service_labels(spec),
+        "StopSignal": "SIGTERM",
+        "StopTimeout": round(grace_sec),
+        "Healthcheck": _healthcheck(python, spec.start_timeout_sec),
+        "HostConfig": {
+            **_limits(spec),
+            **_confinement(),
+            "Init": True,
+            "RestartPolicy": {"Name": "no"},
+            "LogConfig": LOG_CONFIG,
+            "NetworkMode": network_name(spec.chain),
+            "Tmpfs": {"/tmp": _tmpfs(spec.resources.memory_bytes // 2)},
+            "Mounts": [secrets_mount(spec, is_read_only=True)],
+            "DeviceRequests": _devices(spec.resources.gpu, engine),
+        },
+        "NetworkingConfig": {"EndpointsConfig": {network_name(spec.chain): {"Aliases": [spec.name]}}},
+    }
+
+
+def filler_body(spec: ServiceSpec) -> Body:
+    """Return a container that is never started: through it files get into the secrets' volume."""
+    return {
+        "Image": spec.image,
+        "Labels": {**chain_labels(spec.chain), ROLE: Role.FILLER},
+        "HostConfig": {"NetworkMode": "none", "Mounts": [secrets_mount(spec, is_read_only=False)]},
+    }
+
+
+def environment(spec: ServiceSpec) -> list[str]:
+    """Return the variables of a service; those that chainctl sets win."""
+    urls = {call.chainlet: f"http://{call.service}:{SERVICE_PORT}" for call in spec.calls}
+    ours = {
+        "CHAINCTL_CHAIN": spec.chain,
+        "CHAINCTL_CHAINLET": spec.chainlet,
+        "CHAINCTL_SERVICE": spec.name,
+        "CHAINCTL_SERVICES": json.dumps(urls, sort_keys=True),
+    }
+    return [f"{name}={value}" for name, value in sorted({**dict(spec.env), **ours}.items())]
+
+
+def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]:
+    return {
+        "Type": "volume",
+        "Source": secrets_volume(spec.name),
+        "Target": str(SECRETS_DIR),
+        "ReadOnly": is_read_only,
+        "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(spec.chain)},
+    }
+
+
+def _limits(spec: ServiceSpec) -> dict[str, object]:
+    """Memory and swap together are the memory, so there is no swap."""
+    wanted = spec.resources
+    return {
+        "NanoCpus": round(wanted.cpus * _NANO),
+        "Memory": wanted.memory_bytes,
+        "MemorySwap": wanted.memory_bytes,
+        "PidsLimit": wanted.pids,
+    }
+
+
+def _confinement() -> dict[str, object]:
+    return {
+        "SecurityOpt": ["no-new-privileges"],
+        "CapDrop": ["ALL"],
+        "ReadonlyRootfs": True,
+    }
+
+
+def _tmpfs(size: int) -> str:
+    """Code may run from /tmp: just-in-time compilers put their libraries there."""
+    return f"rw,exec,nosuid,nodev,mode=1777,size={size}"
+
+
+def _devices(gpu: Gpu | None, engine: EngineInfo) -> list[dict[str, object]]:
+    if gpu is None:
+        return []
+    if engine.gpu_access is GpuAccess.CDI:
+        return [{"Driver": "cdi", "DeviceIDs": list(engine.gpus[: gpu.count])}]
+    return [{"Driver": "nvidia", "Count": gpu.count, "Capabilities": [["gpu"]]}]
+
+
+def _healthcheck(python: str, start_timeout_sec: float) -> dict[str, object]:
+    return {
+        "Test": ["CMD", python, "-I", PROBE, "/healthz"],
+        "Interval": _HEALTH_INTERVAL_SEC * _NANO,
+        "Timeout": _HEALTH_TIMEOUT_SEC * _NANO,
+        "StartPeriod": round(start_timeout_sec * _NANO),
+        "Retries": 3,
+    }

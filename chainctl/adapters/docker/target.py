@@ -1,0 +1,116 @@
+"""Operations in; containers, networks and volumes on one Docker Engine changed out. The target "docker"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+from chainctl.adapters.docker.engine import Engine
+from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
+from chainctl.adapters.docker.front_door_route import drain_service, route_to
+from chainctl.adapters.docker.haproxy_config import DoorSettings
+from chainctl.adapters.docker.logs import read_logs
+from chainctl.adapters.docker.network import ensure_network, remove_network
+from chainctl.adapters.docker.observe import observe_chain, observed_chains
+from chainctl.adapters.docker.readiness import await_ready
+from chainctl.adapters.docker.services import start_service, stop_service
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.deploy.operations import (
+    AwaitReady,
+    EnsureFrontDoor,
+    EnsureNetwork,
+    Operation,
+    RemoveFrontDoor,
+    RemoveNetwork,
+    Route,
+    StartService,
+    StopService,
+)
+from chainctl.deploy.release import FrontDoor
+from chainctl.deploy.state import ObservedState
+from chainctl.deploy.target import LogLine, Vault
+from chainctl.events import Emit
+
+DRAIN_SEC = 30.0
+ANSWER_SEC = 3600
+
+
+class DockerTarget:
+    """Runs chains as containers of one engine, HAProxy in front of each.
+
+    `drain_sec` bounds how long requests may finish, first at the door and then in the service that
+    is told to stop; `answer_sec` how long a service may be silent while it answers.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        vault: Vault,
+        *,
+        drain_sec: float = DRAIN_SEC,
+        answer_sec: int = ANSWER_SEC,
+    ) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._drain_sec = drain_sec
+        self._answer_sec = answer_sec
+
+    @property
+    def name(self) -> str:
+        return "docker"
+
+    def chains(self) -> list[str]:
+        with Connection.opened(self._engine) as connection:
+            return observed_chains(connection)
+
+    def observe(self, chain: str) -> ObservedState:
+        with Connection.opened(self._engine) as connection:
+            return observe_chain(connection, chain)
+
+    def apply(self, operation: Operation, emit: Emit) -> None:
+        """Make it so. Raises DeployError, EngineError, and MissingSecretError before a change."""
+        with Connection.opened(self._engine) as connection:
+            self._apply(connection, operation, emit)
+
+    def logs(
+        self,
+        chain: str,
+        *,
+        chainlets: Sequence[str] = (),
+        since: float | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+    ) -> Iterator[LogLine]:
+        return read_logs(self._engine, chain, chainlets=chainlets, since=since, tail=tail, follow=follow)
+
+    def _apply(self, connection: Connection, operation: Operation, emit: Emit) -> None:
+        match operation:
+            case EnsureNetwork(chain=chain):
+                ensure_network(connection, chain)
+            case StartService(service=spec):
+                start_service(connection, spec, self._vault, self._drain_sec)
+            case AwaitReady(service=spec):
+                await_ready(connection, spec)
+            case EnsureFrontDoor(chain=chain, front_door=door):
+                ensure_front_door(connection, self._wanted(chain, door), emit)
+            case Route(chain=chain, service=service):
+                route_to(connection, chain, service)
+            case StopService(chain=chain, service=service):
+                drain_service(connection, chain, service, self._drain_sec)
+                stop_service(connection, service, chain, self._drain_sec)
+            case RemoveFrontDoor(chain=chain):
+                remove_front_door(connection, chain, self._drain_sec)
+            case RemoveNetwork(chain=chain):
+                remove_network(connection, chain)
+            case _:
+                assert_never(operation)
+
+    def _wanted(self, chain: str, door: FrontDoor) -> WantedDoor:
+        settings = DoorSettings(
+            digest=door.digest,
+            token=self._vault.token(chain),
+            key=self._vault.value(door.api_key) if door.api_key else None,
+            tls=self._vault.value(door.tls) if door.tls else None,
+            answer_sec=self._answer_sec,
+        )
+        return WantedDoor(chain, door, settings)

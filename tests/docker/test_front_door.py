@@ -1,0 +1,212 @@
+"""Traffic through a real front door: flipped under load, drained, and found again after restarts."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from chainctl.adapters.docker.haproxy_config import DIRECTORY
+from chainctl.adapters.docker.haproxy_control import door_state, flip, prepare
+from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_text
+from chainctl.adapters.docker.haproxy_state import DoorState
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_files import OwnedFile, put_files
+from chainctl.deploy.operations import EnsureFrontDoor, Route
+from chainctl.deploy.release import FrontDoor
+from chainctl.deploy.state import ServiceStatus
+from chainctl.errors import DeployError
+from tests.docker.test_target_bench import (
+    Answer,
+    Bench,
+    Load,
+    bench,
+    call,
+    engine,
+    image,
+    service_at,
+    waited_for,
+)
+
+pytestmark = pytest.mark.docker
+__all__ = ["bench", "engine", "image"]
+FLIPS = 10
+
+
+def state_of(bench: Bench) -> DoorState:
+    with Connection.opened(bench.engine) as connection:
+        state = door_state(connection, f"{bench.chain}-door")
+    assert state is not None
+    return state
+
+
+def route_of(bench: Bench) -> str | None:
+    door = bench.target.observe(bench.chain).front_door
+    return door.route if door else None
+
+
+def test_flips_under_load_lose_nothing(bench: Bench) -> None:
+    """Callers that keep their connections see only answers, while the route goes to and fro."""
+    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
+    bench.start(first, second)
+    load = Load(bench.open())
+    bench.route(first)
+    with load.running():
+        for number in range(FLIPS):
+            wanted = (second, first)[number % 2]
+            bench.route(wanted)
+            count = load.seen[f"ok {wanted.name}"]
+            waited_for(lambda name=wanted.name, seen=count: load.seen[f"ok {name}"] > seen + 20)
+    assert load.failures == {}
+    assert sum(load.seen.values()) > 100 * FLIPS
+
+
+def test_an_upgrade_under_load_loses_nothing(bench: Bench) -> None:
+    """A whole push, with the old service drained, stopped and removed."""
+    older, newer = bench.spec("Hello", "1"), bench.spec("Hello", "2")
+    bench.push(bench.desired(older))
+    load = Load(bench.url)
+    with load.running():
+        bench.push(bench.desired(newer))
+    assert load.failures == {}
+    assert {f"ok {older.name}", f"ok {newer.name}"} == set(load.seen)
+    assert [s.name for s in bench.target.observe(bench.chain).services] == [newer.name]
+
+
+def test_a_stream_under_way_is_finished(bench: Bench) -> None:
+    """Stopping a service that has lost the traffic waits for what it still answers."""
+    older, newer = bench.spec("Hello", "1"), bench.spec("Hello", "2")
+    bench.start(older, newer)
+    url = bench.open()
+    bench.route(older)
+    answers: list[Answer] = []
+    caller = threading.Thread(target=lambda: answers.append(call(url, "/stream?30")))
+    caller.start()
+    waited_for(lambda: any(slot.streams for slot in state_of(bench).slots))
+    bench.route(newer)
+    assert service_at(url) == newer.name
+    assert not answers
+    bench.stop(older)
+    caller.join()
+    assert answers[0].body.split() == [str(number).encode() for number in range(30)]
+    assert all(slot.is_free for slot in state_of(bench).slots if not slot.is_serving)
+
+
+def test_a_restarted_door_has_its_route(bench: Bench) -> None:
+    """What was flipped at run time is also written down."""
+    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
+    bench.start(first, second)
+    url = bench.open()
+    bench.route(first)
+    bench.route(second)
+    with bench.engine.client() as client:
+        client.restart(f"{bench.chain}-door", timeout=1)
+    assert waited_for(lambda: service_at(url)) == second.name
+    assert route_of(bench) == second.name
+
+
+def test_a_service_with_another_address_is_found(bench: Bench) -> None:
+    """The door asks the engine's name server, so a moved service needs no operation."""
+    spec = bench.spec()
+    bench.start(spec)
+    url = bench.open()
+    bench.route(spec)
+    network = f"chainctl-{bench.chain}"
+    before = bench.inspect(spec.name)["NetworkSettings"]["Networks"][network]["IPAddress"]
+    with bench.engine.client() as client:
+        client.stop(spec.name, timeout=1)
+        client.disconnect_container_from_network(spec.name, network)
+        client.create_container(
+            spec.image, name=f"{spec.name}-squatter", labels={"chainctl.chain": bench.chain}
+        )
+        client.connect_container_to_network(f"{spec.name}-squatter", network, ipv4_address=None)
+        client.start(f"{spec.name}-squatter")
+        client.connect_container_to_network(spec.name, network, aliases=[spec.name])
+        client.start(spec.name)
+    after = bench.inspect(spec.name)["NetworkSettings"]["Networks"][network]["IPAddress"]
+    assert before != after
+    assert waited_for(lambda: service_at(url)) == spec.name
+
+
+def test_a_flip_that_was_cut_off_is_done_again(bench: Bench) -> None:
+    """Prepared, flipped, or written down only: each shows as no route, or the old one, and converges."""
+    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
+    bench.start(first, second)
+    url = bench.open()
+    bench.route(first)
+    door = f"{bench.chain}-door"
+    address = bench.inspect(second.name)["NetworkSettings"]["Networks"][f"chainctl-{bench.chain}"][
+        "IPAddress"
+    ]
+    with Connection.opened(bench.engine) as connection:
+        prepare(connection, door, "s2", second.name, address)
+        assert (route_of(bench), service_at(url)) == (first.name, first.name)
+        flip(connection, door, "s2", [])
+        assert route_of(bench) is None
+        flip(connection, door, "s2", ["s1"])
+        assert route_of(bench) is None
+        bench.route(second)
+        assert (route_of(bench), service_at(url)) == (second.name, second.name)
+        file = OwnedFile(ROUTE_FILE, 0o400, 99, route_text(first.name).encode())
+        put_files(connection, door, str(DIRECTORY), [file])
+    assert route_of(bench) is None
+    assert [type(op) for op in bench.push(bench.desired(first, second)).operations][-1] is Route
+    assert (route_of(bench), service_at(url)) == (second.name, second.name)
+
+
+def test_a_route_to_what_does_not_run_is_refused(bench: Bench) -> None:
+    """The traffic stays where it is."""
+    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
+    bench.start(first, second)
+    url = bench.open()
+    bench.route(first)
+    with bench.engine.client() as client:
+        client.kill(second.name)
+    with pytest.raises(DeployError, match="does not run, so it gets no traffic"):
+        bench.route(second)
+    assert (route_of(bench), service_at(url)) == (first.name, first.name)
+
+
+def test_a_door_answers_for_nobody_and_speaks_for_the_chain(bench: Bench) -> None:
+    """Without a route its error says when to come again; with one, forged headers of ours are dropped."""
+    spec = bench.spec()
+    bench.start(spec)
+    url = bench.open()
+    answer = call(url)
+    assert (answer.status, answer.json["error"]["kind"]) == (503, "service_down")
+    assert (answer.headers["retry-after"], answer.headers["x-chainctl-not-started"]) == ("1", "1")
+    bench.route(spec)
+    forged = {"X-Chainctl-Token": "a", "x-chainctl-other": "b", "X_Chainctl_Token": "c", "x-mine": "d"}
+    said = call(url, headers=forged).json["headers"]
+    seen = {name: value for name, value in said.items() if name.startswith("x")}
+    assert seen.pop("x-forwarded-for")
+    token = bench.vault.token(bench.chain).lower()
+    assert seen == {"x-chainctl-token": token, "x-forwarded-proto": "http", "x-mine": "d"}
+
+
+def test_a_door_that_was_stopped_or_only_made_comes_back(bench: Bench) -> None:
+    """With the same port and the route that it had."""
+    spec = bench.spec()
+    bench.push(bench.desired(spec))
+    url = bench.url
+    with bench.engine.client() as client:
+        client.stop(f"{bench.chain}-door", timeout=1)
+    door = bench.target.observe(bench.chain).front_door
+    assert door is not None
+    assert (door.status is ServiceStatus.RUNNING, door.route, door.url) == (False, spec.name, url)
+    (operation,) = bench.push(bench.desired(spec)).operations
+    assert isinstance(operation, EnsureFrontDoor)
+    assert (bench.url, waited_for(lambda: service_at(url))) == (url, spec.name)
+    assert bench.inspect(f"{bench.chain}-door")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+
+
+def test_a_door_is_confined(bench: Bench) -> None:
+    """No root, no capabilities, nothing to write but its volume, and bounds on what it takes."""
+    bench.start()
+    bench.open(FrontDoor())
+    said = bench.inspect(f"{bench.chain}-door")
+    host = said["HostConfig"]
+    assert (said["Config"]["User"], host["CapDrop"], host["ReadonlyRootfs"]) == ("99:99", ["ALL"], True)
+    assert (host["Memory"], host["PidsLimit"]) == (128 << 20, 64)
+    assert host["PortBindings"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
+    assert host["SecurityOpt"] == ["no-new-privileges"]

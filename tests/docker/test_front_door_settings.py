@@ -1,0 +1,200 @@
+"""What a front door is made with, on a real engine: keys, certificates, ports, and changes of them."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chainctl.adapters.docker.labels import door_name, retired_door_name
+from chainctl.deploy.operations import EnsureFrontDoor
+from chainctl.deploy.release import FrontDoor, SecretRef
+from chainctl.errors import DeployError
+from tests.docker.test_target_bench import (
+    Bench,
+    Load,
+    bench,
+    call,
+    connected,
+    engine,
+    image,
+    service_at,
+    waited_for,
+)
+
+pytestmark = pytest.mark.docker
+__all__ = ["bench", "engine", "image"]
+KEY = SecretRef("api_key", "f1")
+TLS = SecretRef("tls", "f1")
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> bytes:
+    """A certificate of the test's own with its key."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=door"
+    try:
+        subprocess.run(
+            [*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
+        )
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed")
+    return certificate.read_bytes() + key.read_bytes()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def serving(bench: Bench, door: FrontDoor) -> str:
+    spec = bench.spec()
+    bench.start(spec)
+    url = bench.open(door)
+    bench.route(spec)
+    return url
+
+
+def status(url: str, **headers: str) -> int:
+    return call(url, headers={name.replace("_", "-"): value for name, value in headers.items()}).status
+
+
+def test_a_key_is_wanted_and_can_be_changed(bench: Bench) -> None:
+    """As a bearer or in a header of its own; the same container takes another key."""
+    bench.secrets["api_key"] = b"older key\n"
+    door = FrontDoor(api_key=KEY)
+    url = serving(bench, door)
+    container = bench.inspect(door_name(bench.chain))["Id"]
+    refused = call(url)
+    assert (refused.status, refused.json["error"]["kind"]) == (401, "unauthorized")
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert [status(url, authorization=f"Bearer {key}") for key in ("other", "", "older key x")] == [401] * 3
+    assert status(url, authorization="Api-Key older") == 401
+    passed = call(url, headers={"x-api-key": "older key", "authorization": "Bearer other"})
+    assert passed.status == 200
+    assert {"x-api-key", "authorization"}.isdisjoint(passed.json["headers"])
+    with bench.engine.client() as client:
+        made = client.exec_create(door_name(bench.chain), ["cat", "/usr/local/etc/haproxy/keys"])
+        assert b"older" not in client.exec_start(made["Id"])
+    bench.secrets["api_key"] = b"newer"
+    bench.open(replace(door, api_key=SecretRef("api_key", "f2")))
+    assert status(url, x_api_key="older key") == 401
+    assert status(url, authorization="Bearer newer") == 200
+    assert bench.inspect(door_name(bench.chain))["Id"] == container
+
+
+def test_a_door_that_reads_its_files_again_loses_nothing(bench: Bench, pem: bytes) -> None:
+    """Callers that keep their connections notice nothing of another certificate."""
+    bench.secrets["tls"] = pem
+    door = FrontDoor(tls=TLS)
+    load = Load(serving(bench, door))
+    with load.running(3):
+        for number in range(2, 4):
+            bench.open(replace(door, tls=SecretRef("tls", f"f{number}")))
+    assert load.failures == {}
+
+
+def test_tls_is_spoken_at_the_same_port(bench: Bench, pem: bytes) -> None:
+    """With the certificate of the vault and the scheme in the URL; services are told of it."""
+    bench.secrets["tls"] = pem
+    url = serving(bench, FrontDoor(tls=TLS))
+    assert url.startswith("https://127.0.0.1:")
+    assert call(url).json["headers"]["x-forwarded-proto"] == "https"
+    connection = connected(url)
+    connection.connect()
+    shown = connection.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]  # it is a TLS socket
+    connection.close()
+    assert shown == ssl.PEM_cert_to_DER_cert(pem.decode().partition("-----BEGIN PRIVATE")[0])
+
+
+def test_a_certificate_that_is_none_changes_nothing(bench: Bench, pem: bytes) -> None:
+    """The running door finds out before anything depends on it, and goes on."""
+    bench.secrets["tls"] = pem
+    url = serving(bench, FrontDoor(tls=TLS))
+    bench.secrets["tls"] = b"no certificate"
+    with pytest.raises(DeployError, match="HAProxy refuses the settings") as caught:
+        bench.open(FrontDoor(tls=SecretRef("tls", "f2")))
+    assert "tls.pem" in " ".join(caught.value.details)
+    with bench.engine.client() as client:
+        client.restart(door_name(bench.chain), timeout=1)
+    assert waited_for(lambda: service_at(url))
+
+
+def test_a_first_door_that_does_not_come_up_shows_why(bench: Bench) -> None:
+    """Its last lines are the evidence; it is gone, so that another push begins anew."""
+    bench.secrets["tls"] = b"no certificate"
+    bench.start()
+    with pytest.raises(DeployError, match="did not come up with its settings") as caught:
+        bench.open(FrontDoor(tls=TLS))
+    assert "tls.pem" in " ".join(caught.value.details)
+    assert bench.target.observe(bench.chain).front_door is None
+
+
+def test_a_port_that_is_taken_is_named(bench: Bench) -> None:
+    """And what served before still does, at the port it had."""
+    url = serving(bench, FrontDoor())
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(DeployError, match=f"Port {port} on 127.0.0.1 is taken"):
+            bench.open(FrontDoor(port=port))
+    assert (bench.url, service_at(url) is not None) == (url, True)
+
+
+def test_two_chains_get_a_port_each(bench: Bench) -> None:
+    """The first free one from 8100 on, whatever else is published."""
+    other = Bench(bench.engine, bench.image)
+    try:
+        bench.start()
+        other.start()
+        assert bench.open() != other.open()
+    finally:
+        other.sweep()
+
+
+def test_another_port_keeps_the_route(bench: Bench) -> None:
+    """A new container takes the place of the old one, with what it served."""
+    url = serving(bench, FrontDoor())
+    port = free_port()
+    moved = bench.open(FrontDoor(port=port))
+    assert moved == f"http://127.0.0.1:{port}"
+    assert service_at(moved) is not None
+    assert service_at(url) is None
+
+
+def test_another_address_keeps_the_port(bench: Bench) -> None:
+    """A door for all interfaces is made in place of the local one, at the port the chain has."""
+    url = serving(bench, FrontDoor())
+    assert bench.open(FrontDoor(bind="0.0.0.0")) == url
+    assert service_at(url) is not None
+
+
+def test_an_image_that_does_not_start_is_given_up(bench: Bench) -> None:
+    """The old door is put back with its port and its route."""
+    url = serving(bench, FrontDoor())
+    with pytest.raises(DeployError):
+        bench.open(FrontDoor(image="python:3.11-slim"))
+    assert (bench.url, service_at(url) is not None) == (url, True)
+
+
+@pytest.mark.parametrize("is_new_made", [False, True], ids=["renamed", "new one made"])
+def test_a_replacement_that_was_cut_off_is_taken_up(bench: Bench, is_new_made: bool) -> None:
+    """The door that still serves is found under either name and none is left over."""
+    url = serving(bench, FrontDoor())
+    door, retired = door_name(bench.chain), retired_door_name(bench.chain)
+    with bench.engine.client() as client:
+        client.rename(door, retired)
+        if is_new_made:
+            labels = bench.inspect(retired)["Config"]["Labels"]
+            client.create_container("haproxy:lts", name=door, labels=labels)
+    bench.apply(EnsureFrontDoor(bench.chain, FrontDoor(), "test"))
+    assert (bench.url, service_at(url) is not None) == (url, True)
+    with bench.engine.client() as client:
+        found = client.containers(all=True, filters={"label": [f"chainctl.chain={bench.chain}"]})
+    assert len([c for c in found if c["Labels"]["chainctl.role"] == "door"]) == 1

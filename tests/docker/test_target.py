@@ -1,0 +1,241 @@
+"""Services on a real engine: started, awaited, confined, given their secrets, and gone again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from chainctl.deploy.operations import AwaitReady, EnsureNetwork, StartService
+from chainctl.deploy.release import Gpu, Resources, SecretRef
+from chainctl.deploy.state import ServiceStatus
+from chainctl.errors import DeployError, MissingSecretError
+from tests.docker.test_target_bench import (
+    LIMITS,
+    MIB,
+    Bench,
+    bench,
+    call,
+    engine,
+    image,
+    service_at,
+    waited_for,
+)
+
+pytestmark = pytest.mark.docker
+__all__ = ["bench", "engine", "image"]
+
+
+def failed_start(bench: Bench, how: str, **more: object) -> DeployError:
+    with pytest.raises(DeployError) as caught:
+        bench.start(bench.fake(how, **more))
+    return caught.value
+
+
+def test_a_chain_goes_up_and_down(bench: Bench) -> None:
+    """A push from nothing serves at its address; nothing is left when it is taken down."""
+    callee, entry = bench.spec("Other"), bench.spec()
+    plan = bench.push(bench.desired(callee, entry))
+    assert len(plan.operations) == 7
+    assert service_at(bench.url) == entry.name
+    assert bench.chain in bench.target.chains()
+    assert bench.push(bench.desired(callee, entry)).is_empty
+    observed = bench.target.observe(bench.chain)
+    assert [s.status for s in observed.services] == [ServiceStatus.RUNNING] * 2
+    assert observed.service(entry.name) is not None
+    bench.down()
+    assert bench.leftovers() == []
+    assert bench.chain not in bench.target.chains()
+
+
+def test_a_service_is_confined(bench: Bench) -> None:
+    """Limits, user, capabilities, file system and restarts are as asked for."""
+    spec = bench.spec()
+    bench.start(spec)
+    said = bench.inspect(spec.name)
+    host, config = said["HostConfig"], said["Config"]
+    assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (500_000_000, 96 * MIB, 96 * MIB)
+    assert (host["PidsLimit"], host["CapDrop"], host["ReadonlyRootfs"]) == (64, ["ALL"], True)
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert (host["Init"], host["PortBindings"] or {}) == (True, {})
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
+    assert (config["User"], config["StopSignal"]) == ("10001:10001", "SIGTERM")
+    assert config["Healthcheck"]["Test"][-1] == "/healthz"
+    assert spec.name in next(iter(said["NetworkSettings"]["Networks"].values()))["Aliases"]
+
+
+def test_a_service_learns_where_it_is(bench: Bench) -> None:
+    """It is told its chain, its name and the URLs of those that it calls."""
+    spec = bench.spec()
+    bench.start(spec)
+    url = bench.open()
+    bench.route(spec)
+    told = call(url, "/env").json
+    assert told["CHAINCTL_SERVICE"] == spec.name
+    assert told["CHAINCTL_CHAINLET"] == "Hello"
+    assert json.loads(told["CHAINCTL_SERVICES"]) == {"Other": "http://other-service:8000"}
+
+
+def test_secrets_are_inside_and_nowhere_else(bench: Bench) -> None:
+    """Only the service can read them; inspecting, the environment and the image show none."""
+    spec = bench.spec()
+    bench.start(spec)
+    url = bench.open()
+    bench.route(spec)
+    value, token = bench.vault.value(SecretRef("hf_key", "")).decode(), bench.vault.token(bench.chain)
+    assert call(url, "/secrets").json == {
+        "hf_key": [value, "0o100400", 10001],
+        ".chainctl-token": [token, "0o100400", 10001],
+    }
+    with bench.engine.client() as client:
+        shown = [
+            bench.inspect(spec.name),
+            bench.inspect(f"{bench.chain}-door"),
+            client.inspect_volume(f"{spec.name}-secrets"),
+            client.history(spec.image),
+            call(url, "/env").json,
+        ]
+    assert not [one for one in shown if value in str(one) or token in str(one) or value in json.dumps(one)]
+
+
+def test_secrets_can_not_be_changed_by_the_service(bench: Bench) -> None:
+    """The mount is read-only, though the files are the service's own."""
+    spec = bench.spec()
+    bench.start(spec)
+    (mount,) = bench.inspect(spec.name)["Mounts"]
+    assert (mount["Destination"], mount["RW"]) == ("/run/secrets", False)
+
+
+def test_a_missing_secret_changes_nothing(bench: Bench) -> None:
+    """It is found before the first container or volume is made."""
+    spec = bench.spec(secrets=(SecretRef("missing", "f"),))
+    bench.apply(EnsureNetwork(bench.chain, "test"))
+    with pytest.raises(MissingSecretError):
+        bench.apply(StartService(spec, "test"))
+    assert bench.leftovers() == [f"chainctl-{bench.chain}"]
+
+
+def test_a_start_that_crashes_shows_its_log(bench: Bench) -> None:
+    """At once, with the exit code and the last lines, and the container is kept for its log."""
+    error = failed_start(bench, "crash")
+    assert error.message == "Broken did not become ready: exited with code 3"
+    assert error.details[-1] == "Traceback: no model here"
+    assert f"chainctl logs {bench.chain} --chainlet Broken" in error.hint
+    (observed,) = bench.target.observe(bench.chain).services
+    assert (observed.status, observed.restarts) == (ServiceStatus.FAILED, 0)
+    assert [line.text for line in bench.target.logs(bench.chain)][-1] == "Traceback: no model here"
+
+
+def test_a_start_that_runs_out_of_memory_says_so(bench: Bench) -> None:
+    """The engine's own flag is read, and the limit is named."""
+    error = failed_start(bench, "oom")
+    assert error.message == "Broken did not become ready: was killed: out of memory (limit 96Mi)"
+
+
+def test_a_start_that_takes_too_long_is_ended(bench: Bench) -> None:
+    """The last health answer is shown, and the container is stopped but kept."""
+    error = failed_start(bench, "unready", start_timeout_sec=1.5)
+    assert error.message == "Broken did not become ready: not ready after 1.5 s"
+    assert error.details[-1] == 'health: 503 {"status": "loading"}'
+    (observed,) = bench.target.observe(bench.chain).services
+    assert observed.status is not ServiceStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        (Resources(4000, 96 * MIB, 64), "Hello asks for 4000 CPUs, the engine has"),
+        (Resources(0.1, 1 << 50, 64), "Hello asks for 1.049e+06Gi of memory, the engine has"),
+    ],
+    ids=["cpus", "memory"],
+)
+def test_what_the_engine_has_not_is_refused_first(bench: Bench, resources: Resources, message: str) -> None:
+    """The numbers are told and nothing is made."""
+    bench.apply(EnsureNetwork(bench.chain, "test"))
+    with pytest.raises(DeployError, match="the engine has") as caught:
+        bench.apply(StartService(bench.spec(resources=resources), "test"))
+    assert caught.value.message.startswith(message)
+    assert bench.target.observe(bench.chain).services == ()
+
+
+def test_gpus_that_are_not_there_are_explained(bench: Bench) -> None:
+    """The engine's own words are kept as the evidence."""
+    if bench.engine.info().gpus:
+        pytest.skip("this engine has GPUs")
+    spec = bench.spec(resources=replace(LIMITS, gpu=Gpu("L4", 1)))
+    bench.apply(EnsureNetwork(bench.chain, "test"))
+    with pytest.raises(DeployError, match="asks for 1 GPU, which the engine can not give"):
+        bench.apply(StartService(spec, "test"))
+    assert bench.inspect(spec.name)["Config"]["Labels"]["chainctl.gpu"] == "L4"
+
+
+def test_an_image_that_is_not_there_is_named(bench: Bench) -> None:
+    """The way out is another push, which builds it."""
+    bench.apply(EnsureNetwork(bench.chain, "test"))
+    with pytest.raises(DeployError, match="none:1 of Hello is not on the engine"):
+        bench.apply(StartService(bench.spec(image="none:1"), "test"))
+
+
+def test_a_push_that_was_cut_off_is_finished_by_another(bench: Bench) -> None:
+    """Made but not started, started but not awaited: both are taken up again."""
+    made, started = bench.spec("Made"), bench.spec("Started")
+    bench.apply(EnsureNetwork(bench.chain, "test"), StartService(made, "t"), StartService(started, "t"))
+    with bench.engine.client() as client:
+        labels = bench.inspect(made.name)["Config"]["Labels"]
+        client.remove_container(made.name, force=True)
+        client.create_container(
+            made.image, name=made.name, labels=labels, volumes=["/run"], command=["--version"]
+        )
+    before = bench.inspect(started.name)["Id"]
+    statuses = [s.status for s in bench.target.observe(bench.chain).services]
+    assert statuses == [ServiceStatus.STOPPED] * 2
+    plan = bench.push(bench.desired(made, started))
+    assert [op.service.name for op in plan.started] == [made.name, started.name]
+    assert bench.inspect(started.name)["Id"] == before
+    assert service_at(bench.url) == started.name
+
+
+def test_a_service_that_died_is_replaced(bench: Bench) -> None:
+    """A killed service that nobody restarted is failed, and another push starts it anew."""
+    spec = bench.spec()
+    bench.push(bench.desired(spec))
+    with bench.engine.client() as client:
+        client.kill(spec.name)
+    (service,) = bench.target.observe(bench.chain).services
+    assert service.status is ServiceStatus.FAILED
+    bench.push(bench.desired(spec))
+    assert waited_for(lambda: service_at(bench.url)) == spec.name
+
+
+def test_a_name_that_is_somebody_elses_is_left_alone(bench: Bench) -> None:
+    """A container without the chain's label is neither started nor removed."""
+    spec = bench.spec()
+    bench.apply(EnsureNetwork(bench.chain, "test"))
+    with bench.engine.client() as client:
+        client.create_container(spec.image, name=spec.name)
+        try:
+            with pytest.raises(DeployError, match="does not belong to"):
+                bench.apply(StartService(spec, "test"))
+            with pytest.raises(DeployError, match="does not belong to"):
+                bench.stop(spec)
+            assert bench.inspect(spec.name)["State"]["Status"] == "created"
+        finally:
+            client.remove_container(spec.name)
+
+
+def test_every_removal_may_be_applied_again(bench: Bench) -> None:
+    """Stopping and removing what is not there is no error; a started service stays as it is."""
+    spec = bench.spec()
+    bench.start(spec)
+    before = bench.inspect(spec.name)["Id"]
+    bench.start(spec)
+    assert bench.inspect(spec.name)["Id"] == before
+    bench.stop(spec)
+    bench.stop(spec)
+    bench.down()
+    bench.down()
+    assert bench.leftovers() == []
+    with pytest.raises(DeployError, match="it was removed while it started"):
+        bench.apply(AwaitReady(spec, "test"))
