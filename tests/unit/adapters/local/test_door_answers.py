@@ -8,7 +8,8 @@ import socket
 from typing import cast
 
 import pytest
-from door_bench import OK, Peer, always_ok, length_of, open_door, run, status_of
+
+from tests.unit.adapters.local.door_rig import OK, Peer, always_ok, length_of, open_door, run, status_of
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -22,8 +23,8 @@ def raw_answer(answer: bytes, request: bytes = GET) -> bytes:
         await peer.send(answer)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(request)
             got.append(await caller.rest())
 
@@ -66,8 +67,8 @@ def test_head_has_a_length_and_no_body() -> None:
             await peer.send(OK if head.startswith(b"GET") else OK[:-2])
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script) as service:
+            caller = await rig.call()
             for _ in range(3):
                 await caller.send(b"HEAD / HTTP/1.1\r\n\r\n")
                 assert length_of(await caller.head()) == 2
@@ -89,8 +90,8 @@ def test_answers_without_body(status: int) -> None:
             await peer.send(b"HTTP/1.1 %d X\r\n\r\n" % status)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script) as service:
+            caller = await rig.call()
             for _ in range(2):
                 await caller.send(GET)
                 assert status_of(await caller.head()) == status
@@ -111,8 +112,8 @@ def test_continue_is_asked_of_the_service() -> None:
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n" + body)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
             assert status_of(await caller.head()) == 100
             await caller.send(b"abc")
@@ -130,8 +131,8 @@ def test_early_hints_pass() -> None:
         await peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(GET)
             assert b"link: </a>" in await caller.head()
             assert await caller.answer() == (200, b"ok")
@@ -147,8 +148,8 @@ def test_a_service_that_dies_before_its_answer_is_502() -> None:
         await peer.request()
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script) as service:
+            caller = await rig.call()
             for _ in range(2):
                 await caller.send(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
                 status, body = await caller.answer()
@@ -174,8 +175,8 @@ def test_an_answer_that_breaks_off_is_never_a_short_success(start: bytes) -> Non
         await peer.send(start)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(GET)
             await caller.head()
             with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
@@ -192,8 +193,8 @@ def test_an_old_caller_sees_a_reset_when_an_answer_breaks_off() -> None:
         await peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nshort\r\n")
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(b"GET / HTTP/1.0\r\n\r\n")
             with pytest.raises(ConnectionResetError):
                 await caller.rest()
@@ -224,8 +225,8 @@ def test_a_stale_connection_does_not_fail_a_request() -> None:
         await something_to_read(peer)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script) as service:
+            caller = await rig.call()
             for n in range(4):
                 await caller.send(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
                 assert await caller.answer() == (200, b"ok")
@@ -245,8 +246,8 @@ def test_a_stale_connection_is_found_before_a_body_streams() -> None:
         await something_to_read(peer)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script) as service:
+            caller = await rig.call()
             await caller.send(GET)
             await caller.answer()
             await caller.send(b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc")
@@ -269,8 +270,8 @@ def test_a_post_that_was_read_is_not_sent_twice() -> None:
         asked.append((await peer.request())[1])
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(GET)
             assert (await caller.answer())[0] == 200
             await caller.send(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
@@ -290,8 +291,8 @@ def test_a_get_that_was_read_is_sent_again() -> None:
         await peer.request()
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script) as service:
+            caller = await rig.call()
             for _ in range(3):
                 await caller.send(GET)
                 assert (await caller.answer())[0] == 200
@@ -315,8 +316,8 @@ def test_a_big_body_streams_both_ways_without_being_held() -> None:
             await peer.send(data)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(echo):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(echo):
+            caller = await rig.call()
             await caller.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
 
             async def upload() -> None:
@@ -354,8 +355,8 @@ def test_a_slow_consumer_holds_the_service_back() -> None:
                     await free.wait()
             await peer.writer.drain()
 
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(GET)
             await caller.head()
             await stuck.wait()
@@ -379,8 +380,8 @@ def test_the_first_chunk_is_passed_on_at_once() -> None:
             await go_on.wait()
             await peer.send(b"0\r\n\r\n")
 
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(GET)
             await caller.head()
             assert await caller.reader.readexactly(6) == b"1\r\na\r\n"
@@ -403,8 +404,8 @@ def test_an_early_answer_to_a_chunked_upload() -> None:
         await peer.send(b"0\r\n\r\n")
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
             await caller.head()
             for _ in range(3):
@@ -429,15 +430,15 @@ def test_a_flip_moves_the_next_request_of_an_open_connection() -> None:
             await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nold")
 
         async with (
-            open_door() as bench,
-            bench.service(always_ok, "new") as new,
-            bench.service(old, "old") as service,
+            open_door() as rig,
+            rig.service(always_ok, "new") as new,
+            rig.service(old, "old") as service,
         ):
-            caller = await bench.call()
+            caller = await rig.call()
             await caller.send(GET)
             while not service.visits:
                 await asyncio.sleep(0)
-            bench.switch.backend = new.backend
+            rig.switch.backend = new.backend
             answer.set()
             assert await caller.answer() == (200, b"old")
             await caller.send(GET)
@@ -468,8 +469,8 @@ def test_a_websocket_is_piped() -> None:
                 return
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(script) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script) as service:
+            caller = await rig.call()
             await caller.send(WEBSOCKET + b"early ")
             head = await caller.head()
             assert status_of(head) == 101
@@ -496,8 +497,8 @@ def test_what_a_websocket_sends_last_arrives() -> None:
             heard.append(await peer.rest())
             ended.set()
 
-        async with open_door() as bench, bench.service(script):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(script):
+            caller = await rig.call()
             await caller.send(WEBSOCKET)
             await caller.head()
             await caller.send(b"goodbye")
@@ -527,11 +528,11 @@ def test_a_closed_door_finishes_what_is_under_way() -> None:
             await answer.wait()
             await peer.send(OK)
 
-        async with open_door() as bench, bench.service(script):
-            busy, idle = await bench.call(), await bench.call()
+        async with open_door() as rig, rig.service(script):
+            busy, idle = await rig.call(), await rig.call()
             await busy.send(GET)
             await asked.wait()
-            bench.door.close()
+            rig.door.close()
             assert await idle.rest() == b""
             answer.set()
             assert await busy.answer() == (200, b"ok")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from door_bench import TOKEN, Peer, always_ok, length_of, open_door, run, status_of
 
 from chainctl.adapters.local.front_door.limits import DoorLimits
+from tests.unit.adapters.local.door_rig import TOKEN, Peer, always_ok, length_of, open_door, run, status_of
 
 
 def heard_by_service(request: bytes, *, api_key: bytes | None = None) -> bytes:
@@ -20,8 +20,8 @@ def heard_by_service(request: bytes, *, api_key: bytes | None = None) -> bytes:
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     async def scenario() -> None:
-        async with open_door(api_key=api_key) as bench, bench.service(listen):
-            caller = await bench.call()
+        async with open_door(api_key=api_key) as rig, rig.service(listen):
+            caller = await rig.call()
             await caller.send(request)
             assert (await caller.answer())[0] == 200
             caller.close()
@@ -37,8 +37,8 @@ def answer_to(
     got: list[tuple[int, bytes]] = []
 
     async def scenario() -> None:
-        async with open_door(api_key=api_key, limits=limits) as bench, bench.service(always_ok):
-            caller = await bench.call()
+        async with open_door(api_key=api_key, limits=limits) as rig, rig.service(always_ok):
+            caller = await rig.call()
             await caller.send(request)
             got.append(await caller.answer())
             caller.close()
@@ -131,8 +131,8 @@ def test_slow_headers_time_out() -> None:
     assert answer_to(b"GET / HTTP/1.1\r\nA:", limits=limits)[0] == 408
 
     async def scenario() -> None:
-        async with open_door(limits=limits) as bench:
-            assert await (await bench.call()).rest() == b""
+        async with open_door(limits=limits) as rig:
+            assert await (await rig.call()).rest() == b""
 
     run(scenario)
 
@@ -141,8 +141,8 @@ def test_no_route_is_503_with_a_hint_when_to_come_back() -> None:
     """Before the first release is routed, callers are told to retry; the connection lives on."""
 
     async def scenario() -> None:
-        async with open_door() as bench:
-            caller = await bench.call()
+        async with open_door() as rig:
+            caller = await rig.call()
             for _ in range(2):
                 await caller.send(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
                 head = await caller.head()
@@ -158,9 +158,9 @@ def test_an_absent_service_is_503() -> None:
     """A routed service that does not listen right now is worth a retry."""
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(always_ok) as service:
+        async with open_door() as rig, rig.service(always_ok) as service:
             service.backend.socket.unlink()
-            caller = await bench.call()
+            caller = await rig.call()
             await caller.send(b"GET / HTTP/1.1\r\n\r\n")
             status, body = await caller.answer()
             assert (status, b"service_down" in body) == (503, True)
@@ -173,8 +173,8 @@ def test_a_refused_big_body_still_sees_the_answer() -> None:
     """The rest of an unwanted body is read, so that the caller is not reset before it reads 401."""
 
     async def scenario() -> None:
-        async with open_door(api_key=b"K1") as bench:
-            caller = await bench.call()
+        async with open_door(api_key=b"K1") as rig:
+            caller = await rig.call()
             size = 6_000_000
             await caller.send(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
             await caller.send(b"x" * size)
@@ -194,8 +194,8 @@ def test_pipelined_requests_are_answered_in_order() -> None:
             await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(target) + target)
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(echo_target) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(echo_target) as service:
+            caller = await rig.call()
             await caller.send(b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % n for n in range(50)))
             for n in range(50):
                 assert await caller.answer() == (200, b"/%d" % n)
@@ -216,8 +216,8 @@ def test_an_offered_h2c_upgrade_is_ignored_with_its_body_intact() -> None:
             await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     async def scenario() -> None:
-        async with open_door() as bench, bench.service(listen):
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(listen):
+            caller = await rig.call()
             for text in (b"abc", b"", b"defg"):
                 await caller.send(
                     b"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
@@ -242,8 +242,8 @@ def test_a_caller_who_leaves_ends_its_request() -> None:
             assert await peer.rest() == b""
             left.set()
 
-        async with open_door() as bench, bench.service(listen) as service:
-            caller = await bench.call()
+        async with open_door() as rig, rig.service(listen) as service:
+            caller = await rig.call()
             await caller.send(b"GET / HTTP/1.1\r\n\r\n")
             await seen.wait()
             assert service.backend.flights.count == 1

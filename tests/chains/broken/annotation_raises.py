@@ -1,0 +1,7 @@
+# expect: CH0407 line 6
+import chainctl as chains
+
+
+class A(chains.ChainletBase):
+    def run_remote(self, name: "1 / 0") -> str:
+        return ""

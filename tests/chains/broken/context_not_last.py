@@ -1,0 +1,20 @@
+# expect: CH0304 line 14
+import chainctl as chains
+
+
+class Dep(chains.ChainletBase):
+    def run_remote(self) -> int:
+        return 1
+
+
+@chains.mark_entrypoint
+class A(chains.ChainletBase):
+    def __init__(
+        self,
+        context: chains.DeploymentContext = chains.depends_context(),
+        dep=chains.depends(Dep),
+    ):
+        self._dep = dep
+
+    def run_remote(self) -> int:
+        return 1

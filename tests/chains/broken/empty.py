@@ -1,0 +1,1 @@
+# expect: CH0106 line 1

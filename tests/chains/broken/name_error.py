@@ -1,0 +1,10 @@
+# expect: CH0103 line 5
+import chainctl as chains
+
+
+LIMIT = UNKNOWN + 1
+
+
+class A(chains.ChainletBase):
+    def run_remote(self) -> int:
+        return 1

@@ -1,0 +1,8 @@
+# entrypoint: Nobody
+# expect: CH0109 line 0
+import chainctl as chains
+
+
+class A(chains.ChainletBase):
+    def run_remote(self) -> int:
+        return 1

@@ -1,0 +1,3 @@
+import transformers
+
+COUNT = len(transformers.MODELS)

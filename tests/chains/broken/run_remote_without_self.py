@@ -1,0 +1,7 @@
+# expect: CH0403 line 6
+import chainctl as chains
+
+
+class A(chains.ChainletBase):
+    def run_remote(name: str) -> str:
+        return name

@@ -1,0 +1,1 @@
+"""Has a data file beside it."""

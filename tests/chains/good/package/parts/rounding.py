@@ -1,0 +1,2 @@
+def rounded(number: float) -> float:
+    return round(number, 3)

@@ -1,0 +1,5 @@
+import pydantic
+
+
+class Box(pydantic.BaseModel):
+    width: float

@@ -1,0 +1,5 @@
+import torch
+
+
+def load() -> object:
+    return torch.load("weights.pt")

@@ -1,0 +1,168 @@
+"""The contract of a DeployTarget: derive a class, give `target` and `spec_of`, and run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chainctl.deploy.execute import execute
+from chainctl.deploy.operations import (
+    AwaitReady,
+    EnsureFrontDoor,
+    EnsureNetwork,
+    Operation,
+    RemoveFrontDoor,
+    RemoveNetwork,
+    Route,
+    StartService,
+    StopService,
+)
+from chainctl.deploy.reconcile import reconcile
+from chainctl.deploy.release import FrontDoor, Release, ServiceSpec
+from chainctl.deploy.state import ObservedState, ServiceStatus, desired_state, nothing
+from chainctl.deploy.target import DeployTarget
+from chainctl.errors import DeployError
+from tests.fakes.chains import silent
+
+CHAIN = "contract"
+CAUSE = "the contract asks for it"
+SpecOf = Callable[[str], ServiceSpec]
+
+
+class DeployTargetContract:
+    """Left open: `target`, empty at first, and `spec_of`, which makes a spec of CHAIN that can run there."""
+
+    @pytest.fixture
+    def target(self) -> DeployTarget:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def spec_of(self) -> SpecOf:
+        raise NotImplementedError
+
+    def test_an_unknown_chain_is_observed_as_nothing(self, target: DeployTarget) -> None:
+        """Nothing there is no error."""
+        assert target.observe(CHAIN) == ObservedState(CHAIN)
+        assert CHAIN not in target.chains()
+
+    def test_a_release_is_brought_up_observed_and_taken_down(
+        self, target: DeployTarget, spec_of: SpecOf
+    ) -> None:
+        """The plan of a release leads to that release, and the plan of nothing to nothing."""
+        release = _release(spec_of("one"))
+        _execute(target, release)
+        _require_serving(target, release)
+        assert target.chains() == [CHAIN]
+        execute(reconcile(nothing(CHAIN), target.observe(CHAIN)), target, silent, lambda: 0.0)
+        assert target.observe(CHAIN) == ObservedState(CHAIN)
+        assert CHAIN not in target.chains()
+
+    def test_a_release_is_observed_as_it_was_wanted(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """A second plan of the same release is empty: names, fingerprints and door come back unchanged."""
+        release = _release(spec_of("one"))
+        _execute(target, release)
+        assert reconcile(desired_state(release), target.observe(CHAIN)).is_empty
+
+    def test_every_operation_may_be_applied_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """A plan that was cut off anywhere is simply run again."""
+        spec = spec_of("one")
+        up: list[Operation] = [
+            EnsureNetwork(CHAIN, CAUSE),
+            StartService(spec, CAUSE),
+            AwaitReady(spec, CAUSE),
+            EnsureFrontDoor(CHAIN, FrontDoor(), CAUSE),
+            Route(CHAIN, spec.name, CAUSE),
+        ]
+        for operation in [op for op in up for _ in range(2)]:
+            target.apply(operation, silent)
+        _require_serving(target, _release(spec))
+        down: list[Operation] = [
+            RemoveFrontDoor(CHAIN, CAUSE),
+            StopService(CHAIN, spec.name, spec.chainlet, CAUSE),
+            RemoveNetwork(CHAIN, CAUSE),
+        ]
+        for operation in [op for op in down for _ in range(2)]:
+            target.apply(operation, silent)
+        assert target.observe(CHAIN) == ObservedState(CHAIN)
+
+    def test_the_route_flips_to_the_new_release(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """Old and new run side by side until the flip; then the old one goes and the address stays."""
+        old, new = _release(spec_of("one")), _release(spec_of("two"))
+        _execute(target, old)
+        before = target.observe(CHAIN).front_door
+        _execute(target, new)
+        _require_serving(target, new)
+        after = target.observe(CHAIN)
+        assert [service.name for service in after.services] == [new.entrypoint]
+        assert after.front_door is not None
+        assert before is not None
+        assert after.front_door.url == before.url
+
+    def test_a_new_door_keeps_the_route(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """Changed settings of the door interrupt nothing but the address itself."""
+        release = _release(spec_of("one"))
+        _execute(target, release)
+        changed = replace(release, front_door=replace(release.front_door, bind="0.0.0.0"))
+        _execute(target, changed)
+        _require_serving(target, changed)
+
+    def test_stopping_leaves_the_others_alone(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """One service goes, its neighbour runs on."""
+        one, two = spec_of("one"), spec_of("two")
+        target.apply(EnsureNetwork(CHAIN, CAUSE), silent)
+        for spec in (one, two):
+            target.apply(StartService(spec, CAUSE), silent)
+            target.apply(AwaitReady(spec, CAUSE), silent)
+        target.apply(StopService(CHAIN, one.name, one.chainlet, CAUSE), silent)
+        left = target.observe(CHAIN).services
+        assert [(s.name, s.status) for s in left] == [(two.name, ServiceStatus.RUNNING)]
+
+
+class FailingTargetContract:
+    """Left open: `target`, and `failing_spec`, a service of CHAIN that starts and never becomes ready."""
+
+    @pytest.fixture
+    def target(self) -> DeployTarget:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def failing_spec(self) -> ServiceSpec:
+        raise NotImplementedError
+
+    def test_a_failed_service_is_kept_and_starts_again_with_the_next_plan(
+        self, target: DeployTarget, failing_spec: ServiceSpec
+    ) -> None:
+        """The corpse is there to look into, it is not taken for running, and nothing was routed."""
+        release = _release(failing_spec)
+        with pytest.raises(DeployError) as raised:
+            _execute(target, release)
+        assert raised.value.details
+        seen = target.observe(CHAIN)
+        assert [s.name for s in seen.services] == [failing_spec.name]
+        assert seen.services[0].status is not ServiceStatus.RUNNING
+        assert seen.front_door is None
+        again = reconcile(desired_state(release), seen)
+        assert [op.service.name for op in again.started] == [failing_spec.name]
+
+
+def _release(spec: ServiceSpec) -> Release:
+    return Release(CHAIN, spec.name, (spec,), FrontDoor())
+
+
+def _execute(target: DeployTarget, release: Release) -> None:
+    execute(reconcile(desired_state(release), target.observe(CHAIN)), target, silent, lambda: 0.0)
+
+
+def _require_serving(target: DeployTarget, release: Release) -> None:
+    seen = target.observe(CHAIN)
+    assert seen.has_network
+    assert [(s.name, s.chainlet, s.status, s.fingerprint, s.image) for s in seen.services] == [
+        (s.name, s.chainlet, ServiceStatus.RUNNING, s.fingerprint, s.image) for s in release.services
+    ]
+    assert seen.front_door is not None
+    assert seen.front_door.status is ServiceStatus.RUNNING
+    assert seen.front_door.digest == release.front_door.digest
+    assert seen.front_door.route == release.entrypoint
+    assert seen.front_door.url

@@ -1,0 +1,160 @@
+"""Where settings come from, which one wins, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainctl.cli.settings import Settings, load_settings, settings_sources, unknown_variables
+from chainctl.errors import UsageError
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., Settings]:
+    """Load from tmp_path/project/deep, with tmp_path/user.toml as the user's file."""
+    (tmp_path / "project" / "deep").mkdir(parents=True)
+
+    def loaded(environ: dict[str, str] | None = None, **given: Any) -> Settings:
+        return load_settings(tmp_path / "project" / "deep", environ or {}, given, tmp_path / "user.toml")
+
+    return loaded
+
+
+def test_defaults(load: Callable[..., Settings]) -> None:
+    """Without any source, everything is at its default; a None on the command line is not given."""
+    assert load(target=None) == Settings()
+
+
+def test_each_source_beats_the_one_before(load: Callable[..., Settings], tmp_path: Path) -> None:
+    """User's file, project's file, environment, command line: key by key."""
+    (tmp_path / "user.toml").write_text(
+        'target = "docker"\nport = 1\nbind = "1.1.1.1"\nbuilder = "classic"\n'
+    )
+    (tmp_path / "project/chainctl.toml").write_text('port = 2\nbind = "2.2.2.2"\nbuilder = "auto"\n')
+    settings = load({"CHAINCTL_BIND": "3.3.3.3", "CHAINCTL_BUILDER": "classic"}, builder="buildkit")
+    assert (settings.target, settings.port, settings.bind) == ("docker", 2, "3.3.3.3")
+    assert settings.builder == "buildkit"
+
+
+def test_pyproject_counts_only_with_our_table(load: Callable[..., Settings], tmp_path: Path) -> None:
+    """A pyproject.toml of somebody else is passed by on the way up."""
+    (tmp_path / "project/deep/pyproject.toml").write_text("[tool.other]\nport = 7\n")
+    (tmp_path / "project/pyproject.toml").write_text("[tool.chainctl]\nport = 8\n")
+    assert load().port == 8
+
+
+def test_chainctl_toml_beats_pyproject_beside_it(load: Callable[..., Settings], tmp_path: Path) -> None:
+    """One project file is read, not two."""
+    (tmp_path / "project/pyproject.toml").write_text('[tool.chainctl]\nport = 8\nbind = "8.8.8.8"\n')
+    (tmp_path / "project/chainctl.toml").write_text("port = 9\n")
+    assert (load().port, load().bind) == (9, "127.0.0.1")
+
+
+def test_the_search_ends_at_the_root_of_the_repository(load: Callable[..., Settings], tmp_path: Path) -> None:
+    """A file above `.git` belongs to something else; one beside it counts."""
+    (tmp_path / "chainctl.toml").write_text("port = 1\n")
+    assert load().port == 1
+    (tmp_path / "project/.git").mkdir()
+    assert load().port is None
+    (tmp_path / "project/chainctl.toml").write_text("port = 2\n")
+    assert load().port == 2
+
+
+def test_paths_are_relative_to_their_file(load: Callable[..., Settings], tmp_path: Path) -> None:
+    """Where the command is run does not matter; `~` and absolute paths are kept as meant."""
+    (tmp_path / "project/chainctl.toml").write_text(
+        'secrets_file = "s.env"\nstate_dir = "/abs"\nca_certificates = ["ca.pem", "~/ca.pem"]\n'
+    )
+    settings = load()
+    assert settings.secrets_file == tmp_path / "project/s.env"
+    assert settings.state_dir == Path("/abs")
+    assert settings.ca_certificates == (tmp_path / "project/ca.pem", Path.home() / "ca.pem")
+
+
+def test_paths_of_the_environment_are_relative_to_the_working_directory(
+    load: Callable[..., Settings],
+) -> None:
+    """They are made absolute, too; certificates are separated by colons."""
+    settings = load({"CHAINCTL_CA_CERTIFICATES": "a.pem:/b.pem", "CHAINCTL_STATE_DIR": "state"})
+    assert settings.ca_certificates == (Path.cwd() / "a.pem", Path("/b.pem"))
+    assert settings.state_dir == Path.cwd() / "state"
+
+
+def test_an_empty_variable_is_none(load: Callable[..., Settings]) -> None:
+    """CI systems set variables of which they know no value."""
+    assert load({"CHAINCTL_PORT": "", "CHAINCTL_CA_CERTIFICATES": "", "CHAINCTL_TARGET": ""}) == Settings()
+
+
+def test_variables_that_are_no_settings() -> None:
+    """Secrets and switches of other parts are known; a slip of the pen is found."""
+    environ = dict.fromkeys(
+        ["CHAINCTL_SECRET_A", "CHAINCTL_API_KEY", "CHAINCTL_PORT", "CHAINCTL_TRAGET", "HOME"], "x"
+    )
+    assert unknown_variables(environ) == ["CHAINCTL_TRAGET"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("prot = 1\n", "has no setting called `prot`", "did you mean `port`?"),
+        ("zzz = 1\n", "has no setting called `zzz`", "`chainctl doctor --settings` lists all settings."),
+        (
+            'target = "moon"\n',
+            "`target`: Input should be 'auto', 'docker' or 'local'",
+            "`target` is: where chains run; auto is docker when an engine answers, else local.",
+        ),
+        ("port = 0\n", "`port`: Input should be greater than or equal to 1", "`port` is: "),
+        ("ca_certificates = [3]\n", "`ca_certificates`: Input is not a valid path", "`ca_certificates` is: "),
+        ("state_dir = 3\n", "`state_dir`: Input is not a valid path", "`state_dir` is: "),
+        ("port = \n", "cannot be read: Invalid value", ""),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file(
+    load: Callable[..., Settings], tmp_path: Path, text: str, message: str, hint: str
+) -> None:
+    """File and key, and what the key is for."""
+    path = tmp_path / "project/chainctl.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load()
+    assert caught.value.message.startswith(str(path))
+    assert message in caught.value.message
+    assert caught.value.hint.startswith(hint)
+
+
+def test_other_sources_are_named_too(load: Callable[..., Settings]) -> None:
+    """A wrong value of a variable or an option is not blamed on a file."""
+    with pytest.raises(UsageError, match="the environment: `port`: Input should be a valid integer"):
+        load({"CHAINCTL_PORT": "many"})
+    with pytest.raises(UsageError, match="the command line: `target`"):
+        load(target="moon")
+
+
+def test_a_file_that_is_no_text_is_no_crash(load: Callable[..., Settings], tmp_path: Path) -> None:
+    """TOML is UTF-8; anything else is an error that names the file."""
+    (tmp_path / "project/chainctl.toml").write_bytes(b'bind = "\xff"\n')
+    with pytest.raises(UsageError, match=r"chainctl\.toml cannot be read"):
+        load()
+
+
+def test_a_table_that_is_none_is_no_crash(load: Callable[..., Settings], tmp_path: Path) -> None:
+    """`chainctl = "x"` below [tool] is a mistake, not a setting."""
+    (tmp_path / "project/pyproject.toml").write_text('[tool]\nchainctl = "x"\n')
+    with pytest.raises(UsageError, match=r"`tool\.chainctl` is no table"):
+        load()
+
+
+def test_sources_are_told_in_the_order_of_precedence(tmp_path: Path) -> None:
+    """Who says what, for `doctor` to show."""
+    (tmp_path / "user.toml").write_text("port = 1\n")
+    (tmp_path / "chainctl.toml").write_text("port = 2\n")
+    environ = {"CHAINCTL_PORT": "3"}
+    assert list(settings_sources(tmp_path, environ, {"port": 4, "bind": None}, tmp_path / "user.toml")) == [
+        (str(tmp_path / "user.toml"), {"port": 1}),
+        (str(tmp_path / "chainctl.toml"), {"port": 2}),
+        ("the environment", {"port": "3"}),
+        ("the command line", {"port": 4}),
+    ]

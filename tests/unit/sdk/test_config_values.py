@@ -1,0 +1,220 @@
+"""What a chainlet asks for: defaults, what is accepted, what is not."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chainctl as chains
+from chainctl.sdk.config import parse_memory
+from chainctl.sdk.frozen import FrozenList
+
+
+@pytest.mark.parametrize(
+    ("value", "defaults"),
+    [
+        (
+            chains.DockerImage(),
+            {
+                "base_image": chains.BasetenImage.PY311,
+                "pip_requirements_file": None,
+                "pip_requirements": [],
+                "apt_requirements": [],
+                "requirements_file": None,
+                "data_dir": None,
+                "external_package_dirs": None,
+                "truss_server_version_override": None,
+            },
+        ),
+        (
+            chains.Compute(),
+            {
+                "cpu_count": 1,
+                "memory": "2Gi",
+                "gpu": None,
+                "gpu_count": 1,
+                "predict_concurrency": 1,
+                "instance_type": None,
+            },
+        ),
+        (chains.Assets(), {"cached": [], "secret_keys": [], "external_data": [], "weights": []}),
+        (
+            chains.ChainletOptions(),
+            {
+                "enable_b10_tracing": False,
+                "enable_debug_logs": False,
+                "env_variables": {},
+                "health_checks": chains.HealthChecks(),
+                "metadata": None,
+                "streaming_read_timeout": 60,
+                "transport": None,
+            },
+        ),
+        (
+            chains.RPCOptions(),
+            {"retries": 1, "timeout_sec": 600.0, "use_binary": False, "concurrency_limit": 300},
+        ),
+        (
+            chains.RemoteConfig(),
+            {
+                "docker_image": chains.DockerImage(),
+                "compute": chains.Compute(),
+                "assets": chains.Assets(),
+                "name": None,
+                "options": chains.ChainletOptions(),
+                "build_commands": [],
+            },
+        ),
+        (
+            chains.HealthChecks(),
+            {
+                "restart_check_delay_seconds": None,
+                "restart_threshold_seconds": None,
+                "stop_traffic_threshold_seconds": None,
+                "startup_threshold_seconds": None,
+            },
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_defaults(value: pydantic.BaseModel, defaults: dict[str, Any]) -> None:
+    """The defaults are those of the older API, and there are no other fields."""
+    assert {name: getattr(value, name) for name in type(value).model_fields} == defaults
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: chains.RPCOptions(retries="3"), "retries"),  # type: ignore[arg-type]  # the point
+        (lambda: chains.RPCOptions(retries=0), "greater than or equal to 1"),
+        (lambda: chains.RPCOptions(timeout_sec=0), "greater than 0"),
+        (lambda: chains.RPCOptions(concurrency_limit=0), "greater than or equal to 1"),
+        (lambda: chains.RPCOptions(foo=1), "foo"),  # type: ignore[call-arg]  # the point
+        (lambda: chains.RemoteConfig(nme="a"), "nme"),  # type: ignore[call-arg]  # the point
+        (lambda: chains.Compute(cpu_count=0), "greater than or equal to 1"),
+        (lambda: chains.Compute(gpu_count=0), "greater than or equal to 1"),
+        (lambda: chains.Compute(predict_concurrency=0), "at least 1"),
+        (lambda: chains.Compute(predict_concurrency="many"), "predict_concurrency"),  # type: ignore[arg-type]  # too
+        (lambda: chains.Compute(memory="lots"), "no amount of memory"),
+        (lambda: chains.Compute(memory="0Gi"), "no memory at all"),
+        (lambda: chains.Compute(gpu="A 100; rm"), "GPU type"),
+        (lambda: chains.Assets(secret_keys=["../x"]), "secret key"),  # type: ignore[arg-type]  # a list will do
+        (lambda: chains.DockerImage(pip_requirements="torch"), "pip_requirements"),  # type: ignore[arg-type]  # too
+        (lambda: chains.DockerImage(requirements_file="a.txt"), "make_abs_path_here"),  # type: ignore[arg-type]  # too
+    ],
+)
+def test_refused_values(make: Any, message: str) -> None:
+    """A value of another type, out of range or of an unknown field is refused, with its name."""
+    with pytest.raises(pydantic.ValidationError, match=message):
+        make()
+
+
+def test_lists_take_any_iterable() -> None:
+    """Lists, tuples and generators make the same list."""
+    made = [
+        chains.DockerImage(pip_requirements=value)  # type: ignore[arg-type]  # what users write
+        for value in (["a", "b"], ("a", "b"), (x for x in "ab"))
+    ]
+    assert made[0] == made[1] == made[2]
+    assert made[0].pip_requirements == ["a", "b"]
+    assert isinstance(made[0].pip_requirements, FrozenList)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("512Mi", 512 * 2**20),
+        ("2Gi", 2 * 2**30),
+        ("1.5Gi", 3 * 2**29),
+        ("2G", 2 * 10**9),
+        ("100M", 10**8),
+        ("1GiB", 2**30),
+        ("1024", 1024),
+        (" 1Ti ", 2**40),
+        ("3K", 3000),
+        ("1Pi", 2**50),
+    ],
+)
+def test_memory(text: str, amount: int) -> None:
+    """A memory quantity is read as Kubernetes reads it."""
+    assert parse_memory(text) == amount
+    assert chains.Compute(memory=text).memory_bytes == amount
+
+
+@pytest.mark.parametrize("text", ["", "Gi", "-1Gi", "1 Gi", "1gi", "2GiGi", "1e3", "0", "0.0001"])
+def test_memory_that_is_none(text: str) -> None:
+    """What is no quantity is refused with an example of one."""
+    with pytest.raises(ValueError, match="512Mi"):
+        parse_memory(text)
+
+
+@given(st.from_regex(r"\s?[0-9.]{0,5}[KMGTPi]{0,3}B?", fullmatch=True))
+def test_memory_never_fails_otherwise(text: str) -> None:
+    """Whatever the text, the answer is a positive number of bytes or a ValueError."""
+    with contextlib.suppress(ValueError):
+        assert parse_memory(text) > 0
+
+
+def test_concurrency_is_what_was_written() -> None:
+    """Only a written bound is one: left alone, the kind of chainlet decides."""
+    assert chains.Compute().concurrency is None
+    assert chains.Compute(predict_concurrency=1).concurrency == 1
+    assert chains.Compute(predict_concurrency="cpu_count", cpu_count=4).concurrency == 4
+
+
+def test_gpu_may_be_an_enum() -> None:
+    """The older API names GPUs by an enum; its values are texts."""
+
+    class Accelerator(enum.Enum):
+        H100 = "H100"
+
+    assert chains.Compute(gpu=Accelerator.H100).gpu == "H100"  # type: ignore[arg-type]  # what users write
+
+
+def test_base_image_may_be_a_name() -> None:
+    """An image's name stands for a custom image."""
+    image = chains.DockerImage(base_image="python:3.12")  # type: ignore[arg-type]  # what users write
+    assert image.base_image == chains.CustomImage(image="python:3.12")
+    assert chains.BasetenImage.PY312.python_version == "3.12"
+
+
+def test_requirements_files_exclude_each_other() -> None:
+    """One requirements file is enough, and a project file lists its own requirements."""
+    one, project = Path("/a/one.txt"), Path("/a/pyproject.toml")
+    with pytest.raises(pydantic.ValidationError, match="not both"):
+        chains.DockerImage(requirements_file=one, pip_requirements_file=one)  # type: ignore[arg-type]  # a Path will do
+    with pytest.raises(pydantic.ValidationError, match=r"combined with a pyproject\.toml"):
+        chains.DockerImage(requirements_file=project, pip_requirements=["a"])  # type: ignore[arg-type]  # too
+    chains.DockerImage(requirements_file=one, pip_requirements=["a"])  # type: ignore[arg-type]  # too
+
+
+def test_json_form_round_trip() -> None:
+    """A configuration survives its JSON form, and only what was written is in it."""
+    config = chains.RemoteConfig(
+        name="worker",
+        docker_image=chains.DockerImage(
+            base_image=chains.CustomImage(image="a:b"),
+            pip_requirements=["x"],  # type: ignore[arg-type]  # a list will do
+            data_dir=chains.make_abs_path_here("data"),
+            external_package_dirs=[chains.make_abs_path_here("/a/b")],  # type: ignore[arg-type]  # too
+        ),
+        compute=chains.Compute(gpu="T4", predict_concurrency="cpu_count"),
+        options=chains.ChainletOptions(env_variables={"A": "b"}, metadata={"x": [1]}),  # type: ignore[arg-type]  # too
+        build_commands=["true"],  # type: ignore[arg-type]  # too
+    )
+    data = config.model_dump(mode="json", exclude_unset=True)
+    assert data["compute"] == {"gpu": "T4", "predict_concurrency": "cpu_count"}
+    assert chains.RemoteConfig.from_json(data) == config
+
+
+def test_json_form_that_is_none() -> None:
+    """Anything else than a configuration's JSON form is refused as such."""
+    with pytest.raises(chains.ChainsUsageError, match="no chainlet configuration"):
+        chains.RemoteConfig.from_json({"compute": 3})
