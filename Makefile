@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker demo golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker demo bench golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ test-docker: setup ## Bring an engine up and run the tests that need it
 
 demo: setup ## Push an example chain, call it, print the answer
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo
+
+bench: setup ## Measure start-up of the command line, as ratios in one run
+	$(BIN)/python tests/bench/cli_start.py
 
 golden: setup ## Write the golden files anew from what the code says now
 	$(BIN)/python -m pytest -q --golden-update tests/unit

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pathspec
 
-import chainctl
 from chainctl.build.requirements import included_names
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SnapshotFile, SourceSnapshot
@@ -28,7 +27,8 @@ _CHUNK = 1 << 20
 def take_snapshot(graph: ChainGraph, settings: BuildSettings) -> SourceSnapshot:
     """Read and digest everything that the images of a chain can be made of.
 
-    Raises UsageError when a certificate of the settings does not exist.
+    Raises UsageError when a certificate of the settings does not exist, and when a file cannot be
+    read or is gone by now.
     """
     rules = IgnoreRules.of(Path(graph.root))
     images = [spec.remote_config.docker_image for spec in graph.chainlets]
@@ -56,13 +56,25 @@ class IgnoreRules:
         for name in _IGNORE_FILES:
             path = root / name
             if path.is_file():
-                return cls(root, [*_ALWAYS_IGNORED, *path.read_text(encoding="utf-8").splitlines()])
+                return cls(root, [*_text(path).splitlines(), *_ALWAYS_IGNORED])
         return cls(root, _ALWAYS_IGNORED)
 
     def excludes(self, path: Path, base: Path | None = None) -> bool:
         """Say whether a file is left out; paths outside the root are matched relative to `base`."""
-        anchor = self._root if path.is_relative_to(self._root) else base
-        return anchor is not None and self._spec.match_file(path.relative_to(anchor).as_posix())
+        name = self._name_of(path, base)
+        return name is not None and self._spec.match_file(name)
+
+    def excludes_directory(self, path: Path, base: Path) -> bool:
+        """Say whether nothing below a directory can be shipped: a rule names the directory itself."""
+        name = self._name_of(path, base)
+        return name is not None and self._spec.match_file(f"{name}/")
+
+    def _name_of(self, path: Path, base: Path | None) -> str | None:
+        plain = Path(os.path.normpath(path))
+        for anchor in (self._root, *([base] if base else [])):
+            if plain.is_relative_to(os.path.normpath(anchor)):
+                return plain.relative_to(os.path.normpath(anchor)).as_posix()
+        return None
 
 
 def _directories(image: DockerImage) -> Iterator[Path]:
@@ -73,15 +85,21 @@ def _directories(image: DockerImage) -> Iterator[Path]:
 
 
 def _tree(directory: Path, rules: IgnoreRules) -> dict[str, SnapshotFile]:
-    """All files below a directory that are not ignored; links are followed, but never in circles."""
-    found: dict[str, SnapshotFile] = {}
-    for parent, names, files in os.walk(directory):
-        names[:] = sorted(name for name in names if not rules.excludes(Path(parent, name, "x"), directory))
-        for name in sorted(files):
-            path = Path(parent, name)
-            if path.is_file() and not rules.excludes(path, directory):
-                found[path.relative_to(directory).as_posix()] = _digested(str(path))
-    return found
+    """All files below a directory that are not ignored, by relative path."""
+    paths = _walk(directory, rules, directory, frozenset())
+    return {path.relative_to(directory).as_posix(): _digested(str(path)) for path in paths}
+
+
+def _walk(directory: Path, rules: IgnoreRules, base: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Files in order of their names; links are followed, but never in circles."""
+    if not directory.is_dir() or (here := directory.resolve()) in above:
+        return
+    for path in sorted(directory.iterdir()):
+        if path.is_dir():
+            if not rules.excludes_directory(path, base):
+                yield from _walk(path, rules, base, above | {here})
+        elif path.is_file() and not rules.excludes(path, base):
+            yield path
 
 
 def _texts(images: Iterable[DockerImage]) -> dict[str, str]:
@@ -92,13 +110,13 @@ def _texts(images: Iterable[DockerImage]) -> dict[str, str]:
     while waiting:
         path = waiting.pop()
         if path not in texts and Path(path).is_file():
-            texts[path] = Path(path).read_text(encoding="utf-8")
+            texts[path] = _text(Path(path))
             waiting += included_names(path, texts[path])
     return texts
 
 
 def _runtime() -> dict[str, SnapshotFile]:
-    package = Path(chainctl.__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     rooms = (path for room in _RUNTIME_ROOMS for path in (package / room).glob("*.py"))
     paths = [*(package / name for name in _RUNTIME_FILES), *rooms]
     return {path.relative_to(package).as_posix(): _digested(str(path)) for path in sorted(paths)}
@@ -113,10 +131,28 @@ def _certificate(path: str) -> str:
     return path
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "it is no UTF-8 text") from error
+
+
 def _digested(path: str) -> SnapshotFile:
     digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-        executable = bool(os.fstat(file.fileno()).st_mode & 0o100)
+    try:
+        with Path(path).open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+            executable = bool(os.fstat(file.fileno()).st_mode & 0o100)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
     return SnapshotFile(path, digest.hexdigest(), executable)
+
+
+def _unreadable(path: str | Path, why: str) -> UsageError:
+    return UsageError(
+        f"{path} cannot be read: {why}", hint="make it readable, or restore it; then try again."
+    )

@@ -28,7 +28,7 @@ class SecretSources:
         """Return a secret's value, None where no place has it. Raises UsageError for an unreadable file."""
         for variable in (_PREFIX + name, _PREFIX + name.upper().replace("-", "_").replace(".", "_")):
             if variable in self._environ:
-                return self._environ[variable].encode()
+                return self._environ[variable].encode("utf-8", "surrogateescape")
         in_file = _lines(self._file).get(name) if self._file else None
         if in_file is not None:
             return in_file.encode()
@@ -85,10 +85,12 @@ def _hint(name: str) -> str:
 def _lines(file: Path) -> dict[str, str]:
     try:
         text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"the secrets file {file} cannot be read: {error.strerror}") from error
-    pairs = (line.partition("=") for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    return {name.strip().removeprefix("export "): _unquoted(value.strip()) for name, _, value in pairs}
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"the secrets file {file} cannot be read: {why}") from None
+    lines = (line.strip() for line in text.split("\n"))
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name.removeprefix("export ").strip(): _unquoted(value.strip()) for name, _, value in pairs}
 
 
 def _unquoted(value: str) -> str:

@@ -47,7 +47,8 @@ class BuildContext:
         """Hex sha256 over path, mode and content digest of every file."""
         digest = hashlib.sha256()
         for file in self.files:
-            digest.update(f"{file.path}\0{file.mode:o}\0{file.sha256}\n".encode())
+            entry = f"{file.path}\0{file.mode:o}\0{file.sha256}\n"
+            digest.update(entry.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def text_of(self, path: str) -> str:

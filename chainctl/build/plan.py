@@ -6,11 +6,19 @@ import re
 from dataclasses import dataclass
 
 from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
+from chainctl.build.instructions import (
+    apt_words,
+    env_pairs,
+    python_of,
+    require_renderable,
+    run_commands,
+    shell_words,
+)
 from chainctl.build.requirements import requirement_files
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.graph.graph import ChainGraph, ChainletSpec
-from chainctl.sdk.config import CustomImage, RemoteConfig
+from chainctl.sdk.config import RemoteConfig
 from chainctl.templates import render
 
 USER_ID = 10001
@@ -46,7 +54,12 @@ class BuildPlan:
 
 
 def plan_build(graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings: BuildSettings) -> BuildPlan:
-    """Plan the image of every chainlet. `chain` is the name that images and services start with."""
+    """Plan the image of every chainlet. `chain` is the name that images and services start with.
+
+    Raises ChainDefinitionError for requirements that cannot be read, and for values that a
+    Dockerfile cannot hold.
+    """
+    require_renderable(graph, settings)
     return BuildPlan(tuple(_image(spec, chain, snapshot, settings) for spec in graph.chainlets))
 
 
@@ -87,20 +100,18 @@ def _values(
     spec: ChainletSpec, chain: str, config: RemoteConfig, settings: BuildSettings,
     given: list[str], *, data: bool, packages: bool,
 ) -> dict[str, object]:  # fmt: skip
-    base = config.docker_image.base_image
-    custom_python = base.python_executable_path if isinstance(base, CustomImage) else None
     return {
-        "chain": chain,
+        "chain": repository_part(chain),
         "chainlet": spec.name,
         "module": spec.module,
         "qualname": spec.qualname,
         "debug_logs": config.options.enable_debug_logs,
-        "base_image": settings.image_for(base),
-        "python": custom_python or "python3",
-        "apt_requirements": list(config.docker_image.apt_requirements),
-        "requirement_files": given,
-        "build_commands": list(config.build_commands),
-        "env": sorted(config.options.env_variables.items()),
+        "base_image": settings.image_for(config.docker_image.base_image),
+        "python": python_of(config.docker_image),
+        "apt_requirements": apt_words(config.docker_image),
+        "requirement_files": shell_words(given),
+        "build_commands": run_commands(config),
+        "env": env_pairs(config),
         "certificates": settings.certificates,
         "has_data": data,
         "has_packages": packages,

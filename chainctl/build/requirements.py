@@ -6,7 +6,9 @@ import posixpath
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from chainctl.build.context import ContextFile
 from chainctl.build.snapshot import SourceSnapshot
@@ -20,7 +22,18 @@ RUNTIME_REQUIREMENTS = (
     "uvicorn>=0.20",
     "uvloop>=0.17; platform_python_implementation == 'CPython'",
 )
-_INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]+(\S+)")
+_INCLUDE = re.compile(r"^\s*(?:-[rc][\s=]*|--(?:requirement|constraint)[\s=]+)(\S+)")
+# Sources of packages that no index has: the project itself and other members of its workspace.
+_LOCAL = frozenset(["virtual", "editable", "directory"])
+Conditions = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One package exactly, as pip takes it. A member of the workspace is on no index: it is not given to pip."""
+
+    text: str
+    is_member: bool = False
 
 
 def requirement_files(image: DockerImage, snapshot: SourceSnapshot) -> tuple[list[ContextFile], list[str]]:
@@ -44,19 +57,22 @@ def requirement_files(image: DockerImage, snapshot: SourceSnapshot) -> tuple[lis
             *given,
             "uv_lock.txt",
         ]
-    included = _with_includes(str(file), snapshot.texts)
+    start, included = _with_includes(str(file), snapshot.texts)
     files += [ContextFile.of_text(f"requirements/user/{path}", text) for path, text in included]
-    return files, [*given, f"user/{file.path.name}"]
+    return files, [*given, f"user/{start}"]
 
 
 def _text_file(name: str, lines: Iterator[str] | tuple[str, ...]) -> ContextFile:
     return ContextFile.of_text(f"requirements/{name}", "".join(f"{line}\n" for line in lines))
 
 
-def _with_includes(start: str, texts: Mapping[str, str]) -> list[tuple[str, str]]:
-    """A pip file and the files that it includes, by paths relative to the directory of the first."""
-    root = posixpath.dirname(start)
-    return sorted((posixpath.relpath(path, root), texts[path]) for path in included_paths(start, texts))
+def _with_includes(start: str, texts: Mapping[str, str]) -> tuple[str, list[tuple[str, str]]]:
+    """A pip file's path, and the text of all files it is made of, relative to the directory that holds all."""
+    first = posixpath.normpath(start)
+    paths = included_paths(start, texts)
+    root = posixpath.commonpath([posixpath.dirname(posixpath.normpath(path)) for path in paths | {start}])
+    files = sorted((posixpath.relpath(path, root), texts[path]) for path in paths)
+    return posixpath.relpath(first, root), files
 
 
 def included_paths(start: str, texts: Mapping[str, str]) -> set[str]:
@@ -92,48 +108,88 @@ def locked_requirements(text: str, path: str) -> tuple[str, ...]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for package in packages:
         by_name.setdefault(package["name"], []).append(package)
-    roots = [p for p in packages if {"virtual", "editable", "directory"} & set(p.get("source", {}))]
+    roots = [package for package in packages if _is_local(package)]
     if not roots:
         raise _unreadable(path, "names no project of its own")
-    return tuple(sorted(_pins(roots, by_name)))
+    return tuple(sorted(_pins(roots, by_name, path)))
 
 
-def _pins(roots: list[dict[str, Any]], by_name: Mapping[str, list[dict[str, Any]]]) -> set[str]:
-    pins: set[str] = set()
-    seen: set[tuple[str, str]] = set()
-    waiting = [(dependency, "") for root in roots for dependency in root.get("dependencies", [])]
+def _is_local(package: Mapping[str, Any]) -> bool:
+    return not _LOCAL.isdisjoint(package.get("source", {}))
+
+
+def _pins(
+    roots: list[dict[str, Any]], by_name: Mapping[str, list[dict[str, Any]]], path: str
+) -> Iterator[str]:
+    """Follow dependencies from the roots; each pin holds under the least conditions that lead to it.
+
+    Conditions are sets of markers that must all hold, so that circles of packages come to an end.
+    """
+    reached: dict[Pin, list[Conditions]] = {}
+    nowhere: Conditions = frozenset()
+    waiting = [(dependency, nowhere) for root in roots for dependency in root.get("dependencies", [])]
     while waiting:
-        dependency, marker = waiting.pop()
-        marker = _both(marker, dependency.get("marker", ""))
-        for package in by_name.get(dependency["name"], []):
-            if dependency.get("version", package.get("version")) != package.get("version"):
+        dependency, conditions = waiting.pop()
+        conditions |= frozenset(filter(None, [dependency.get("marker")]))
+        for package in _locked_as(dependency, by_name):
+            pin = _pin(package, dependency, path)
+            if any(known <= conditions for known in reached.get(pin, [])):
                 continue
-            pin = _pin(package, dependency)
-            if (pin, marker) in seen:
-                continue
-            seen.add((pin, marker))
-            pins.add(f"{pin} ; {marker}" if marker else pin)
-            waiting += [(d, marker) for d in package.get("dependencies", [])]
-            for extra in dependency.get("extra", []):
-                waiting += [(d, marker) for d in package.get("optional-dependencies", {}).get(extra, [])]
-    return pins
+            reached[pin] = [known for known in reached.get(pin, []) if not conditions <= known] + [conditions]
+            waiting += [(needed, conditions) for needed in _needs(package, dependency)]
+    for pin, alternatives in reached.items():
+        if not pin.is_member:
+            yield from (_under(pin.text, conditions) for conditions in alternatives)
 
 
-def _pin(package: dict[str, Any], dependency: dict[str, Any]) -> str:
+def _locked_as(
+    dependency: Mapping[str, Any], by_name: Mapping[str, list[dict[str, Any]]]
+) -> Iterator[dict[str, Any]]:
+    """The package of a dependency; where a lock has several of one name, the dependency tells them apart."""
+    for package in by_name.get(dependency["name"], []):
+        if all(dependency.get(key, package.get(key)) == package.get(key) for key in ("version", "source")):
+            yield package
+
+
+def _needs(package: Mapping[str, Any], dependency: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from package.get("dependencies", [])
+    for extra in dependency.get("extra", []):
+        yield from package.get("optional-dependencies", {}).get(extra, [])
+
+
+def _pin(package: Mapping[str, Any], dependency: Mapping[str, Any], path: str) -> Pin:
     extras = ",".join(dependency.get("extra", []))
-    name = f"{package['name']}[{extras}]" if extras else package["name"]
+    name = f"{package['name']}[{extras}]" if extras else str(package["name"])
     source = package.get("source", {})
+    if _is_local(package):
+        return Pin(name, is_member=True)
+    if "path" in source:
+        raise _unreadable(path, f"takes {name} from the file {source['path']}, which is not in the image")
     if "git" in source:
-        return f"{name} @ git+{source['git'].replace('?rev=', '@').split('#')[0]}"
+        return Pin(f"{name} @ git+{_git_reference(source['git'])}")
     if "url" in source:
-        return f"{name} @ {source['url']}"
-    return f"{name}=={package['version']}"
+        return Pin(f"{name} @ {source['url']}")
+    return Pin(f"{name}=={package['version']}")
 
 
-def _both(first: str, second: str) -> str:
-    if first and second and first != second:
-        return f"({first}) and ({second})"
-    return first or second
+def _git_reference(url: str) -> str:
+    """Turn `https://…?rev=main&subdirectory=x#<commit>` into pip's `https://…@<commit>#subdirectory=x`."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    revision = parts.fragment or next((query[key][0] for key in ("rev", "tag", "branch") if key in query), "")
+    bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    subdirectory = "".join(f"#subdirectory={directory}" for directory in query.get("subdirectory", []))
+    return f"{bare}@{revision}{subdirectory}" if revision else bare + subdirectory
+
+
+def _under(pin: str, conditions: Conditions) -> str:
+    match sorted(conditions):
+        case []:
+            return pin
+        case [marker]:
+            return f"{pin} ; {marker}"
+        case markers:
+            return f"{pin} ; {' and '.join(f'({marker})' for marker in markers)}"
 
 
 def _toml(text: str, path: str) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from chainctl.errors import Problem
@@ -71,19 +71,26 @@ def _frame(problem: Problem, base: Path, width: int, color: str, palette: Palett
 
 
 def _carets(source: str, problem: Problem) -> str:
-    before = source[: problem.column - 1].expandtabs(4)
-    end = problem.end_column if problem.end_column > problem.column else problem.column + 1
-    return " " * len(before) + "^" * max(1, min(end, len(source) + 1) - problem.column)
+    end = max(problem.end_column, problem.column + 1)
+    before, through = _width(source[: problem.column - 1]), _width(source[: end - 1])
+    return " " * before + "^" * max(1, through - before)
+
+
+def _width(text: str) -> int:
+    """How many columns a terminal takes: two for wide characters, none for combining ones."""
+    return sum(_width_of(character) for character in text.expandtabs(4))
+
+
+def _width_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _source_line(path: str, line: int) -> str | None:
-    lines = _lines_of(path)
-    return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
-
-
-@cache
-def _lines_of(path: str) -> tuple[str, ...]:
+    """Read one line, counted as Python counts: a form feed ends none."""
     try:
-        return tuple(Path(path).read_text(encoding="utf-8", errors="replace").splitlines())
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
-        return ()
+        return None
+    return lines[line - 1].rstrip() if 0 < line <= len(lines) else None

@@ -11,7 +11,7 @@ from chainctl.cli.verbs import VERBS
 
 def run() -> None:
     """Entry point of the console script."""
-    names = completed_verbs(os.environ)
+    names = completed(os.environ)
     if names is not None:
         sys.stdout.write("\n".join(names))
         return
@@ -26,16 +26,28 @@ def main(arguments: Sequence[str]) -> int:
     return exit_code_of(lambda: app(args=list(arguments), standalone_mode=False, prog_name="chainctl"))
 
 
-def completed_verbs(environ: Mapping[str, str]) -> list[str] | None:
-    """Answer the shell when it completes a verb's name in bash, without loading anything.
+def completed(environ: Mapping[str, str]) -> list[str] | None:
+    """Answer the shell when it completes a verb, or a chain right behind one, in bash; loads next to nothing.
 
-    Everything else (options, names of chains, other shells) is None: the framework answers.
+    Everything else (options, other arguments, other shells) is None: the framework answers.
     """
-    if environ.get("_CHAINCTL_COMPLETE") != "complete_bash" or environ.get("COMP_CWORD") != "1":
+    if environ.get("_CHAINCTL_COMPLETE") != "complete_bash":
         return None
-    words = environ.get("COMP_WORDS", "").split()
-    begun = words[1] if len(words) > 1 else ""
-    return None if begun.startswith("-") else [name for name in VERBS if name.startswith(begun)]
+    match environ.get("COMP_CWORD"), environ.get("COMP_WORDS", "").split():
+        case "1", [_, *rest]:
+            names = list(VERBS)
+        case "2", [_, verb, *rest] if verb in VERBS and VERBS[verb].takes_chain:
+            names = _recorded_chains()
+        case _:
+            return None
+    begun = rest[0] if rest else ""
+    return None if begun.startswith("-") else [name for name in names if name.startswith(begun)]
+
+
+def _recorded_chains() -> list[str]:
+    from chainctl.cli.wiring_light import recorded_chains
+
+    return recorded_chains()
 
 
 if __name__ == "__main__":

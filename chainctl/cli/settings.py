@@ -85,10 +85,9 @@ def settings_sources(
         yield str(user_file), _absolute(_toml(user_file), user_file.parent)
     project = _project_file(start)
     if project is not None:
-        data = _toml(project)
-        values = data.get("tool", {}).get("chainctl", {}) if project.name == "pyproject.toml" else data
-        yield str(project), _absolute(values, project.parent)
-    yield "the environment", _from_environment(environ)
+        values = _tool_table(project) if project.name == "pyproject.toml" else _toml(project)
+        yield str(project), _absolute(values or {}, project.parent)
+    yield "the environment", _absolute(_from_environment(environ), Path.cwd())
     yield "the command line", {key: value for key, value in given.items() if value is not None}
 
 
@@ -97,31 +96,50 @@ def _project_file(start: Path) -> Path | None:
         if (directory / "chainctl.toml").is_file():
             return directory / "chainctl.toml"
         pyproject = directory / "pyproject.toml"
-        if pyproject.is_file() and "chainctl" in _toml(pyproject).get("tool", {}):
+        if pyproject.is_file() and _tool_table(pyproject) is not None:
             return pyproject
         if (directory / ".git").exists():
             return None
     return None
 
 
+def _tool_table(pyproject: Path) -> dict[str, Any] | None:
+    """The table `[tool.chainctl]`, None when there is none. Raises UsageError when it is no table."""
+    tool = _toml(pyproject).get("tool")
+    table = tool.get("chainctl") if isinstance(tool, dict) else None
+    if isinstance(table, dict | None):
+        return table
+    raise UsageError(f"{pyproject}: `tool.chainctl` is no table", hint="begin it with `[tool.chainctl]`.")
+
+
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Values of variables; an empty one counts as unset, which CI systems cannot help setting."""
     values: dict[str, Any] = {}
     for name, value in environ.items():
         key = name.removeprefix(_PREFIX).lower()
-        if name.startswith(_PREFIX) and not name.startswith(_OTHER) and key in Settings.model_fields:
+        if value and name.startswith(_PREFIX) and key in Settings.model_fields:
             values[key] = value.split(":") if key == "ca_certificates" else value
     return values
 
 
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Names of variables that look like settings but are none, sorted; they change nothing."""
+    ours = (name for name in environ if name.startswith(_PREFIX) and not name.startswith(_OTHER))
+    return sorted(name for name in ours if name.removeprefix(_PREFIX).lower() not in Settings.model_fields)
+
+
 def _absolute(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """Make paths of a settings file absolute."""
+    """Make the paths of a source absolute; what is no text is left to the check."""
     out = dict(values)
     for key in ("secrets_file", "state_dir"):
-        if isinstance(out.get(key), str):
-            out[key] = str(base / Path(out[key]).expanduser())
+        out.update({key: _absolute_path(out[key], base)} if key in out else {})
     if isinstance(out.get("ca_certificates"), list):
-        out["ca_certificates"] = [str(base / Path(p).expanduser()) for p in out["ca_certificates"]]
+        out["ca_certificates"] = [_absolute_path(path, base) for path in out["ca_certificates"]]
     return out
+
+
+def _absolute_path(path: object, base: Path) -> object:
+    return str(base / Path(path).expanduser()) if isinstance(path, str) else path
 
 
 def _check(source: str, values: Mapping[str, Any]) -> None:
@@ -138,11 +156,11 @@ def _check(source: str, values: Mapping[str, Any]) -> None:
         first = error.errors()[0]
         key = str(first["loc"][0])
         described = Settings.model_fields[key].description or ""
-        raise UsageError(f"{source}: `{key}`: {first['msg']}", hint=f"`{key}` is the {described}.") from error
+        raise UsageError(f"{source}: `{key}`: {first['msg']}", hint=f"`{key}` is: {described}.") from error
 
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # no TOML, or no UTF-8
         raise UsageError(f"{path} cannot be read: {error}") from error

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One command. `module` is below `chainctl.cli.commands` and holds a function of its name."""
+    """One command. `module` is below `chainctl.cli.commands` and holds a function of its name.
+
+    `takes_chain` says that its first argument is the name of a chain, for completion.
+    """
 
     name: str
     summary: str
+    takes_chain: bool = False
 
     @property
     def module(self) -> str:
@@ -31,10 +35,10 @@ VERBS = {
         Verb("render", "Write the build context of every image; touches no engine."),
         Verb("plan", "Show what a push would build and change, and why."),
         Verb("push", "Build, start and route a chain; prints its URL."),
-        Verb("call", "Call a chain with a JSON object of arguments; prints the answer."),
-        Verb("ps", "List chains and their services."),
-        Verb("logs", "Print the logs of all chainlets, interleaved by time."),
-        Verb("down", "Remove a chain: its address, its services, its network."),
+        Verb("call", "Call a chain with a JSON object of arguments; prints the answer.", takes_chain=True),
+        Verb("ps", "List chains and their services.", takes_chain=True),
+        Verb("logs", "Print the logs of all chainlets, interleaved by time.", takes_chain=True),
+        Verb("down", "Remove a chain: its address, its services, its network.", takes_chain=True),
         Verb("run-local", "Run a chain on this machine without containers, once or as a server."),
         Verb("doctor", "Check engine, builder, disk, GPU, images and ports."),
         Verb("version", "Print the version of chainctl."),

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-from chainctl.deploy.operations import AwaitReady, Operation, StopService
+from chainctl.deploy.operations import AwaitReady, Operation, Route, StopService
 from chainctl.deploy.plan import DeployPlan, line_of
 from chainctl.errors import ChainctlError, DeployError
 from chainctl.events import Emit, OperationFinished, OperationStarted
@@ -23,7 +23,8 @@ def execute(plan: DeployPlan, target: Applies, emit: Emit, clock: Callable[[], f
 
     When one fails before the route has flipped, services that this plan started are stopped
     again (the failed one is kept, stopped, to look into) and the error is raised: what served
-    before still serves. Raises DeployError, or EngineError when the engine is lost.
+    before still serves. After the flip nothing is taken back: it has the traffic.
+    Raises DeployError, or EngineError when the engine is lost.
     """
     done: list[Operation] = []
     for operation in plan.operations:
@@ -33,7 +34,8 @@ def execute(plan: DeployPlan, target: Applies, emit: Emit, clock: Callable[[], f
         try:
             target.apply(operation, emit)
         except DeployError:
-            _take_back(plan, operation, done, target, emit)
+            if not any(isinstance(op, Route) for op in done):
+                _take_back(plan, operation, done, target, emit)
             raise
         done.append(operation)
         emit(OperationFinished(line, clock() - started))

@@ -135,7 +135,7 @@ def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
     ]
     room = _DNS_LABEL_LIMIT - _DIGEST_LENGTH - 1
     stem = f"{dns_label(chain)}-{dns_label(chainlet)}"[:room].strip("-")
-    return f"{stem}-{digest}"
+    return f"{stem}-{digest}" if stem else digest
 
 
 def dns_label(name: str) -> str:

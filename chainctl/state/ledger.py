@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from chainctl.deploy.release import Release
-from chainctl.errors import ChainctlError, LockHeldError
+from chainctl.errors import ChainctlError, LockHeldError, UsageError
 
 _SCHEMA = 1
 
@@ -54,16 +55,18 @@ class Ledger:
         return self.load(chain, numbers[-1]) if numbers else None
 
     def load(self, chain: str, number: int) -> Record:
-        """Read one release. Raises ChainctlError when the file is damaged or of a newer chainctl."""
+        """Read one release.
+
+        Raises ChainctlError when there is none, when its file is damaged or of a newer chainctl.
+        """
         path = self._release_path(chain, number)
-        data = path.read_bytes()
         try:
-            if json.loads(data).get("schema", 0) > _SCHEMA:
-                raise ChainctlError(
-                    f"{path} was written by a newer chainctl", hint="upgrade: `pip install -U chainctl`."
-                )
-            return TypeAdapter(Record).validate_json(data)
-        except (ValueError, ValidationError) as error:
+            return _parsed(path, path.read_bytes())
+        except FileNotFoundError:
+            raise ChainctlError(
+                f"there is no release {number} of {chain}", hint="look at `chainctl ps`."
+            ) from None
+        except ValueError as error:
             raise ChainctlError(
                 f"{path} is damaged: {str(error).splitlines()[0]}",
                 hint="move the file away and push again; what runs is not touched by that.",
@@ -82,14 +85,20 @@ class Ledger:
 
     def token(self, chain: str) -> str:
         """The chain's internal token; made when it is first asked for."""
-        path = self._root / chain / "token"
+        path = self._directory(chain) / "token"
         if not path.is_file():
-            _write(path, secrets.token_urlsafe(32).encode(), mode=0o600)
+            with _waiting_lock(path.parent):
+                if not path.is_file():
+                    _write(path, secrets.token_urlsafe(32).encode(), mode=0o600)
         return path.read_text()
 
     def forget(self, chain: str) -> None:
-        """Drop all that is known of a chain."""
-        shutil.rmtree(self._root / chain, ignore_errors=True)
+        """Drop all that is known of a chain, at once. Holders of its lock may do that."""
+        directory = self._directory(chain)
+        if directory.is_dir():
+            gone = Path(tempfile.mkdtemp(dir=self._root, prefix=".gone-"))
+            directory.rename(gone / "chain")
+            shutil.rmtree(gone, ignore_errors=True)
 
     @contextmanager
     def lock(self, chain: str) -> Iterator[None]:
@@ -97,24 +106,74 @@ class Ledger:
 
         Raises LockHeldError naming the process that holds it.
         """
-        path = self._root / chain / "lock"
-        _make_private(path.parent)
-        with path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise _held(chain, file.read().strip()) from None
+        path = self._directory(chain) / "lock"
+        with _locked(path, chain) as file:
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
             yield
 
     def _release_path(self, chain: str, number: int) -> Path:
-        return self._root / chain / "releases" / f"{number:06}.json"
+        return self._directory(chain) / "releases" / f"{number:06}.json"
 
     def _numbers(self, chain: str) -> list[int]:
-        return sorted(int(p.stem) for p in (self._root / chain / "releases").glob("[0-9]*.json"))
+        names = (path.stem for path in (self._directory(chain) / "releases").glob("*.json"))
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+    def _directory(self, chain: str) -> Path:
+        """The place of a chain. Its name may come from a command line: it must not lead elsewhere."""
+        if chain in ("", ".", "..") or "/" in chain or "\0" in chain:
+            raise UsageError(f"{chain!r} is no name of a chain", hint="`chainctl ps` shows the names.")
+        return self._root / chain
+
+
+def _parsed(path: Path, data: bytes) -> Record:
+    """Raises ValueError for anything but a record, ChainctlError for a newer one."""
+    fields = json.loads(data)
+    schema = fields.get("schema") if isinstance(fields, dict) else None
+    if isinstance(schema, int) and schema > _SCHEMA:
+        raise ChainctlError(
+            f"{path} was written by a newer chainctl", hint="upgrade: `pip install -U chainctl`."
+        )
+    return TypeAdapter(Record).validate_json(data)
+
+
+def _locked(path: Path, chain: str) -> IO[str]:
+    """Open and lock a file. Where it was removed by its holder in between, take the one that came after."""
+    while True:
+        _make_private(path.parent)
+        try:
+            file = path.open("a+")
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(file, path):
+                return file
+        except BlockingIOError:
+            with file:
+                file.seek(0)
+                raise _held(chain, file.read().strip()) from None
+        file.close()
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _waiting_lock(directory: Path) -> Iterator[None]:
+    """Let one process at a time make something in a directory."""
+    _make_private(directory)
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _held(chain: str, pid: str) -> LockHeldError:
@@ -132,9 +191,13 @@ def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all."""
     _make_private(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    Path(temporary).replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

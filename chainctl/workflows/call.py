@@ -22,14 +22,17 @@ def call(
     nothing answers or the answer breaks off. `insecure` skips the check of a TLS certificate.
     """
     parts = urlsplit(url)
+    path = f"{parts.path.rstrip('/')}/run_remote"
     with closing(_connection(parts.scheme, parts.netloc, timeout_sec, insecure=insecure)) as connection:
         try:
-            connection.request("POST", "/run_remote", body, _headers(api_key))
+            connection.request("POST", path, body, _headers(api_key))
             answer = connection.getresponse()
             if answer.status != 200:
                 raise _failure(answer.status, answer.read())
             while chunk := answer.read1(65536):
                 yield chunk
+            if answer.length:  # what the header promised and did not come
+                raise http.client.IncompleteRead(b"", answer.length)
         except http.client.IncompleteRead as error:
             raise CallFailedError("the answer broke off in the middle") from error
         except (OSError, http.client.HTTPException) as error:
@@ -59,9 +62,9 @@ def _failure(status: int, body: bytes) -> CallFailedError:
     first, *rest = message.splitlines() or [""]
     frames = [
         f'  File "{f.get("filename")}", line {f.get("lineno")}, in {f.get("name")}'
-        for f in error.get("user_stack_trace", [])
+        for f in _objects(error.get("user_stack_trace"))
     ]
-    problems = [f"{p.get('path') or '(body)'}: {p.get('message')}" for p in error.get("problems", [])]
+    problems = [f"{p.get('path') or '(body)'}: {p.get('message')}" for p in _objects(error.get("problems"))]
     return CallFailedError(
         f"the chain answered {status}: {first}",
         hint=_hint(status),
@@ -75,6 +78,11 @@ def _error_in(body: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         return {}
     return error if isinstance(error, dict) else {"message": str(error)}
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a JSON list; a stranger's answer may hold anything."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _hint(status: int) -> str:

@@ -20,5 +20,5 @@ def down(
     with ledger.lock(chain):
         plan = reconcile(nothing(chain), target.observe(chain))
         execute(plan, target, emit, clock)
-    ledger.forget(chain)
+        ledger.forget(chain)
     return plan

@@ -11,18 +11,29 @@ from chainctl.errors import UsageError
 
 
 def render_contexts(plan: BuildPlan, directory: Path) -> list[Path]:
-    """Write `directory/<chainlet>/` for every image; returns the directories, sorted.
+    """Write `directory/<chainlet>/` for every image; returns the directories in the plan's order.
 
     Raises UsageError when a directory holds something already.
     """
-    targets = [directory / image.ref.repository.partition("/")[2] for image in plan.images]
-    taken = [target for target in targets if target.exists() and any(target.iterdir())]
+    targets = [directory / name for name in _names(plan)]
+    taken = [target for target in targets if not _is_free(target)]
     if taken:
         raise UsageError(f"{taken[0]} is not empty", hint="give an empty directory, or remove it first.")
     for image, target in zip(plan.images, targets, strict=True):
         for file in image.context.files:
             _write(target / file.path, file)
     return targets
+
+
+def _names(plan: BuildPlan) -> list[str]:
+    """One directory name an image; the tag tells apart those whose chainlets are called nearly the same."""
+    names = [image.ref.repository.partition("/")[2] for image in plan.images]
+    pairs = zip(names, plan.images, strict=True)
+    return [name if names.count(name) == 1 else f"{name}-{image.ref.tag}" for name, image in pairs]
+
+
+def _is_free(target: Path) -> bool:
+    return not target.exists() or (target.is_dir() and not any(target.iterdir()))
 
 
 def _write(path: Path, file: ContextFile) -> None:

@@ -19,7 +19,7 @@ def complete_templates(incomplete: str) -> list[str]:
 
 def init(
     directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to write; made if need be.")
+        Path, typer.Argument(metavar="DIR", help="Where to write; made if need be.")
     ] = Path(),
     template: Annotated[
         str, typer.Option("--template", "-t", help="What to write.", autocompletion=complete_templates)

@@ -1,0 +1,150 @@
+"""Settings and environment in; Facts out, within a given time even where an engine hangs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+
+from chainctl.adapters.docker.engine_address import EngineAddress
+from chainctl.adapters.host import gpu_facts, path_facts, port_facts, secret_facts, socket_facts
+from chainctl.adapters.host_engine import Deadline, engine_facts, is_on_this_machine, started
+from chainctl.adapters.host_facts import EngineFacts, EngineSilence, GpuFacts, SocketFacts, Unreachable
+from chainctl.adapters.local.paths import LocalPaths
+from chainctl.cli.diagnosis_finding import Facts, RecordedChains, SettingsFacts
+from chainctl.cli.settings import Settings, load_settings, settings_sources, unknown_variables
+from chainctl.cli.wiring import (
+    World,
+    config_dir,
+    docker_world,
+    draft_settings,
+    engine_address,
+    local_world,
+    state_dir,
+)
+from chainctl.deploy.state import ObservedState, ServiceStatus
+from chainctl.errors import ChainctlError, UsageError
+from chainctl.sdk.config import BasetenImage
+from chainctl.state.ledger import Ledger
+from chainctl.version import __version__
+
+_SERVICE_NAME = "x" * 63
+
+
+def gather(target: str | None, timeout_sec: float) -> Facts:
+    """Look at everything. Raises UsageError when the target is none."""
+    deadline = Deadline(timeout_sec)
+    settings, read = settings_read(target)
+    gpus = started(lambda: gpu_facts(os.environ.get("PATH"), timeout_sec))
+    on_local = started(lambda: _running(local_world(settings)))
+    images = (draft_settings(settings, None).build.image_for(BasetenImage.PY311), settings.front_door_image)
+    address, engine = _engine(settings, images, deadline)
+    on_engine = started(lambda: _running(docker_world(settings))) if isinstance(engine, EngineFacts) else None
+    return Facts(
+        target=settings.target,
+        builder=settings.builder,
+        python=platform.python_version(),
+        chainctl=__version__,
+        settings=read,
+        secrets=secret_facts(config_dir() / "secrets", settings.secrets_file),
+        address=f"{address.url} ({_namer(address)})" if address else "",
+        is_engine_here=address is not None and is_on_this_machine(address),
+        engine=engine,
+        base_image=images[0],
+        door_image=images[1],
+        port=port_facts(settings.bind, settings.port),
+        state=path_facts(state_dir(settings)),
+        sockets=_sockets(settings),
+        chains=tuple(_recorded(settings, {"docker": on_engine, "local": on_local}, deadline)),
+        gpus=_late_gpus(gpus, deadline),
+    )
+
+
+def settings_read(target: str | None) -> tuple[Settings, SettingsFacts]:
+    """Read the settings; where a source is wrong, go on with the defaults and keep what is wrong."""
+    given = {"target": target}
+    sources = (Path.cwd(), os.environ, given, config_dir() / "config.toml")
+    try:
+        unknown = tuple(unknown_variables(os.environ))
+        return load_settings(*sources), SettingsFacts(_deciding(origins(given)), unknown)
+    except UsageError as error:
+        defaults = load_settings(Path("/"), {}, given, Path(os.devnull))
+        return defaults, SettingsFacts(error=error.message, hint=error.hint)
+
+
+def origins(given: Mapping[str, object]) -> dict[str, str]:
+    """Which source decides each setting that is not left at its default."""
+    read = settings_sources(Path.cwd(), os.environ, given, config_dir() / "config.toml")
+    return {key: source for source, values in read for key in values}
+
+
+def _deciding(decided: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    sources = dict.fromkeys(decided.values())
+    return tuple((s, tuple(sorted(key for key, by in decided.items() if by == s))) for s in sources)
+
+
+def _engine(
+    settings: Settings, images: tuple[str, ...], deadline: Deadline
+) -> tuple[EngineAddress | None, EngineFacts | EngineSilence | None]:
+    if settings.target == "local":
+        return None, None
+    try:
+        address = engine_address(settings)
+    except UsageError as error:
+        return None, EngineSilence(Unreachable.OTHER, error.message, error.hint)
+    return address, engine_facts(address, images, deadline, _usual_sockets())
+
+
+def _usual_sockets() -> Iterator[Path]:
+    """Where rootless engines and desktop ones listen, which the default address does not name."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        yield Path(runtime) / "docker.sock"
+    for place in (".docker/run", ".docker/desktop", ".colima/default", ".orbstack/run", ".rd"):
+        yield Path.home() / place / "docker.sock"
+
+
+def _namer(address: EngineAddress) -> str:
+    """Who named an address, in the words of settings."""
+    words = address.source.replace("--host", "the setting docker_host")
+    return words.replace("--context", "the setting docker_context")
+
+
+def _sockets(settings: Settings) -> SocketFacts:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    paths = LocalPaths.of(state_dir(settings) / "run", xdg_runtime_dir=runtime, uid=os.getuid())
+    return socket_facts(paths.runtime, paths.run("any").socket_of(_SERVICE_NAME))
+
+
+def _running(world: World) -> tuple[str, ...]:
+    """The recorded chains of a target of which something runs."""
+    return tuple(chain for chain in world.ledger.chains() if _runs(world.target.observe(chain)))
+
+
+def _runs(observed: ObservedState) -> bool:
+    return any(service.status is ServiceStatus.RUNNING for service in observed.services)
+
+
+def _recorded(
+    settings: Settings, questions: Mapping[str, Future[tuple[str, ...]] | None], deadline: Deadline
+) -> Iterator[RecordedChains]:
+    for name, running in questions.items():
+        if settings.target in ("auto", name):
+            recorded = tuple(Ledger(state_dir(settings), name).chains())
+            yield RecordedChains(name, recorded, _in_time(running, deadline))
+
+
+def _in_time(running: Future[tuple[str, ...]] | None, deadline: Deadline) -> tuple[str, ...] | None:
+    try:
+        return running.result(deadline.left_sec) if running else None
+    except (OSError, ChainctlError):  # which a timeout is, too
+        return None
+
+
+def _late_gpus(asked: Future[GpuFacts], deadline: Deadline) -> GpuFacts:
+    try:
+        return asked.result(deadline.left_sec)
+    except TimeoutError:
+        return GpuFacts(has_smi=True, error="no answer in time")
