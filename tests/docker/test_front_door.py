@@ -45,6 +45,12 @@ def route_of(bench: Bench) -> str | None:
     return door.route if door else None
 
 
+def await_answers(load: Load, service: str) -> None:
+    """Wait until a service has answered a few more calls of a load."""
+    before = load.seen[f"ok {service}"]
+    waited_for(lambda: load.seen[f"ok {service}"] > before + 20)
+
+
 def test_flips_under_load_lose_nothing(bench: Bench) -> None:
     """Callers that keep their connections see only answers, while the route goes to and fro."""
     first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
@@ -55,8 +61,7 @@ def test_flips_under_load_lose_nothing(bench: Bench) -> None:
         for number in range(FLIPS):
             wanted = (second, first)[number % 2]
             bench.route(wanted)
-            count = load.seen[f"ok {wanted.name}"]
-            waited_for(lambda name=wanted.name, seen=count: load.seen[f"ok {name}"] > seen + 20)
+            await_answers(load, wanted.name)
     assert load.failures == {}
     assert sum(load.seen.values()) > 100 * FLIPS
 

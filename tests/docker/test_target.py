@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from chainctl.adapters.docker.engine import Engine
 from chainctl.deploy.operations import AwaitReady, EnsureNetwork, StartService
 from chainctl.deploy.release import Gpu, Resources, SecretRef
 from chainctl.deploy.state import ServiceStatus
@@ -49,11 +51,19 @@ def test_a_chain_goes_up_and_down(bench: Bench) -> None:
     assert bench.chain not in bench.target.chains()
 
 
-def test_a_service_is_confined(bench: Bench) -> None:
+@pytest.fixture(scope="module")
+def served(engine: Engine, image: str) -> Iterator[Bench]:
+    """A chain that serves, for tests that only look at it."""
+    bench = Bench(engine, image)
+    bench.push(bench.desired(bench.spec()))
+    yield bench
+    bench.sweep()
+
+
+def test_a_service_is_confined(served: Bench) -> None:
     """Limits, user, capabilities, file system and restarts are as asked for."""
-    spec = bench.spec()
-    bench.start(spec)
-    said = bench.inspect(spec.name)
+    name = served.spec().name
+    said = served.inspect(name)
     host, config = said["HostConfig"], said["Config"]
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (500_000_000, 96 * MIB, 96 * MIB)
     assert (host["PidsLimit"], host["CapDrop"], host["ReadonlyRootfs"]) == (64, ["ALL"], True)
@@ -63,49 +73,59 @@ def test_a_service_is_confined(bench: Bench) -> None:
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
     assert (config["User"], config["StopSignal"]) == ("10001:10001", "SIGTERM")
     assert config["Healthcheck"]["Test"][-1] == "/healthz"
-    assert spec.name in next(iter(said["NetworkSettings"]["Networks"].values()))["Aliases"]
+    assert name in said["NetworkSettings"]["Networks"][f"chainctl-{served.chain}"]["Aliases"]
 
 
-def test_a_service_learns_where_it_is(bench: Bench) -> None:
+def test_a_door_is_confined(served: Bench) -> None:
+    """No root, no capabilities, nothing to write but its volume, and bounds on what it takes."""
+    said = served.inspect(f"{served.chain}-door")
+    host = said["HostConfig"]
+    assert (said["Config"]["User"], host["CapDrop"], host["ReadonlyRootfs"]) == ("99:99", ["ALL"], True)
+    assert (host["Memory"], host["PidsLimit"]) == (128 * MIB, 64)
+    assert host["PortBindings"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+
+
+def test_a_service_learns_where_it_is(served: Bench) -> None:
     """It is told its chain, its name and the URLs of those that it calls."""
-    spec = bench.spec()
-    bench.start(spec)
-    url = bench.open()
-    bench.route(spec)
-    told = call(url, "/env").json
-    assert told["CHAINCTL_SERVICE"] == spec.name
-    assert told["CHAINCTL_CHAINLET"] == "Hello"
+    told = call(served.url, "/env").json
+    assert (told["CHAINCTL_SERVICE"], told["CHAINCTL_CHAIN"]) == (served.spec().name, served.chain)
+    assert (told["CHAINCTL_CHAINLET"], told["VERSION"]) == ("Hello", "1")
     assert json.loads(told["CHAINCTL_SERVICES"]) == {"Other": "http://other-service:8000"}
 
 
-def test_secrets_are_inside_and_nowhere_else(bench: Bench) -> None:
+def test_secrets_are_inside_and_nowhere_else(served: Bench) -> None:
     """Only the service can read them; inspecting, the environment and the image show none."""
-    spec = bench.spec()
-    bench.start(spec)
-    url = bench.open()
-    bench.route(spec)
-    value, token = bench.vault.value(SecretRef("hf_key", "")).decode(), bench.vault.token(bench.chain)
-    assert call(url, "/secrets").json == {
+    spec = served.spec()
+    value, token = served.vault.value(SecretRef("hf_key", "")).decode(), served.vault.token(served.chain)
+    assert call(served.url, "/secrets").json == {
         "hf_key": [value, "0o100400", 10001],
         ".chainctl-token": [token, "0o100400", 10001],
     }
-    with bench.engine.client() as client:
+    with served.engine.client() as client:
         shown = [
-            bench.inspect(spec.name),
-            bench.inspect(f"{bench.chain}-door"),
+            served.inspect(spec.name),
+            served.inspect(f"{served.chain}-door"),
             client.inspect_volume(f"{spec.name}-secrets"),
-            client.history(spec.image),
-            call(url, "/env").json,
+            client.history(spec.image),  # type: ignore[no-untyped-call]  # so in types-docker
+            call(served.url, "/env").json,
         ]
-    assert not [one for one in shown if value in str(one) or token in str(one) or value in json.dumps(one)]
+    for text in map(json.dumps, shown):
+        assert (value in text, json.dumps(token)[1:-1] in text) == (False, False)
 
 
-def test_secrets_can_not_be_changed_by_the_service(bench: Bench) -> None:
+def test_secrets_can_not_be_changed_by_the_service(served: Bench) -> None:
     """The mount is read-only, though the files are the service's own."""
-    spec = bench.spec()
-    bench.start(spec)
-    (mount,) = bench.inspect(spec.name)["Mounts"]
+    (mount,) = served.inspect(served.spec().name)["Mounts"]
     assert (mount["Destination"], mount["RW"]) == ("/run/secrets", False)
+
+
+def test_a_restarted_service_has_its_secrets_still(served: Bench) -> None:
+    """They are in a volume, not in what a restart wipes."""
+    with served.engine.client() as client:
+        client.restart(served.spec().name, timeout=2)
+    assert waited_for(lambda: service_at(served.url)) == served.spec().name
+    assert set(call(served.url, "/secrets").json) == {"hf_key", ".chainctl-token"}
 
 
 def test_a_missing_secret_changes_nothing(bench: Bench) -> None:

@@ -270,7 +270,7 @@ class Bench:
             for container in client.containers(all=True, filters=mine):
                 client.remove_container(container["Id"], force=True, v=True)
             for volume in client.volumes(filters=mine)["Volumes"] or []:
-                client.remove_volume(volume["Name"], force=True)  # type: ignore[no-untyped-call]  # so in types-docker
+                client.remove_volume(volume["Name"], force=True)
             for network in client.networks(filters=mine):
                 client.remove_network(network["Id"])
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import http.client
 import json
 import os
+import socket
 import tempfile
 import threading
 import time
@@ -17,6 +17,7 @@ from typing import Any
 
 from chainctl.adapters.local.client import SupervisorClient
 from chainctl.adapters.local.images import LocalBuildBackend
+from chainctl.adapters.local.memory import RunMemory, remember
 from chainctl.adapters.local.paths import LocalPaths, RunPaths
 from chainctl.adapters.local.target import LocalTarget
 from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
@@ -47,7 +48,7 @@ def rig(
     *, drain_sec: float = 5.0, patience_sec: float = 20.0, secrets: dict[str, bytes] | None = None
 ) -> Iterator[Rig]:
     """Make a target and the image of the shim; at the end take down whatever is left of the chain."""
-    with _turn(), tempfile.TemporaryDirectory(prefix="cc-") as place:
+    with tempfile.TemporaryDirectory(prefix="cc-") as place:
         paths = LocalPaths.of(Path(place, "state"), xdg_runtime_dir=f"{place}/run", uid=os.getuid())
         target = LocalTarget(
             paths,
@@ -63,15 +64,6 @@ def rig(
             yield made
         finally:
             made.apply(RemoveNetwork(CHAIN, CAUSE))
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Wait until no other test run has a rig: doors choose from the same ports, and some must come back."""
-    path = Path(tempfile.gettempdir(), f"chainctl-local-rig-{os.getuid()}.lock")
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def image_plan(shim: str, *more: ContextFile) -> ImagePlan:
@@ -120,6 +112,15 @@ class Rig:
         pid = SupervisorClient(self.run).pid()
         assert pid is not None
         return pid
+
+    def settle(self) -> None:
+        """Let a chain that is not there yet remember a port that no other chain would choose.
+
+        Chains choose the lowest free port; one that is given up for a moment soon belongs to another.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        remember(self.run.memory, RunMemory(chain=CHAIN, port=port))
 
     def spec(self, name: str, *, calls: tuple[Call, ...] = (), **env: str) -> ServiceSpec:
         """Describe a service that plays the shim; the same name is the same service whatever its `env`."""

@@ -252,6 +252,7 @@ def test_a_service_that_is_never_ready_shows_its_health() -> None:
 def test_a_killed_supervisor_is_noticed_and_replaced() -> None:
     """kill -9: nothing goes on running, what was is remembered, and the same plan mends it."""
     with rig(secrets={"KEY": b"s3cret"}) as r:
+        r.settle()
         spec = with_secrets(r.spec("one"), "KEY")
         r.serve(spec)
         service, child = r.call()[1]["pid"], r.call("/child")[1]["pid"]
@@ -395,6 +396,7 @@ def certificate(place: Path) -> Path:
 def test_a_supervisor_whose_runtime_directory_was_removed_ends() -> None:
     """A logout may clear it: nothing stays behind unreachable, and the next push starts anew."""
     with rig() as r:
+        r.settle()
         spec = r.spec("one")
         r.serve(spec)
         pids = [r.call()[1]["pid"], r.supervisor]

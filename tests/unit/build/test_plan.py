@@ -133,7 +133,8 @@ def test_dockerfiles_pass_the_linter(case: str, tmp_path: Path) -> None:
     """No errors; its advice is not ours. It misreads an escaped backslash before a quote, which Docker does not."""
     path = tmp_path / "Dockerfile"
     path.write_text(dockerfile(CASES[case]()).replace(r'BACKSLASH="C:\\dir\\" ', ""))
-    command = ["hadolint", "--failure-threshold", "error", str(path)]
+    ignored = ["--ignore", "DL3044", "--ignore", "SC1072"]  # it takes an escaped `$` for a variable
+    command = ["hadolint", "--failure-threshold", "error", *ignored, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

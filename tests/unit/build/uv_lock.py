@@ -89,8 +89,8 @@ dependencies = [
     { name = "from-git" },
     { name = "from-git-subdirectory" },
     { name = "from-url" },
-    { name = "numpy", version = "1.26.4", source = { registry = "https://index.example" }, marker = "python_full_version < '3.12'" },
-    { name = "numpy", version = "2.1.0", source = { registry = "https://index.example" }, marker = "python_full_version >= '3.12'" },
+    { name = "numpy", version = "1.26.4", marker = "python_full_version < '3.12'" },
+    { name = "numpy", version = "2.1.0", marker = "python_full_version >= '3.12'" },
     { name = "shop-lib", extra = ["fast"] },
     { name = "uvicorn", extra = ["standard"] },
 ]

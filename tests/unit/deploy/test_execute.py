@@ -1,0 +1,159 @@
+"""A plan is carried out in order; what fails before the flip is taken back, after it nothing is."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from chainctl.deploy.execute import execute
+from chainctl.deploy.operations import AwaitReady, Operation, Route, StartService, StopService
+from chainctl.deploy.plan import line_of
+from chainctl.deploy.reconcile import reconcile
+from chainctl.deploy.release import Release
+from chainctl.deploy.state import ServiceStatus, desired_state
+from chainctl.errors import ChainctlError, DeployError, EngineError
+from chainctl.events import Event, OperationFinished, OperationStarted
+from tests.fakes.chains import graph_of, release_of, silent, snapshot_of, still_clock
+from tests.fakes.target import Failure, MemoryTarget
+
+GRAPH = graph_of({"Root": ["Left", "Right"], "Left": [], "Right": []})
+OLD = release_of(GRAPH)
+NEW = release_of(GRAPH, snapshot_of({"chain.py": "edited"}))
+
+
+def push(target: MemoryTarget, wanted: Release) -> list[Event]:
+    """Execute the plan of a release and return what was told."""
+    told: list[Event] = []
+    clock = itertools.count().__next__
+    plan = reconcile(desired_state(wanted), target.observe("shop"))
+    execute(plan, target, told.append, lambda: float(clock()))
+    return told
+
+
+def running(target: MemoryTarget) -> set[str]:
+    """The names of services that run."""
+    return {s.name for s in target.observe("shop").services if s.status is ServiceStatus.RUNNING}
+
+
+def names(release: Release, *chainlets: str) -> set[str]:
+    """The services of some chainlets, or of all."""
+    return {s.name for s in release.services if not chainlets or s.chainlet in chainlets}
+
+
+def test_operations_are_applied_in_order_and_told_with_their_time() -> None:
+    """A beginning and an end each, with the text of the plan."""
+    target = MemoryTarget()
+    plan = reconcile(desired_state(OLD), target.observe("shop"))
+    told = push(target, OLD)
+    assert target.applied == list(plan.operations)
+    lines = [line_of(op) for op in plan.operations]
+    assert told == [e for text in lines for e in (OperationStarted(text), OperationFinished(text, 1.0))]
+
+
+@pytest.mark.parametrize("culprit", ["Left", "Right", "Root"])
+def test_a_failure_before_the_flip_takes_back_all_but_the_culprit(culprit: str) -> None:
+    """The old release serves on; the failed service is kept to look into."""
+    target = MemoryTarget()
+    push(target, OLD)
+    target.never_ready = {culprit}
+    with pytest.raises(DeployError, match=culprit) as raised:
+        push(target, NEW)
+    assert raised.value.details == ("its last words",)
+    assert running(target) == names(OLD)
+    seen = target.observe("shop")
+    assert {s.name for s in seen.services} == names(OLD) | names(NEW, culprit)
+    assert seen.front_door is not None
+    assert seen.front_door.route == OLD.entrypoint
+
+
+def test_the_last_event_of_a_failure_is_the_beginning_of_what_failed() -> None:
+    """No end is told of it, and no invented operation."""
+    target = MemoryTarget(never_ready=["Left"])
+    told: list[Event] = []
+    plan = reconcile(desired_state(NEW), target.observe("shop"))
+    with pytest.raises(DeployError):
+        execute(plan, target, told.append, still_clock)
+    left = next(op for op in plan.operations if isinstance(op, AwaitReady) and op.service.chainlet == "Left")
+    assert told[-1] == OperationStarted(line_of(left))
+
+
+def test_services_are_taken_back_callers_first() -> None:
+    """In the reverse order of their start."""
+    target = MemoryTarget(fails=failing(Route, DeployError("no")))
+    with pytest.raises(DeployError):
+        push(target, NEW)
+    stops = [op.chainlet for op in target.applied if isinstance(op, StopService)]
+    assert stops == ["Root", "Right", "Left"]
+    assert target.observe("shop").services == ()
+
+
+def test_a_service_that_can_not_even_start_is_no_reason_to_stop_it() -> None:
+    """What was started before it goes."""
+    error = DeployError("no")
+    target = MemoryTarget(
+        fails=lambda op: error if isinstance(op, StartService) and op.service.chainlet == "Right" else None
+    )
+    with pytest.raises(DeployError) as raised:
+        push(target, NEW)
+    assert raised.value is error
+    assert [op.chainlet for op in target.applied if isinstance(op, StopService)] == ["Left"]
+
+
+def test_after_the_flip_nothing_is_taken_back() -> None:
+    """The new services have the traffic: an old one that does not go must not cost them."""
+    error = DeployError("it does not go")
+    target = MemoryTarget()
+    push(target, OLD)
+    target.fails = failing(StopService, error)
+    with pytest.raises(DeployError) as raised:
+        push(target, NEW)
+    assert raised.value is error
+    assert names(NEW) <= running(target)
+    seen = target.observe("shop").front_door
+    assert seen is not None
+    assert seen.route == NEW.entrypoint
+    target.fails = lambda _: None
+    push(target, NEW)
+    assert running(target) == names(NEW)
+
+
+def test_a_lost_engine_takes_nothing_back() -> None:
+    """Nobody could; the next push goes on."""
+    error = EngineError("gone")
+    target = MemoryTarget()
+    target.fails = lambda op: error if isinstance(op, AwaitReady) and op.service.chainlet == "Right" else None
+    with pytest.raises(EngineError) as raised:
+        push(target, NEW)
+    assert raised.value is error
+    assert running(target) == names(NEW)
+    assert not any(isinstance(op, StopService) for op in target.applied)
+
+
+def test_a_failure_while_taking_back_does_not_hide_the_cause() -> None:
+    """The first error is the one that is raised, and the other services are stopped all the same."""
+    target = MemoryTarget(never_ready=["Root"])
+
+    def fails(operation: Operation) -> ChainctlError | None:
+        is_right = isinstance(operation, StopService) and operation.chainlet == "Right"
+        return EngineError("busy") if is_right else None
+
+    target.fails = fails
+    with pytest.raises(DeployError, match="Root"):
+        push(target, NEW)
+    assert running(target) == names(NEW, "Right")
+
+
+def test_an_empty_plan_does_nothing() -> None:
+    """No event, no operation."""
+    target = MemoryTarget()
+    push(target, OLD)
+    target.applied.clear()
+    assert push(target, OLD) == []
+    assert target.applied == []
+    execute(reconcile(desired_state(OLD), target.observe("shop")), target, silent, still_clock)
+
+
+def failing(kind: type[Operation], error: ChainctlError) -> Failure:
+    """Fail every operation of a kind."""
+    return lambda operation: error if isinstance(operation, kind) else None
