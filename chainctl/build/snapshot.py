@@ -26,9 +26,8 @@ class SourceSnapshot:
     """What was read for a chain.
 
     `files` maps absolute paths to files; a file that the user's ignore rules exclude is not in it.
-    `trees` maps absolute directories to their files by relative posix path. `requirements` maps
-    the absolute path of a requirements file to its text, or for a pip file to the files that it
-    is made of by relative path. `runtime` holds chainctl's own container side by relative path.
+    `trees` maps absolute directories to their files by relative posix path. `texts` maps the
+    absolute paths of requirements files, and of the files that they include, to their text. `runtime` holds chainctl's own container side by relative path.
     """
 
     files: Mapping[str, SnapshotFile]

@@ -11,7 +11,7 @@ from chainctl.wire.fault import RemoteErrorDetail, detail_in, parse_error_body
 from chainctl.worker.http_client import Answer
 
 
-class RemoteFault(ChainctlError):
+class RemoteFault(GenericRemoteException):
     """A call failed for a reason that is no exception of the other side's user code.
 
     `status` is the HTTP status that the caller's own caller should see.

@@ -54,9 +54,9 @@ class EngineAddress:
         `config_dir`/config.json, the default socket. Raises UsageError for unknown contexts.
         """
         if host:
-            return _from_url(host, "--host", environ, config_dir)
+            return _from_url(host, "the setting docker_host", environ, config_dir)
         if context and context != "default":
-            return _from_context(context, "--context", config_dir)
+            return _from_context(context, "the setting docker_context", config_dir)
         if environ.get("DOCKER_HOST"):
             return _from_url(environ["DOCKER_HOST"], "DOCKER_HOST", environ, config_dir)
         if context == "default":
@@ -121,4 +121,4 @@ def _context_id(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-_LIST = "list the contexts with `docker context ls`, or name an engine with --host"
+_LIST = "list the contexts with `docker context ls`, or name an engine in DOCKER_HOST or the setting `docker_host`"

@@ -51,17 +51,17 @@ def unreachable(url: str, doing: str, error: BaseException, hint: str) -> Engine
                 return EngineError(
                     f"No permission to open the engine's socket {url}",
                     hint="add yourself to the socket's group (`sudo usermod -aG docker $USER`) "
-                    "and log in again, or name another engine with --host",
+                    "and log in again, or name another engine in DOCKER_HOST",
                 )
             case FileNotFoundError() | ConnectionRefusedError():
                 return EngineError(
                     f"No Docker Engine listens at {url}",
                     hint="start the engine (`sudo systemctl start docker`, or Docker Desktop), "
-                    "or name another one with --host or DOCKER_HOST",
+                    "or name another one in DOCKER_HOST",
                 )
             case socket.gaierror():
                 return EngineError(
-                    f"The host of the engine {url} is unknown", hint="check --host or DOCKER_HOST"
+                    f"The host of the engine {url} is unknown", hint="check DOCKER_HOST and the setting `docker_host`"
                 )
             case ssl.SSLError():
                 return EngineError(

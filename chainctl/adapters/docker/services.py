@@ -76,6 +76,6 @@ def _gpus_explained(spec: ServiceSpec) -> Iterator[None]:
             f"{spec.chainlet} asks for {gpu.count} GPU{'s' if gpu.count != 1 else ''}, "
             "which the engine can not give",
             hint="install the NVIDIA container toolkit on the engine's machine (`nvidia-ctk runtime "
-            "configure`), or name another engine with --host",
+            "configure`), or name another engine in DOCKER_HOST",
             details=[error.message],
         ) from error

@@ -33,5 +33,5 @@ def shown_bytes(count: int) -> str:
 def _too_much(spec: ServiceSpec, wanted: str, there: str, setting: str) -> DeployError:
     return DeployError(
         f"{spec.chainlet} asks for {wanted}, the engine has {there}",
-        hint=f"lower Compute({setting}=…) of {spec.chainlet}, or name a bigger engine with --host",
+        hint=f"lower Compute({setting}=…) of {spec.chainlet}, or name a bigger engine in DOCKER_HOST",
     )

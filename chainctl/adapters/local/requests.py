@@ -41,7 +41,7 @@ def door_request(chain: str, door: FrontDoor, vault: Vault) -> OpenDoor:
         bind=door.bind,
         port=door.port,
         token=vault.token(chain),
-        api_key=None if door.api_key is None else _wrapped(vault, door.api_key),
+        api_key=None if door.api_key is None else base64.b64encode(vault.value(door.api_key).strip()),
         tls=None if door.tls is None else _wrapped(vault, door.tls),
     )
 

@@ -12,7 +12,7 @@ from chainctl.cli.options import ChainArgument, TargetOption
 def call(
     chain: ChainArgument,
     data: Annotated[
-        str | None, typer.Argument(metavar="[JSON|@FILE|-]", help="Arguments as a JSON object; - is stdin.")
+        str | None, typer.Argument(metavar="JSON|@FILE|-", help="Arguments as a JSON object; - is stdin.")
     ] = None,
     target: TargetOption = None,
     timeout: Annotated[

@@ -91,6 +91,7 @@ models = st.recursive(
 
 # JSON numbers have no timezone, dates no years below 1000 in every parser: stay in the common range.
 moments = st.datetimes(min_value=datetime.datetime(1900, 1, 1), timezones=st.just(datetime.UTC))
+records = st.fixed_dictionaries({"name": texts}, optional={"data": st.binary(), "models": st.lists(models)})
 _CASES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (int, st.integers()),
     (float, numbers),

@@ -167,7 +167,7 @@ def test_body_that_ends_with_the_connection() -> None:
             loopback(Step(whole, wait_for=arrived, end="reset")) as served,
             client_of(served) as client,
         ):
-            found, chunks = await client.stream("POST", "/", {}, b"")
+            _, chunks = await client.stream("POST", "/", {}, b"")
             arrived.set()
             with pytest.raises(BrokenAnswerError):
                 assert [part async for part in chunks] == []
@@ -261,7 +261,7 @@ def test_cancelled_body_closes_its_connection() -> None:
     async def work() -> None:
         step = Step(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", wait_for=asyncio.Event())
         async with loopback(step) as served, client_of(served) as client:
-            answered, chunks = await client.stream("POST", "/", {}, b"")
+            _, chunks = await client.stream("POST", "/", {}, b"")
             assert await anext(chunks) == b"half"
             task = asyncio.ensure_future(anext(chunks))
             await asyncio.wait([task], timeout=0)
@@ -310,10 +310,10 @@ def test_more_than_was_announced_is_not_taken_for_an_answer() -> None:
     """Bytes after the answer do not become the next one."""
 
     async def work() -> None:
-        async with loopback(answer(b"x") + b"HTTP/1.1 500 Surprise\r\n\r\n", answer(b"y")) as served:
-            async with client_of(served) as client:
-                assert (await ask(client)).body == b"x"
-                assert (await ask(client)).body == b"y"
+        surplus = b"HTTP/1.1 500 Surprise\r\n\r\n"
+        async with loopback(answer(b"x") + surplus, answer(b"y")) as served, client_of(served) as client:
+            assert (await ask(client)).body == b"x"
+            assert (await ask(client)).body == b"y"
 
     run(work())
 

@@ -12,12 +12,12 @@ class Refusal:
     """An answer that the front door gives in place of a service."""
 
     status: HTTPStatus
-    code: str
+    kind: str
     message: str
     headers: tuple[tuple[str, str], ...] = ()
 
     def rendered(self, *, is_closing: bool, is_head: bool = False) -> bytes:
-        body = json.dumps({"error": {"code": self.code, "message": self.message}}).encode() + b"\n"
+        body = json.dumps({"error": {"kind": self.kind, "message": self.message}}).encode() + b"\n"
         lines = [
             f"HTTP/1.1 {self.status.value} {self.status.phrase}",
             "content-type: application/json",
