@@ -25,22 +25,18 @@ _RUNNING = ServiceStatus.RUNNING
 def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     """Plan how what runs becomes what is wanted.
 
-    New services come up beside the old ones; before the one route flips everything that it leads
-    to is awaited, in dependency order: what an interrupted push started may not be ready yet. What
-    nobody wants any more goes last. Nothing that is as wanted is touched.
+    New services come up beside the old ones and are awaited in dependency order before the one
+    route flips; what nobody wants any more goes last. Nothing that is as wanted is touched.
     """
     if desired.entrypoint is None:
         return DeployPlan(desired.chain, tuple(_removal(observed)))
-    starts = list(_starts(desired, observed))
+    starts = [op for op in _starts(desired, observed)]
     operations: list[Operation] = []
     if not observed.has_network:
         operations.append(EnsureNetwork(desired.chain, "the chain has no network yet"))
-    door = list(_front_door(desired, observed))
-    flips = any(isinstance(op, Route) for op in door)
-    awaited = in_dependency_order(desired.services) if flips else [op.service for op in starts]
     operations += starts
-    operations += [AwaitReady(service, "traffic waits for it") for service in awaited]
-    operations += door
+    operations += [AwaitReady(op.service, "traffic waits for it") for op in starts]
+    operations += _front_door(desired, observed)
     operations += _stops(desired, observed)
     started = {op.service.name for op in starts}
     kept = [(s.name, s.chainlet) for s in desired.services if s.name not in started]

@@ -9,7 +9,11 @@ from chainctl.deploy.release import Fingerprint, FrontDoor, Release, ServiceSpec
 
 
 class ServiceStatus(enum.StrEnum):
-    """What a target knows of a service without asking it."""
+    """What a target knows of a service without asking it.
+
+    RUNNING is only what has been ready: a service that was started and never awaited is STOPPED, so
+    that the next plan awaits it before it gets traffic.
+    """
 
     RUNNING = "running"
     STOPPED = "stopped"

@@ -87,6 +87,18 @@ class DeployTargetContract:
             target.apply(operation, silent)
         assert target.observe(CHAIN) == ObservedState(CHAIN)
 
+    def test_what_was_never_awaited_is_not_taken_for_running(
+        self, target: DeployTarget, spec_of: SpecOf
+    ) -> None:
+        """A push that was cut off before it waited is resumed with the wait, not with traffic."""
+        release = _release(spec_of("one"))
+        for operation in (EnsureNetwork(CHAIN, CAUSE), StartService(release.services[0], CAUSE)):
+            target.apply(operation, silent)
+        plan = reconcile(desired_state(release), target.observe(CHAIN))
+        assert any(isinstance(op, AwaitReady) for op in plan.operations)
+        _execute(target, release)
+        _require_serving(target, release)
+
     def test_the_route_flips_to_the_new_release(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """Old and new run side by side until the flip; then the old one goes and the address stays."""
         old, new = _release(spec_of("one")), _release(spec_of("two"))

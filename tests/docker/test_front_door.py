@@ -13,7 +13,6 @@ from chainctl.adapters.docker.haproxy_state import DoorState
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.deploy.operations import EnsureFrontDoor, Route
-from chainctl.deploy.release import FrontDoor
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError
 from tests.docker.test_target_bench import (
@@ -203,15 +202,3 @@ def test_a_door_that_was_stopped_or_only_made_comes_back(bench: Bench) -> None:
     assert isinstance(operation, EnsureFrontDoor)
     assert (bench.url, waited_for(lambda: service_at(url))) == (url, spec.name)
     assert bench.inspect(f"{bench.chain}-door")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
-
-
-def test_a_door_is_confined(bench: Bench) -> None:
-    """No root, no capabilities, nothing to write but its volume, and bounds on what it takes."""
-    bench.start()
-    bench.open(FrontDoor())
-    said = bench.inspect(f"{bench.chain}-door")
-    host = said["HostConfig"]
-    assert (said["Config"]["User"], host["CapDrop"], host["ReadonlyRootfs"]) == ("99:99", ["ALL"], True)
-    assert (host["Memory"], host["PidsLimit"]) == (128 << 20, 64)
-    assert host["PortBindings"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
-    assert host["SecurityOpt"] == ["no-new-privileges"]

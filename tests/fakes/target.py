@@ -62,7 +62,7 @@ class MemoryTarget:
 
     def observe(self, chain: str) -> ObservedState:
         has = self._chains.get(chain, MemoryChain())
-        services = tuple(has.services[name] for name in sorted(has.services))
+        services = tuple(_shown(has, has.services[name]) for name in sorted(has.services))
         return ObservedState(chain, services, has.door, has.has_network)
 
     def chains(self) -> list[str]:
@@ -148,6 +148,12 @@ class MemoryTarget:
         has.ready.discard(service)
         if has.door is not None and has.door.route == service:
             has.door = replace(has.door, route=None)
+
+
+def _shown(has: MemoryChain, service: ObservedService) -> ObservedService:
+    """One that runs but was never ready is as good as stopped."""
+    is_unfinished = service.status is ServiceStatus.RUNNING and service.name not in has.ready
+    return replace(service, status=ServiceStatus.STOPPED) if is_unfinished else service
 
 
 def _runs(has: MemoryChain, service: str) -> bool:

@@ -15,7 +15,7 @@ _FIRST = re.compile(rf"^    server {SLOTS[0]} (\S+):{SERVICE_PORT}$", re.MULTILI
 _HEAD = f"""\
 backend {BACKEND} from door
     balance roundrobin
-    default-server check inter 1s fastinter 200ms fall 2 rise 1 init-addr libc,none \
+    default-server check inter 500ms fastinter 200ms fall 2 rise 1 init-addr libc,none \
 resolvers engine resolve-prefer ipv4 resolve-opts allow-dup-ip
 """
 

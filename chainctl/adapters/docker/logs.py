@@ -17,6 +17,9 @@ from chainctl.adapters.docker.observe_container import Container
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.deploy.target import LogLine
 
+_PIECES = 4
+_SPARE = 64
+
 
 def read_logs(
     engine: Engine,
@@ -51,9 +54,9 @@ class _Written:
         return heapq.merge(*(self._of(container) for container in containers), key=lambda line: line.time)
 
     def _of(self, container: Container) -> Iterator[LogLine]:
-        """Yield at most `tail` lines, yet read one at least: a follower goes on after it."""
-        tail = None if self.tail is None else max(self.tail, 1)
-        stream = stamped_lines(self.connection, OpenStreams(), container.id, since=self.start, tail=tail)
+        """Yield `tail` lines or more: the engine counts the pieces that it cut long lines into."""
+        pieces = None if self.tail is None else self.tail * _PIECES + _SPARE
+        stream = stamped_lines(self.connection, OpenStreams(), container.id, since=self.start, tail=pieces)
         with closing(stream) as lines:
             for line in lines:
                 self.seen[container.id] = line.stamp

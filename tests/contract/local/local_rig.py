@@ -113,14 +113,15 @@ class Rig:
         assert pid is not None
         return pid
 
-    def settle(self) -> None:
-        """Let a chain that is not there yet remember a port that no other chain would choose.
+    def settle(self) -> int:
+        """Let a chain that is not there yet remember a port that no other chain would choose; return it.
 
         Chains choose the lowest free port; one that is given up for a moment soon belongs to another.
         """
         with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+            port = int(free.getsockname()[1])
         remember(self.run.memory, RunMemory(chain=CHAIN, port=port))
+        return port
 
     def spec(self, name: str, *, calls: tuple[Call, ...] = (), **env: str) -> ServiceSpec:
         """Describe a service that plays the shim; the same name is the same service whatever its `env`."""

@@ -252,11 +252,10 @@ def test_a_service_that_is_never_ready_shows_its_health() -> None:
 def test_a_killed_supervisor_is_noticed_and_replaced() -> None:
     """kill -9: nothing goes on running, what was is remembered, and the same plan mends it."""
     with rig(secrets={"KEY": b"s3cret"}) as r:
-        r.settle()
+        port = r.settle()
         spec = with_secrets(r.spec("one"), "KEY")
         r.serve(spec)
         service, child = r.call()[1]["pid"], r.call("/child")[1]["pid"]
-        port = r.port
         os.kill(r.supervisor, signal.SIGKILL)
         eventually(lambda: r.observe().services[0].status is ServiceStatus.STOPPED)
         eventually(lambda: not is_alive(service))
@@ -396,11 +395,10 @@ def certificate(place: Path) -> Path:
 def test_a_supervisor_whose_runtime_directory_was_removed_ends() -> None:
     """A logout may clear it: nothing stays behind unreachable, and the next push starts anew."""
     with rig() as r:
-        r.settle()
+        port = r.settle()
         spec = r.spec("one")
         r.serve(spec)
         pids = [r.call()[1]["pid"], r.supervisor]
-        port = r.port
         shutil.rmtree(r.run.runtime)
         eventually(lambda: not any(map(is_alive, pids)))
         assert r.observe().services[0].status is ServiceStatus.STOPPED

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainctl.build.context import BuildContext, ContextFile, ImageRef
@@ -20,6 +20,7 @@ FILES = st.builds(
 CONTEXTS = st.lists(FILES, max_size=6, unique_by=lambda file: file.path)
 
 
+@settings(deadline=None)
 @given(CONTEXTS, st.randoms(use_true_random=False))
 def test_the_order_of_files_does_not_matter(files: list[ContextFile], random: object) -> None:
     """Files are sorted, so a digest is the same whoever found them first."""
@@ -28,6 +29,7 @@ def test_the_order_of_files_does_not_matter(files: list[ContextFile], random: ob
     assert BuildContext.of(shuffled).digest == BuildContext.of(files).digest
 
 
+@settings(deadline=None)
 @given(CONTEXTS, CONTEXTS)
 def test_equal_digests_mean_equal_contents(first: list[ContextFile], second: list[ContextFile]) -> None:
     """Path, mode and content of each file are all in it, and no two lists run into each other."""
@@ -35,6 +37,7 @@ def test_equal_digests_mean_equal_contents(first: list[ContextFile], second: lis
     assert (one.digest == two.digest) == (one.files == two.files)
 
 
+@settings(deadline=None)
 @given(CONTEXTS.filter(bool), st.data())
 def test_one_change_is_another_digest(files: list[ContextFile], data: st.DataObject) -> None:
     """A path, a mode, a byte, a file more or less."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainctl.build.plan import BuildPlan, build_context, plan_build, repository_part
@@ -187,6 +187,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 NASTY = st.one_of(TEXT, st.text("\\\"'$`#\n\r \t{}=%<&;|a", max_size=20))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"V[A-Z0-9_]{0,5}", fullmatch=True), NASTY, max_size=4))
 def test_no_variable_leaves_its_instruction(env: dict[str, str]) -> None:
     """Whatever the values: they come back as they were, and the rest of the file is unchanged."""
@@ -203,6 +204,7 @@ def without_env(plan: BuildPlan) -> list[tuple[str, str]]:
     return [(i.word, "" if i.rest.startswith("HOME=") else i.rest) for i in found]
 
 
+@settings(deadline=None)
 @given(st.lists(NASTY, max_size=4))
 def test_no_apt_name_leaves_its_instruction(names: list[str]) -> None:
     """Shell metacharacters are quoted, white space separates names."""
@@ -218,6 +220,7 @@ def test_no_apt_name_leaves_its_instruction(names: list[str]) -> None:
         assert shlex.split(part.strip()) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(NASTY, max_size=3))
 def test_no_build_command_leaves_its_instruction(commands: list[str]) -> None:
     """Each is one RUN, in its place, and says what the user wrote."""
@@ -231,6 +234,7 @@ def test_no_build_command_leaves_its_instruction(commands: list[str]) -> None:
         assert run.rest in (command, json.dumps(["/bin/sh", "-c", command], ensure_ascii=False))
 
 
+@settings(deadline=None)
 @given(NASTY)
 def test_no_chain_name_leaves_its_instruction(chain: str) -> None:
     """LABEL, docstring and image name hold what is left of it."""
@@ -282,6 +286,7 @@ def test_all_problems_of_all_chainlets_come_at_once() -> None:
 # --- names -----------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(NASTY)
 def test_a_repository_part_is_one_that_engines_take(name: str) -> None:
     """Lower case, single dashes, none at the ends, never empty; and it stays what it is."""
@@ -373,6 +378,7 @@ def test_a_later_package_directory_wins() -> None:
     assert files["app/packages/m.py"].content == Path(f"{ROOT}/more/m.py")
 
 
+@settings(deadline=None)
 @given(st.permutations(sorted(FILES)))
 def test_the_order_in_which_files_were_found_does_not_matter(order: list[str]) -> None:
     """Names are the same."""

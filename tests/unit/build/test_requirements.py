@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
@@ -169,6 +169,7 @@ def test_a_lock_that_cannot_be_pinned_is_a_problem(text: str) -> None:
 MARKERS = ["", "sys_platform == 'linux'", "python_version < '3.12'", "os_name == 'nt'"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from(MARKERS)), max_size=14))
 def test_any_lock_ends_and_pins_what_is_reachable(edges: list[tuple[int, int, str]]) -> None:
     """Circles with markers come to an end, and nothing unreachable is installed."""

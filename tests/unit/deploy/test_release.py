@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chainctl.build.plan import plan_build
@@ -108,6 +108,7 @@ def renamed(one: Release, other: Release) -> set[str]:
     return {s.chainlet for s in one.services if other.service_of(s.chainlet).name != s.name}
 
 
+@settings(max_examples=50, deadline=None)
 @given(dags(), st.data())
 def test_an_edit_renames_its_service_and_all_its_callers(
     calls: dict[str, list[str]], data: st.DataObject
@@ -117,6 +118,7 @@ def test_an_edit_renames_its_service_and_all_its_callers(
     assert renamed(released(calls), released(calls, edited)) == callers_of(edited, calls)
 
 
+@settings(max_examples=50, deadline=None)
 @given(dags(), st.data())
 def test_a_configuration_renames_its_service_and_all_its_callers(
     calls: dict[str, list[str]], data: st.DataObject
@@ -131,6 +133,7 @@ def test_a_configuration_renames_its_service_and_all_its_callers(
     assert causes == ["its configuration changed"]
 
 
+@settings(max_examples=50, deadline=None)
 @given(dags())
 def test_callees_come_first(calls: dict[str, list[str]]) -> None:
     """In the graph, in the release, and when services are put in order again."""
@@ -144,6 +147,7 @@ def test_callees_come_first(calls: dict[str, list[str]]) -> None:
     assert all(names.index(c.service) < names.index(s.name) for s in release.services for c in s.calls)
 
 
+@settings(max_examples=50, deadline=None)
 @given(dags())
 def test_calls_lead_to_the_services_of_this_release(calls: dict[str, list[str]]) -> None:
     """A caller reaches only the version that it was released with."""
