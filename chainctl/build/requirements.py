@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -62,7 +62,7 @@ def requirement_files(image: DockerImage, snapshot: SourceSnapshot) -> tuple[lis
     return files, [*given, f"user/{start}"]
 
 
-def _text_file(name: str, lines: Iterator[str] | tuple[str, ...]) -> ContextFile:
+def _text_file(name: str, lines: Iterable[str]) -> ContextFile:
     return ContextFile.of_text(f"requirements/{name}", "".join(f"{line}\n" for line in lines))
 
 

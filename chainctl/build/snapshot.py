@@ -27,7 +27,8 @@ class SourceSnapshot:
 
     `files` maps absolute paths to files; a file that the user's ignore rules exclude is not in it.
     `trees` maps absolute directories to their files by relative posix path. `texts` maps the
-    absolute paths of requirements files, and of the files that they include, to their text. `runtime` holds chainctl's own container side by relative path.
+    absolute paths of requirements files, and of the files that they include, to their text.
+    `runtime` holds chainctl's own container side by relative path.
     """
 
     files: Mapping[str, SnapshotFile]

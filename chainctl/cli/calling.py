@@ -25,8 +25,13 @@ def call_chain(
     if door is None:
         raise CallFailedError(f"{chain} has no front door", hint="push it again.")
     key = _api_key(secret_sources(settings).find(settings.api_key_secret or ""))
-    chunks = call(door.url, body, api_key=key, timeout_sec=timeout_sec, insecure=insecure)
-    sys.stdout.write(answer_text(b"".join(chunks), as_json=as_json))
+    answer = call(door.url, body, api_key=key, timeout_sec=timeout_sec, insecure=insecure)
+    if answer.is_json:
+        sys.stdout.write(answer_text(answer.read(), as_json=as_json))
+        return
+    for chunk in answer.chunks:
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
 
 
 def request_body(data: str | None) -> bytes:

@@ -66,7 +66,7 @@ def _in_processes(graph: ChainGraph, body: bytes | None, port: int, secrets: Pat
             origin = origin_of(Path(graph.path))
             pushed = push(draft, world.backend, world.target, world.ledger, origin, console.emit, now)
             if body is not None:
-                return b"".join(call(pushed.url, body))
+                return call(pushed.url, body).read()
             _serve_until_interrupted(console, pushed.url)
             return None
         finally:

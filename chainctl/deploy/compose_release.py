@@ -78,7 +78,7 @@ def _service(
     image = str(images.image_of(spec.name).ref)
     fingerprint = Fingerprint(
         image=image,
-        config=digest_of([repr(resources), env, [repr(s) for s in secrets]])[:16],
+        config=digest_of([repr(resources), env, [repr(s) for s in secrets], settings.token_fingerprint])[:16],
         calls=digest_of([[c.chainlet, c.service] for c in calls])[:16],
     )
     return ServiceSpec(

@@ -30,7 +30,7 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     """
     if desired.entrypoint is None:
         return DeployPlan(desired.chain, tuple(_removal(observed)))
-    starts = [op for op in _starts(desired, observed)]
+    starts = list(_starts(desired, observed))
     operations: list[Operation] = []
     if not observed.has_network:
         operations.append(EnsureNetwork(desired.chain, "the chain has no network yet"))

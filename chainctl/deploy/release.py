@@ -95,11 +95,14 @@ class FrontDoor:
     image: str = "haproxy:lts"
     api_key: SecretRef | None = None
     tls: SecretRef | None = None
+    token_fingerprint: str = ""
 
     @property
     def digest(self) -> str:
         """Covers all that a change of needs a new front door."""
-        return digest_of([self.bind, self.port, self.image, str(self.api_key), str(self.tls)])
+        return digest_of(
+            [self.bind, self.port, self.image, str(self.api_key), str(self.tls), self.token_fingerprint]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,14 @@ DEFAULT_PIDS = 2048
 
 @dataclass(frozen=True, slots=True)
 class DeploySettings:
-    """`start_timeout_sec` bounds how long a chainlet may take until it is ready."""
+    """`start_timeout_sec` bounds how long a chainlet may take until it is ready.
+
+    `token_fingerprint` stands for the internal token that the services of a chain call each other
+    with: services with another token could not, so a new token is a change of all of them.
+    """
 
     front_door: FrontDoor = field(default_factory=FrontDoor)
     start_timeout_sec: float = DEFAULT_START_TIMEOUT_SEC
     pids: int = DEFAULT_PIDS
     environment: str | None = None
+    token_fingerprint: str = ""

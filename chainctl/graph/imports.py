@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 
 from chainctl.sdk.locate import SourceFile
 
@@ -142,10 +143,20 @@ def _package_inits(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
 
 
 def _named_files(tree: ast.Module, directory: Path) -> Iterator[Path]:
-    """Yield the files beside a module that a string in it names, relative and without `..`."""
+    """Yield the files beside a module that a string in it names, relative and without `..`.
+
+    What `make_abs_path_here` names is configuration: it comes into the image by its own way.
+    """
+    configured = {id(a) for node in ast.walk(tree) if _is_path_call(node) for a in node.args}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in configured:
             yield from _existing(directory, node.value)
+
+
+def _is_path_call(node: ast.AST) -> TypeGuard[ast.Call]:
+    function = node.func if isinstance(node, ast.Call) else None
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name == "make_abs_path_here"
 
 
 def _existing(directory: Path, text: str) -> Iterator[Path]:

@@ -191,14 +191,23 @@ def _name_problems(classes: list[type]) -> Iterator[Problem]:
 
 
 def _unreachable(own: list[type], reachable: list[type]) -> Iterator[Problem]:
+    """Report chainlets that are neither deployed nor variants of one that is, nor needed by a variant."""
+    variants = [cls for cls in own if cls not in reachable and _is_variant(cls, reachable)]
+    excused = {*reachable, *_reachable(variants)}
     for cls in own:
-        if cls not in reachable and not any(issubclass(other, cls) for other in reachable):
+        if cls not in excused:
             yield _class_span(cls).problem(
                 "CH0206",
                 f"`{cls.__name__}` is not reached from the entrypoint, so it is not deployed",
                 help="depend on it, or remove it",
                 severity="warning",
             )
+
+
+def _is_variant(cls: type, reachable: list[type]) -> bool:
+    """Whether a class shares a chainlet of the user's as base with one that is deployed, or is that base."""
+    line = {base for base in cls.__mro__ if is_chainlet(base)}
+    return any(line & set(other.__mro__) for other in reachable)
 
 
 def _display_name(cls: type) -> str:

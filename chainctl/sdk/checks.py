@@ -12,7 +12,7 @@ import pydantic
 
 from chainctl.errors import Problem
 from chainctl.sdk.chainlet import ChainletBase, has_own_init
-from chainctl.sdk.config import BasetenImage, RemoteConfig
+from chainctl.sdk.config import BasetenImage, CustomImage, RemoteConfig
 from chainctl.sdk.context import DeploymentContext
 from chainctl.sdk.declaration import (
     CONTEXT,
@@ -95,6 +95,7 @@ def _config_problems(subject: _Subject) -> Iterator[Problem]:
             help='rename it in `RemoteConfig(name="…")`: letters, digits, `_` and `-`',
         )
     yield from _image_problems(subject, config)
+    yield from _ineffective(subject, config)
 
 
 def _image_problems(subject: _Subject, config: RemoteConfig) -> Iterator[Problem]:
@@ -113,6 +114,30 @@ def _image_problems(subject: _Subject, config: RemoteConfig) -> Iterator[Problem
                 f"`{subject.name}` needs `{path.original}`, but there is nothing at {path}",
                 help="paths given to `make_abs_path_here` are relative to the file that calls it",
             )
+
+
+def _ineffective(subject: _Subject, config: RemoteConfig) -> Iterator[Problem]:
+    """Warn of what is accepted so that files carry over, and changes nothing here."""
+    base = config.docker_image.base_image
+    written = {
+        "docker_auth": isinstance(base, CustomImage) and base.docker_auth is not None,
+        "truss_server_version_override": config.docker_image.truss_server_version_override is not None,
+        "instance_type": config.compute.instance_type is not None,
+        "cached": bool(config.assets.cached),
+        "external_data": bool(config.assets.external_data),
+        "weights": bool(config.assets.weights),
+        "enable_b10_tracing": config.options.enable_b10_tracing,
+        "transport": config.options.transport is not None,
+        "streaming_read_timeout": "streaming_read_timeout" in config.options.model_fields_set,
+    }
+    names = [f"`{name}`" for name, is_written in written.items() if is_written]
+    if names:
+        yield subject.at("remote_config").problem(
+            "CH0510",
+            f"`{subject.name}` sets {', '.join(names)}, which has no effect here",
+            help="it is accepted so that the file carries over; do not rely on it",
+            severity="warning",
+        )
 
 
 # --- __init__ --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any, Literal, Optional, Union
 import pydantic
 
 from chainctl.errors import ChainsUsageError
-from chainctl.sdk.frozen import FrozenDict, FrozenList, FrozenModel
+from chainctl.sdk.frozen import FrozenModel, ListOf, StrDict
 from chainctl.sdk.paths import AbsPath
 
 DEFAULT_TIMEOUT_SEC = 600.0
@@ -68,11 +68,11 @@ class DockerImage(FrozenModel):
 
     base_image: Union[BasetenImage, CustomImage] = BasetenImage.PY311
     pip_requirements_file: Optional[AbsPath] = None
-    pip_requirements: FrozenList[str] = FrozenList()
-    apt_requirements: FrozenList[str] = FrozenList()
+    pip_requirements: ListOf[str] = ListOf()
+    apt_requirements: ListOf[str] = ListOf()
     requirements_file: Optional[AbsPath] = None
     data_dir: Optional[AbsPath] = None
-    external_package_dirs: Optional[FrozenList[AbsPath]] = None
+    external_package_dirs: Optional[ListOf[AbsPath]] = None
     truss_server_version_override: Optional[str] = None
 
     _accept_string = pydantic.field_validator("base_image", mode="before")(_legacy_base_image)
@@ -149,14 +149,14 @@ def parse_memory(text: str) -> int:
 class Assets(FrozenModel):
     """What a chainlet may read at run time; `secret_keys` become files that only it sees."""
 
-    cached: FrozenList[Any] = FrozenList()
-    secret_keys: FrozenList[str] = FrozenList()
-    external_data: FrozenList[Any] = FrozenList()
-    weights: FrozenList[Any] = FrozenList()
+    cached: ListOf[Any] = ListOf()
+    secret_keys: ListOf[str] = ListOf()
+    external_data: ListOf[Any] = ListOf()
+    weights: ListOf[Any] = ListOf()
 
     @pydantic.field_validator("secret_keys")
     @classmethod
-    def _are_file_names(cls, value: FrozenList[str]) -> FrozenList[str]:
+    def _are_file_names(cls, value: ListOf[str]) -> ListOf[str]:
         for key in value:
             if not re.match(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", key):
                 raise ValueError(f"secret key {key!r}: use letters, digits, `_`, `.` and `-`")
@@ -177,7 +177,7 @@ class ChainletOptions(FrozenModel):
 
     enable_b10_tracing: bool = False
     enable_debug_logs: bool = False
-    env_variables: FrozenDict[str] = FrozenDict()
+    env_variables: StrDict = StrDict()
     health_checks: HealthChecks = HealthChecks()
     metadata: Optional[Any] = None
     streaming_read_timeout: int = 60
@@ -205,7 +205,7 @@ class RemoteConfig(FrozenModel):
     assets: Assets = Assets()
     name: Optional[str] = None
     options: ChainletOptions = ChainletOptions()
-    build_commands: FrozenList[str] = FrozenList()
+    build_commands: ListOf[str] = ListOf()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RemoteConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, NoReturn, Optional, SupportsIndex, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Optional, SupportsIndex, TypeVar, Union, overload
 
 import pydantic
 from pydantic_core import CoreSchema, core_schema
@@ -138,6 +138,15 @@ class FrozenDict(dict[str, V]):
             core_schema.no_info_before_validator_function(_as_dict, mapping),
             serialization=core_schema.plain_serializer_function_ser_schema(dict, return_schema=mapping),
         )
+
+
+if TYPE_CHECKING:
+    # What users write, and what type checkers hold them to; the frozen kinds are what they get.
+    ListOf = list
+    StrDict = dict[str, str]
+else:
+    ListOf = FrozenList
+    StrDict = FrozenDict[str]
 
 
 def _as_dict(value: object) -> object:

@@ -6,7 +6,7 @@ import builtins
 import sys
 from typing import Optional
 
-from chainctl.errors import ChainctlError, GenericRemoteException
+from chainctl.errors import GenericRemoteException
 from chainctl.wire.fault import RemoteErrorDetail, detail_in, parse_error_body
 from chainctl.worker.http_client import Answer
 

@@ -6,39 +6,70 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from chainctl.errors import CallFailedError
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a chain answers: its content type, and the body as it comes."""
+
+    content_type: str
+    chunks: Iterator[bytes]
+
+    @property
+    def is_json(self) -> bool:
+        return self.content_type.partition(";")[0].strip() == "application/json"
+
+    def read(self) -> bytes:
+        return b"".join(self.chunks)
+
+
 def call(
     url: str, body: bytes, *, api_key: str | None = None, timeout_sec: float = 600.0, insecure: bool = False
-) -> Iterator[bytes]:
-    """POST to `url/run_remote` and yield the answer's body as it comes.
+) -> Answer:
+    """POST to `url/run_remote`; `timeout_sec` bounds each wait for bytes.
 
     Raises CallFailedError for an error answer, with the remote traceback as details, and when
-    nothing answers or the answer breaks off. `insecure` skips the check of a TLS certificate.
+    nothing answers; reading the answer raises it when the answer breaks off. `insecure` skips the
+    check of a TLS certificate.
     """
     parts = urlsplit(url)
-    path = f"{parts.path.rstrip('/')}/run_remote"
-    with closing(_connection(parts.scheme, parts.netloc, timeout_sec, insecure=insecure)) as connection:
-        try:
-            connection.request("POST", path, body, _headers(api_key))
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise _failure(answer.status, answer.read())
-            while chunk := answer.read1(65536):
-                yield chunk
-            if answer.length:  # what the header promised and did not come
-                raise http.client.IncompleteRead(b"", answer.length)
-        except http.client.IncompleteRead as error:
-            raise CallFailedError("the answer broke off in the middle") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise CallFailedError(
-                f"{url} did not answer: {error}", hint="look at `chainctl ps` and `chainctl logs`."
-            ) from error
+    connection = _connection(parts.scheme, parts.netloc, timeout_sec, insecure=insecure)
+    with _failures(url), ExitStack() as on_error:
+        on_error.callback(connection.close)
+        connection.request("POST", f"{parts.path.rstrip('/')}/run_remote", body, _headers(api_key))
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise _failure(answer.status, answer.read())
+        on_error.pop_all()
+    return Answer(answer.headers.get("content-type", ""), _chunks(url, connection, answer))
+
+
+def _chunks(
+    url: str, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse
+) -> Iterator[bytes]:
+    with closing(connection), _failures(url):
+        while chunk := answer.read1(65536):
+            yield chunk
+        if answer.length:  # what the header promised and did not come
+            raise http.client.IncompleteRead(b"", answer.length)
+
+
+@contextmanager
+def _failures(url: str) -> Iterator[None]:
+    try:
+        yield
+    except http.client.IncompleteRead as error:
+        raise CallFailedError("the answer broke off in the middle") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise CallFailedError(
+            f"{url} did not answer: {error}", hint="look at `chainctl ps` and `chainctl logs`."
+        ) from error
 
 
 def _connection(scheme: str, netloc: str, timeout: float, *, insecure: bool) -> http.client.HTTPConnection:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from chainctl.build.plan import BuildPlan, plan_build, repository_part
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.deploy.compose_release import compose_release, secret_names
-from chainctl.deploy.release import FrontDoor, Release, SecretRef
+from chainctl.deploy.release import Release, SecretRef, digest_of
 from chainctl.deploy.settings import DeploySettings
 from chainctl.graph.graph import ChainGraph
 
@@ -21,6 +21,8 @@ class Fingerprints(Protocol):
     """Keyed hashes of secret values. Raises MissingSecretError."""
 
     def fingerprints(self, chain: str, wanted: Mapping[str, Iterable[str]]) -> dict[str, str]: ...
+
+    def token(self, chain: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def draft_release(
     chain = chain_name(graph, settings.name)
     fingerprints = _fingerprints(graph, chain, settings, vault)
     images = plan_build(graph, chain, snapshot(graph, settings.build), settings.build)
-    deploy = _with_front_door(settings, fingerprints)
+    deploy = _deploy_settings(settings, fingerprints, digest_of(["token", vault.token(chain)])[:16])
     release = compose_release(graph, chain, images, deploy, fingerprints)
     return Draft(chain, graph, images, release)
 
@@ -73,12 +75,14 @@ def _fingerprints(
     return vault.fingerprints(chain, wanted)
 
 
-def _with_front_door(settings: DraftSettings, fingerprints: Mapping[str, str]) -> DeploySettings:
+def _deploy_settings(
+    settings: DraftSettings, fingerprints: Mapping[str, str], token_fingerprint: str
+) -> DeploySettings:
+    """Complete what was set with what stands for the secrets that go with it."""
     door = settings.deploy.front_door
-    refs = [SecretRef(n, fingerprints[n]) if n else None for n in (settings.api_key, settings.tls)]
-    return DeploySettings(
-        front_door=FrontDoor(door.bind, door.port, door.image, *refs),
-        start_timeout_sec=settings.deploy.start_timeout_sec,
-        pids=settings.deploy.pids,
-        environment=settings.deploy.environment,
+    api_key, tls = (SecretRef(n, fingerprints[n]) if n else None for n in (settings.api_key, settings.tls))
+    return replace(
+        settings.deploy,
+        front_door=replace(door, api_key=api_key, tls=tls, token_fingerprint=token_fingerprint),
+        token_fingerprint=token_fingerprint,
     )

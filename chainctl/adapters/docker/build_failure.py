@@ -90,5 +90,8 @@ def _step_hint(code: str, tail: tuple[str, ...]) -> str:
     if code == "137":
         return "the instruction was killed, mostly for want of memory: give the engine more"
     if _NO_NETWORK.search("\n".join(tail)):
-        return "check that builds reach the package index, or build in the host's network: the setting `build_network = \"host\"`"
+        return (
+            "check that builds reach the package index, or build in the host's network:"
+            ' the setting `build_network = "host"`'
+        )
     return f"correct what the instruction needs, then {RESUME_HINT}"

@@ -61,7 +61,8 @@ def unreachable(url: str, doing: str, error: BaseException, hint: str) -> Engine
                 )
             case socket.gaierror():
                 return EngineError(
-                    f"The host of the engine {url} is unknown", hint="check DOCKER_HOST and the setting `docker_host`"
+                    f"The host of the engine {url} is unknown",
+                    hint="check DOCKER_HOST and the setting `docker_host`",
                 )
             case ssl.SSLError():
                 return EngineError(

@@ -36,7 +36,10 @@ def no_port(door: FrontDoor) -> DeployError:
     """Return the error for a door that got none of its ports."""
     if door.port is None:
         ports = f"{_FIRST} to {_FIRST + _TRIED - 1}"
-        return DeployError(f"No port from {ports} is free on {door.bind}", hint="free one of them, or choose one with the setting `port`")
+        return DeployError(
+            f"No port from {ports} is free on {door.bind}",
+            hint="free one of them, or choose one with the setting `port`",
+        )
     return DeployError(
         f"Port {door.port} on {door.bind} is taken",
         hint="choose another one with the setting `port`, or end what listens there",

@@ -55,4 +55,6 @@ def _services(spec: ServiceSpec, run: RunPaths) -> dict[str, str]:
 
 
 def _python_path(app: Path, wanted: str | None) -> str:
-    return os.pathsep.join([str(app / "code"), str(app / "packages"), str(app), *([wanted] if wanted else [])])
+    return os.pathsep.join(
+        [str(app / "code"), str(app / "packages"), str(app), *([wanted] if wanted else [])]
+    )

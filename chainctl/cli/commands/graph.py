@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -18,9 +19,15 @@ def graph(
     from chainctl.cli.output import json_text, print_result
     from chainctl.errors import UsageError
     from chainctl.graph.drawing import dot, graph_json, mermaid, tree
+    from chainctl.graph.graph import ChainGraph
 
     loaded = load_graph(file)
-    drawings = {"tree": tree, "mermaid": mermaid, "dot": dot, "json": lambda g: json_text(graph_json(g))}
+    drawings: dict[str, Callable[[ChainGraph], str]] = {
+        "tree": tree,
+        "mermaid": mermaid,
+        "dot": dot,
+        "json": lambda shown: json_text(graph_json(shown)),
+    }
     if format not in drawings:
         raise UsageError(f"there is no format {format}", hint=f"use one of {', '.join(drawings)}.")
     print_result(drawings[format](loaded), {}, as_json=False)

@@ -1,6 +1,5 @@
 """`depends`, `depends_context`, the entrypoint mark, and who may create chainlets."""
 
-# ruff: noqa: B008  # calls in defaults are how dependencies are declared
 from __future__ import annotations
 
 import copy

@@ -1,12 +1,11 @@
 """`with chains.run_local():` – what is shared, what is given, what is refused, and what the codec finds."""
-# ruff: noqa: B008  # calls in defaults are how dependencies are declared
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 import pytest
@@ -15,6 +14,8 @@ import chainctl as chains
 from chainctl.sdk.resolver import CURRENT_RESOLVER
 from chainctl.worker.call import OutputMismatch
 from chainctl.worker.local import LocalFidelity
+
+HERE = Path(__file__).resolve().parent
 
 
 class Request(pydantic.BaseModel):
@@ -61,7 +62,7 @@ class Diamond(chains.ChainletBase):
 class WithContext(chains.ChainletBase):
     remote_config = chains.RemoteConfig(
         assets=chains.Assets(secret_keys=["token", "absent"]),  # type: ignore[arg-type]  # a list will do
-        docker_image=chains.DockerImage(data_dir=chains.make_abs_path_here("data")),
+        docker_image=chains.DockerImage(data_dir=chains.make_abs_path_here(str(HERE))),
     )
 
     def __init__(
@@ -136,7 +137,7 @@ def test_given_arguments_win() -> None:
         diamond = Diamond(left=Fake())
         assert diamond.run_remote() == [42, 1]
         with pytest.raises(TypeError, match="middle"):
-            Diamond(middle=Fake())
+            Diamond(middle=Fake())  # type: ignore[call-arg]  # the point
 
 
 def test_ends_with_the_block() -> None:
@@ -173,11 +174,12 @@ def test_tasks_do_not_see_each_others_blocks() -> None:
             await together.wait()
             return WithContext().run_remote()
 
-    async def both() -> list[str]:
+    async def both() -> tuple[str, str]:
         together = asyncio.Barrier(2)
-        return await asyncio.gather(work("a", together), work("b", together))
+        first, second = await asyncio.gather(work("a", together), work("b", together))
+        return first, second
 
-    assert asyncio.run(both()) == ["a", "b"]
+    assert asyncio.run(both()) == ("a", "b")
 
 
 def test_only_declared_secrets() -> None:
@@ -210,7 +212,7 @@ def test_given_services() -> None:
 def test_data_dir(tmp_path: Path) -> None:
     """The data directory is the declared one, unless another one is given."""
     with chains.run_local():
-        assert WithContext().context.data_dir == Path(__file__).resolve().parent / "data"
+        assert WithContext().context.data_dir == HERE
     with chains.run_local(data_dir=tmp_path):
         assert WithContext().context.data_dir == tmp_path
     with chains.run_local(data_dir=str(tmp_path)):
@@ -243,7 +245,7 @@ def test_problems_do_not_leak() -> None:
     """A broken class somewhere does not disturb others, and a second run shows the same problem once."""
 
     class Broken(chains.ChainletBase):
-        remote_config: Any = 3
+        remote_config: ClassVar[Any] = 3
         run_remote: Any = 3
 
     class Creatable(Broken):

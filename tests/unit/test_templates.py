@@ -1,0 +1,70 @@
+"""Templates are found, filled and nothing is left open in them."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+import jinja2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainctl.templates import page, render, template_root
+from tests.unit.build.dockerfile_reader import words
+
+SHIM = {"chain": "shop", "chainlet": "Leaf", "module": "chain", "qualname": "Outer.Leaf", "debug_logs": False}
+
+
+def test_templates_are_in_the_checkout() -> None:
+    """The root has the ones that a build needs."""
+    assert {"Dockerfile.j2", "shim.py.j2"} <= {path.name for path in template_root().iterdir()}
+
+
+def test_a_missing_value_is_an_error() -> None:
+    """Not an empty string in a Dockerfile."""
+    with pytest.raises(jinja2.UndefinedError, match="debug_logs"):
+        render("shim.py.j2", {k: v for k, v in SHIM.items() if k != "debug_logs"})
+
+
+def test_an_unknown_template_is_an_error() -> None:
+    """Named."""
+    with pytest.raises(jinja2.TemplateNotFound, match=r"nothing\.j2"):
+        render("nothing.j2", {})
+
+
+def test_an_unknown_page_is_none() -> None:
+    """And so is a directory."""
+    assert page("errors/NOTHING.md") is None
+    assert page("errors") is None
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_values_of_a_shim_are_python_literals(text: str) -> None:
+    """Whatever is in a name, `serve` gets it as it is."""
+    tree = ast.parse(render("shim.py.j2", SHIM | {"module": text, "qualname": text}))
+    literals = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    assert literals.count(text) >= 2
+
+
+def test_a_rendered_text_ends_with_one_line_break() -> None:
+    """As text files do."""
+    text = render("shim.py.j2", SHIM)
+    assert text.endswith(")\n")
+    assert not text.endswith("\n\n")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=20))
+def test_a_label_is_read_back_as_it_was(text: str) -> None:
+    """Quotes, dollars and backslashes are escaped for Docker."""
+    values = {
+        "base_image": "x", "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
+        "build_commands": [], "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
+        "chain": text, "chainlet": "Leaf",
+    }  # fmt: skip
+    lines = render("Dockerfile.j2", values).split("\n")
+    label = next(line for line in lines if line.startswith("LABEL "))
+    assert words(label.removeprefix("LABEL ")) == [f"chainctl.chain={text}", "chainctl.chainlet=Leaf"]
+    assert json.loads(lines[-2].removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]
