@@ -45,7 +45,7 @@ def _problems(spec: ChainletSpec, settings: BuildSettings) -> Iterator[Problem]:
 
 def _problem(spec: ChainletSpec, what: str, help_text: str) -> Problem:
     message = f"`{spec.name}`: {what} has no form in a Dockerfile"
-    return Problem("CH0510", message, spec.path, spec.line, help=help_text)
+    return Problem("CH0503", message, spec.path, spec.line, help=help_text)
 
 
 def python_of(image: DockerImage) -> str:

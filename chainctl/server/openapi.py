@@ -6,6 +6,8 @@ from typing import Any
 
 from chainctl.version import __version__
 
+# With a dash, so that no model of the user's has one of our names.
+_ERROR_NAME = "chainctl-error"
 _ERROR = {
     "type": "object",
     "properties": {
@@ -21,9 +23,13 @@ _ERROR = {
 
 def openapi(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
     """Describe `POST /run_remote` of one chainlet."""
-    components: dict[str, Any] = {"Error": _ERROR}
-    body = _lifted(schemas["input"], components)
-    result = _lifted(schemas["output"], components)
+    given, made = (schemas[side].get("$defs", {}) for side in ("input", "output"))
+    differ = any(given[name] != made[name] for name in given.keys() & made.keys())
+    given_names = {name: name for name in given}
+    made_names = {name: f"{name}-Output" if differ else name for name in made}
+    components = {_ERROR_NAME: _ERROR, **_relinked_all(made, made_names), **_relinked_all(given, given_names)}
+    body = _relinked(_bare(schemas["input"]), given_names)
+    result = _relinked(_bare(schemas["output"]), made_names)
     return {
         "openapi": "3.1.0",
         "info": {"title": name, "version": __version__},
@@ -51,30 +57,19 @@ def _content(schema: Any) -> dict[str, Any]:
 
 
 def _error(description: str) -> dict[str, Any]:
-    return {"description": description, "content": _content({"$ref": "#/components/schemas/Error"})}
+    return {"description": description, "content": _content({"$ref": f"#/components/schemas/{_ERROR_NAME}"})}
 
 
-def _lifted(schema: dict[str, Any], components: dict[str, Any]) -> Any:
-    """Move a schema's own definitions into the document's components.
-
-    A name that is taken by something else gets a number: a model may have another form as a result
-    than as an argument.
-    """
-    definitions = schema.get("$defs", {})
-    names = {name: _free_name(name, definition, components) for name, definition in definitions.items()}
-    for name, definition in definitions.items():
-        components[names[name]] = _relinked(definition, names)
-    return _relinked({k: v for k, v in schema.items() if k != "$defs"}, names)
+def _bare(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "$defs"}
 
 
-def _free_name(name: str, definition: Any, components: dict[str, Any]) -> str:
-    same_names = {name: name}
-    numbered = (f"{name}{number or ''}" for number in (0, *range(2, len(components) + 3)))
-    return next(n for n in numbered if components.get(n) in (None, _relinked(definition, same_names)))
+def _relinked_all(definitions: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names[name]: _relinked(definition, names) for name, definition in definitions.items()}
 
 
 def _relinked(node: Any, names: dict[str, str]) -> Any:
-    """Point all references at the components. `discriminator` has some that are no `$ref`."""
+    """Point all references at the components. A `discriminator` has some that are no `$ref`."""
     if isinstance(node, dict):
         return {key: _relinked(value, names) for key, value in node.items()}
     if isinstance(node, list):

@@ -16,14 +16,10 @@ _TIMEOUT_SEC = 5.0
 def ask(listen: str, path: str) -> bytes:
     """Return the raw answer to `GET path`. Raises OSError."""
     kind, _, rest = listen.partition(":")
-    if kind == "unix":
-        connection = socket.socket(socket.AF_UNIX)
+    family = socket.AF_UNIX if kind == "unix" else socket.AF_INET
+    with socket.socket(family) as connection:
         connection.settimeout(_TIMEOUT_SEC)
-        connection.connect(rest)
-    else:
-        port = rest.rpartition(":")[2]
-        connection = socket.create_connection(("127.0.0.1", int(port)), _TIMEOUT_SEC)
-    with connection:
+        connection.connect(rest if kind == "unix" else ("127.0.0.1", int(rest.rpartition(":")[2])))
         connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
         chunks = iter(lambda: connection.recv(65536), b"")
         return b"".join(chunks)

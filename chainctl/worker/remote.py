@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from chainctl.sdk.declaration import ENDPOINT, endpoint_of
@@ -51,9 +53,10 @@ class RemoteEndpoint:
         return self._decoded(self._transport.call_sync(self._encoded(args, kwargs)))
 
     async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        is_text = self.endpoint.returns is str
-        async for chunk in self._transport.stream(self._encoded(args, kwargs)):
-            yield chunk.decode() if is_text else chunk
+        chunks = self._transport.stream(self._encoded(args, kwargs))
+        async with contextlib.aclosing(_text(chunks) if self.endpoint.returns is str else chunks) as items:
+            async for item in items:
+                yield item
 
     def _encoded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         bound = self._signature.bind(*args, **kwargs)
@@ -67,6 +70,16 @@ class RemoteEndpoint:
             return self._result.decode(body)
         except InvalidValue as error:
             raise RemoteFault(f"`{self._name}` answered what its type does not allow: {error}") from error
+
+
+async def _text(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, None]:
+    """Decode UTF-8 that the network may have cut anywhere, also inside a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    async with contextlib.aclosing(chunks):
+        async for chunk in chunks:
+            text = decoder.decode(chunk)
+            if text:
+                yield text
 
 
 def _without_self(cls: type) -> inspect.Signature:

@@ -7,7 +7,7 @@ import itertools
 import random
 import threading
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Optional, TypeVar
 
 from chainctl.errors import MissingDependencyError
@@ -84,7 +84,7 @@ class Transport:
         """Do what `call` does, from sync code."""
         return self._loop.run(self.call(body))
 
-    async def stream(self, body: bytes) -> AsyncIterator[bytes]:
+    async def stream(self, body: bytes) -> AsyncGenerator[bytes, None]:
         """Send a JSON body, yield the answer's body as it comes. Raises what `call` raises.
 
         The timeout bounds the wait for the first bytes of the answer: a stream may last.

@@ -163,6 +163,18 @@ def test_a_start_that_takes_too_long_is_ended(bench: Bench) -> None:
     assert observed.status is not ServiceStatus.RUNNING
 
 
+def test_a_service_in_use_is_not_ended_for_being_unready(bench: Bench) -> None:
+    """One that an older release may still use is told of, but left to run."""
+    spec = bench.spec(start_timeout_sec=0.5)
+    bench.start(spec)
+    with bench.engine.client() as client:
+        client.exec_start(client.exec_create(spec.name, ["touch", "/tmp/sick"])["Id"])
+    with pytest.raises(DeployError, match="Hello is not ready: not ready after 0.5 s"):
+        bench.apply(AwaitReady(spec, "test"))
+    (observed,) = bench.target.observe(bench.chain).services
+    assert observed.status is ServiceStatus.RUNNING
+
+
 @pytest.mark.parametrize(
     ("resources", "message"),
     [

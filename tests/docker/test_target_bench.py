@@ -69,6 +69,7 @@ SHIM = '''\
 import asyncio, json, os, pathlib, signal, sys, urllib.parse
 
 SECRETS = pathlib.Path("/run/secrets")
+SICK = pathlib.Path("/tmp/sick")
 TOKEN = (SECRETS / ".chainctl-token").read_text()
 FAKE = os.environ.get("FAKE", "")
 NAME = os.environ["CHAINCTL_SERVICE"]
@@ -103,7 +104,7 @@ async def serve(reader, writer):
             busy.add(writer)
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             if url.path in ("/healthz", "/readyz"):
-                is_ready = url.path == "/healthz" or FAKE != "unready"
+                is_ready = url.path == "/healthz" or not (FAKE == "unready" or SICK.exists())
                 writer.write(reply(200 if is_ready else 503, {"status": "ok" if is_ready else "loading"}))
             elif headers.get("x-chainctl-token") != TOKEN:
                 writer.write(reply(401, {"error": {"kind": "unauthorized", "message": "no token"}}))
@@ -361,7 +362,7 @@ class Load:
         return f"ok {json.loads(said)['service']}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine() -> Engine:
     """The engine that the environment names."""
     config = docker_config_dir(os.environ, Path.home())
@@ -371,7 +372,7 @@ def engine() -> Engine:
         pytest.skip(f"{error.message}; see tests/engine/up")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def image(engine: Engine) -> Iterator[str]:
     """The image of the fake chainlet, removed in the end."""
     probe = Path(str(chainctl.server.probe.__file__)).read_text()

@@ -23,8 +23,8 @@ def test_templates_are_in_the_checkout() -> None:
 
 def test_a_missing_value_is_an_error() -> None:
     """Not an empty string in a Dockerfile."""
-    with pytest.raises(jinja2.UndefinedError, match="debug_logs"):
-        render("shim.py.j2", {k: v for k, v in SHIM.items() if k != "debug_logs"})
+    with pytest.raises(jinja2.UndefinedError, match="base_image"):
+        render("Dockerfile.j2", {})
 
 
 def test_an_unknown_template_is_an_error() -> None:

@@ -25,12 +25,14 @@ class _Look:
     connection: Connection
     spec: ServiceSpec
     health: str = ""
+    has_been_ready: bool = False
 
     def outcome(self) -> str | None:
         """Return "" when the service is ready, how it ended when it ended, None while it starts."""
         container = find(self.connection, self.spec.name)
         if container is None:
             return "it was removed while it started"
+        self.has_been_ready = container.has_been_ready
         if not container.is_running:
             return ending(container, self.spec)
         answer = run_in(self.connection, container.id, [container.command, "-I", PROBE, "/readyz"])
@@ -43,16 +45,18 @@ def await_ready(connection: Connection, spec: ServiceSpec) -> None:
 
     Raises DeployError when it ended, was killed or took too long; it is left, stopped, with its
     log. Until it is ready the engine does not restart it, so the first failure is the one shown.
+    One that was ready before is not stopped: an older release may still use it.
     """
     look = _Look(connection, spec)
     outcome = first_answer(look.outcome, spec.start_timeout_sec)
     if outcome == "":
         return keep_running(connection, spec.name)
-    stop(connection, spec.name, _CORPSE_GRACE_SEC)
+    if not look.has_been_ready:
+        stop(connection, spec.name, _CORPSE_GRACE_SEC)
     why = outcome or f"not ready after {spec.start_timeout_sec:g} s"
     health = [f"health: {look.health}"] if outcome is None and look.health else []
     raise DeployError(
-        f"{spec.chainlet} did not become ready: {why}",
+        f"{spec.chainlet} {'is not' if look.has_been_ready else 'did not become'} ready: {why}",
         hint=f"see why with `chainctl logs {spec.chain} --chainlet {spec.chainlet}`, then push again",
         details=[*last_lines(connection, spec.name, LOG_LINES), *health],
     )

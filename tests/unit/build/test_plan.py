@@ -268,7 +268,7 @@ def test_what_has_no_form_in_a_dockerfile_is_a_problem(name: str, config: dict[s
     with pytest.raises(ChainDefinitionError) as raised:
         planned(config, name=name)
     (problem,) = raised.value.problems
-    assert (problem.code, problem.path, problem.line) == ("CH0510", f"{ROOT}/chain.py", 1)
+    assert (problem.code, problem.path, problem.line) == ("CH0503", f"{ROOT}/chain.py", 1)
     assert what in problem.message
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 import chainctl as chains
 from chainctl.sdk.config import parse_memory
-from chainctl.sdk.frozen import FrozenList
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_defaults(value: pydantic.BaseModel, defaults: dict[str, Any]) -> None:
         (lambda: chains.Compute(memory="lots"), "no amount of memory"),
         (lambda: chains.Compute(memory="0Gi"), "no memory at all"),
         (lambda: chains.Compute(gpu="A 100; rm"), "GPU type"),
-        (lambda: chains.Assets(secret_keys=["../x"]), "secret key"),  # type: ignore[arg-type]  # a list will do
+        (lambda: chains.Assets(secret_keys=["../x"]), "secret key"),
         (lambda: chains.DockerImage(pip_requirements="torch"), "pip_requirements"),  # type: ignore[arg-type]  # too
         (lambda: chains.DockerImage(requirements_file="a.txt"), "make_abs_path_here"),  # type: ignore[arg-type]  # too
     ],
@@ -124,7 +123,7 @@ def test_lists_take_any_iterable() -> None:
     ]
     assert made[0] == made[1] == made[2]
     assert made[0].pip_requirements == ["a", "b"]
-    assert isinstance(made[0].pip_requirements, FrozenList)
+    assert {type(value.pip_requirements).__name__ for value in made} == {"FrozenList"}
 
 
 @pytest.mark.parametrize(
@@ -201,13 +200,13 @@ def test_json_form_round_trip() -> None:
         name="worker",
         docker_image=chains.DockerImage(
             base_image=chains.CustomImage(image="a:b"),
-            pip_requirements=["x"],  # type: ignore[arg-type]  # a list will do
+            pip_requirements=["x"],
             data_dir=chains.make_abs_path_here("data"),
-            external_package_dirs=[chains.make_abs_path_here("/a/b")],  # type: ignore[arg-type]  # too
+            external_package_dirs=[chains.make_abs_path_here("/a/b")],
         ),
         compute=chains.Compute(gpu="T4", predict_concurrency="cpu_count"),
-        options=chains.ChainletOptions(env_variables={"A": "b"}, metadata={"x": [1]}),  # type: ignore[arg-type]  # too
-        build_commands=["true"],  # type: ignore[arg-type]  # too
+        options=chains.ChainletOptions(env_variables={"A": "b"}, metadata={"x": [1]}),
+        build_commands=["true"],
     )
     data = config.model_dump(mode="json", exclude_unset=True)
     assert data["compute"] == {"gpu": "T4", "predict_concurrency": "cpu_count"}

@@ -18,8 +18,8 @@ from chainctl.sdk.frozen import FrozenDict, FrozenList
 
 CONFIG = chains.RemoteConfig(
     compute=chains.Compute(cpu_count=1),
-    docker_image=chains.DockerImage(pip_requirements=["numpy"]),  # type: ignore[arg-type]  # a list will do
-    options=chains.ChainletOptions(env_variables={"A": "1"}),  # type: ignore[arg-type]  # too
+    docker_image=chains.DockerImage(pip_requirements=["numpy"]),
+    options=chains.ChainletOptions(env_variables={"A": "1"}),
 )
 
 
@@ -162,6 +162,6 @@ def test_model_copy_refuses_what_the_constructor_refuses(update: dict[str, Any])
 
 def test_equal_values_have_one_hash() -> None:
     """Values made from lists and from tuples are one value, also as keys."""
-    one = chains.Assets(secret_keys=["a"])  # type: ignore[arg-type]  # a list will do
+    one = chains.Assets(secret_keys=["a"])
     two = chains.Assets(secret_keys=("a",))  # type: ignore[arg-type]  # a tuple will do
     assert {one, two} == {one}

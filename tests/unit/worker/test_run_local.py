@@ -61,7 +61,7 @@ class Diamond(chains.ChainletBase):
 
 class WithContext(chains.ChainletBase):
     remote_config = chains.RemoteConfig(
-        assets=chains.Assets(secret_keys=["token", "absent"]),  # type: ignore[arg-type]  # a list will do
+        assets=chains.Assets(secret_keys=["token", "absent"]),
         docker_image=chains.DockerImage(data_dir=chains.make_abs_path_here(str(HERE))),
     )
 

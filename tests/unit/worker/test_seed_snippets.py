@@ -60,7 +60,7 @@ class Chainlet16Core(MyBaseChainlet):
     )
 
 
-DOCKER_IMAGE = chains.DockerImage(pip_requirements=["numpy"])  # type: ignore[arg-type]  # a list will do
+DOCKER_IMAGE = chains.DockerImage(pip_requirements=["numpy"])
 
 
 class SharedImageBase(chains.ChainletBase):
@@ -118,9 +118,9 @@ class SayHello(chains.ChainletBase):
 
 class MyChainlet(chains.ChainletBase):
     remote_config = chains.RemoteConfig(
-        docker_image=chains.DockerImage(pip_requirements=["torch==2.3.0"]),  # type: ignore[arg-type]  # a list will do
+        docker_image=chains.DockerImage(pip_requirements=["torch==2.3.0"]),
         compute=chains.Compute(gpu="H100"),
-        assets=chains.Assets(secret_keys=["hf_access_token"]),  # type: ignore[arg-type]  # too
+        assets=chains.Assets(secret_keys=["hf_access_token"]),
     )
 
     def run_remote(self) -> str:
@@ -150,7 +150,7 @@ class ConcurrentHello(chains.ChainletBase):
 
 class MistralLLM(chains.ChainletBase):
     remote_config = chains.RemoteConfig(
-        assets=chains.Assets(secret_keys=["hf_access_token"]),  # type: ignore[arg-type]  # a list will do
+        assets=chains.Assets(secret_keys=["hf_access_token"]),
     )
 
     def __init__(
@@ -265,7 +265,7 @@ class Prediction(pydantic.BaseModel):
 
 class StubCaller(chains.ChainletBase):
     remote_config = chains.RemoteConfig(
-        assets=chains.Assets(secret_keys=["baseten_chain_api_key"]),  # type: ignore[arg-type]  # a list will do
+        assets=chains.Assets(secret_keys=["baseten_chain_api_key"]),
     )
     url = ""
 

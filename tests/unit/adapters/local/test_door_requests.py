@@ -100,7 +100,7 @@ def test_without_the_key_nothing_opens(header: bytes) -> None:
     """A wrong, missing or oddly sent key is answered with 401 and JSON."""
     status, body = answer_to(b"GET / HTTP/1.1\r\n" + header + b"\r\n\r\n", api_key=b"K1")
     assert status == 401
-    assert body.startswith(b'{"error": {"code": "unauthorized"')
+    assert body.startswith(b'{"error": {"kind": "unauthorized"')
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_the_whole_environment() -> None:
         "MKL_NUM_THREADS": "3",
         "NUMEXPR_NUM_THREADS": "3",
         "MINE": "1",
-        "PYTHONPATH": f"{APP}:{APP}/code",
+        "PYTHONPATH": f"{APP}/code:{APP}/packages:{APP}",
         "CHAINCTL_LISTEN": f"unix:{RUN.socket_of('demo-a-12345678')}",
         "CHAINCTL_SERVICES": json.dumps({"Other": f"unix:{RUN.socket_of('demo-other-12345678')}"}),
         "CHAINCTL_SECRETS_DIR": str(RUN.secrets_of("demo-a-12345678")),
@@ -60,4 +60,4 @@ def test_the_spec_wins_over_the_shell_and_not_over_the_contract() -> None:
     )
     assert (env["HOME"], env["OMP_NUM_THREADS"]) == ("/h", "1")
     assert env["CHAINCTL_LISTEN"].startswith("unix:")
-    assert env["PYTHONPATH"] == f"{APP}:{APP}/code:/more"
+    assert env["PYTHONPATH"] == f"{APP}/code:{APP}/packages:{APP}:/more"
