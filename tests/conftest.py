@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -61,9 +64,20 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return check
 
 
+def await_condition(holds: Callable[[], bool], *, seconds: float) -> None:
+    """Ask again and again until something holds. Fails when it does not within the time."""
+    waiting = threading.Event()
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"it did not hold within {seconds} s"
+        waiting.wait(0.2)
+
+
 @dataclass(frozen=True)
 class Chainctl:
     """Runs the command in a process of its own, with state and settings of its own."""
+
+    COMMAND: ClassVar = (sys.executable, "-m", "chainctl.cli.main")
 
     environ: Mapping[str, str]
     directory: Path
@@ -73,7 +87,7 @@ class Chainctl:
     ) -> subprocess.CompletedProcess[str]:
         """Run `chainctl ARGUMENTS` and check its exit code."""
         done = subprocess.run(  # the command under test
-            [sys.executable, "-m", "chainctl.cli.main", *arguments],
+            [*self.COMMAND, *arguments],
             input=stdin,
             capture_output=True,
             text=True,

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -169,7 +168,7 @@ def test_two_pushes_at_once(project: Project) -> None:
     lines: list[str] = []
 
     def push() -> None:
-        command = [sys.executable, "-m", "chainctl.cli.main", "push", str(project.file)]
+        command = [*Chainctl.COMMAND, "push", str(project.file)]
         done = subprocess.run(
             [*command, "--name", project.name, "--target", project.target],
             env=dict(project._chainctl.environ), capture_output=True, text=True, check=False,
@@ -188,7 +187,7 @@ def test_two_pushes_at_once(project: Project) -> None:
 
 def test_interrupted_push_is_resumed_by_the_next(project: Project) -> None:
     """`kill -9` in the middle of a push; pushing again converges and leaves nothing double."""
-    command = [sys.executable, "-m", "chainctl.cli.main", "push", str(project.file)]
+    command = [*Chainctl.COMMAND, "push", str(project.file)]
     process = subprocess.Popen(
         [*command, "--name", project.name, "--target", project.target],
         env=dict(project._chainctl.environ), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
