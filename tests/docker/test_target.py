@@ -169,7 +169,7 @@ def test_a_service_in_use_is_not_ended_for_being_unready(bench: Bench) -> None:
     bench.start(spec)
     with bench.engine.client() as client:
         client.exec_start(client.exec_create(spec.name, ["touch", "/tmp/sick"])["Id"])
-    with pytest.raises(DeployError, match="Hello is not ready: not ready after 0.5 s"):
+    with pytest.raises(DeployError, match=r"Hello is not ready: not ready after 0\.5 s"):
         bench.apply(AwaitReady(spec, "test"))
     (observed,) = bench.target.observe(bench.chain).services
     assert observed.status is ServiceStatus.RUNNING

@@ -141,7 +141,7 @@ def test_answers_of_the_front_doors_are_all_described() -> None:
     """Every status that a front door gives by itself is in the table, with its kind."""
     rows = rows_of(section_of(DOCS / "http.md", "## Errors of the front door"))
     local = {r for r in vars(answers).values() if isinstance(r, Refusal)}
-    expected = {("local", int(r.status), r.code) for r in local}
+    expected = {("local", int(r.status), r.kind) for r in local}
     expected |= {("docker", status, kind) for status, kind, *_ in ANSWERS} | {("docker", 401, "unauthorized")}
     assert {(row[0], int(row[1]), plain(row[2])) for row in rows} == expected
 
