@@ -45,10 +45,16 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # the output is Dockerfiles and Python, not HTML
     )
-    environment.filters["pyrepr"] = repr
+    environment.filters["pyrepr"] = _python_literal
     environment.filters["shellquote"] = _shell_quoted
     environment.filters["dockerquote"] = _docker_quoted
     return environment
+
+
+def _python_literal(value: object) -> str:
+    """Write a value as Python source. Raises jinja2.UndefinedError for one that was not given."""
+    str(value)
+    return repr(value)
 
 
 def _shell_quoted(text: str) -> str:

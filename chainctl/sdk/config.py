@@ -23,7 +23,7 @@ _UNITS = {
     for base, mark in ((1000, ""), (1024, "i"))
     for power, suffix in enumerate((f"K{mark}", f"M{mark}", f"G{mark}", f"T{mark}", f"P{mark}"), 1)
 }
-_GPU = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_ .-]*$")
+_GPU = re.compile(r"[A-Za-z0-9][A-Za-z0-9_ .-]*(:[1-9]\d*)?")
 
 
 class BasetenImage(enum.Enum):
@@ -112,7 +112,7 @@ class Compute(FrozenModel):
     @classmethod
     def _is_gpu(cls, value: object) -> object:
         value = value.value if isinstance(value, enum.Enum) else value
-        if isinstance(value, str) and not _GPU.match(value):
+        if isinstance(value, str) and not _GPU.fullmatch(value):
             raise ValueError(f"{value!r} does not look like a GPU type, such as 'T4' or 'H100'")
         return value
 

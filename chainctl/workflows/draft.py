@@ -17,6 +17,9 @@ from chainctl.graph.graph import ChainGraph
 TOKEN = ".chainctl-token"  # a name
 
 
+_NAME_LIMIT = 40
+
+
 class Fingerprints(Protocol):
     """Keyed hashes of secret values. Raises MissingSecretError."""
 
@@ -62,8 +65,15 @@ def draft_release(
 
 
 def chain_name(graph: ChainGraph, given: str | None) -> str:
-    """The name that images, services and commands use: given, or the chain's own, as a DNS label."""
-    return repository_part(given or graph.chain)[:40].strip("-")
+    """The name that images, services and commands use: given, or the chain's own, as a DNS label.
+
+    Where the label had to leave something out, a digest keeps different names apart.
+    """
+    name = given or graph.chain
+    label = repository_part(name)[:_NAME_LIMIT].strip("-")
+    if name.isascii() and len(name) <= _NAME_LIMIT:
+        return label
+    return f"{label[: _NAME_LIMIT - 7]}-{digest_of(name)[:6]}"
 
 
 def _fingerprints(

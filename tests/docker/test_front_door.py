@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
+from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
 from chainctl.adapters.docker.haproxy_control import door_state, flip, prepare
 from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_text
@@ -13,6 +16,7 @@ from chainctl.adapters.docker.haproxy_state import DoorState
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.deploy.operations import EnsureFrontDoor, Route
+from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError
 from tests.docker.test_target_bench import (
@@ -44,22 +48,46 @@ def route_of(bench: Bench) -> str | None:
     return door.route if door else None
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two versions of one chainlet that both run behind a door; tests route to the first to begin with."""
+
+    bench: Bench
+    url: str
+    first: ServiceSpec
+    second: ServiceSpec
+
+
+@pytest.fixture(scope="module")
+def shared(engine: Engine, image: str) -> Iterator[Pair]:
+    """One pair for all tests that leave it as it was."""
+    bench = Bench(engine, image)
+    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
+    bench.start(first, second)
+    yield Pair(bench, bench.open(), first, second)
+    bench.sweep()
+
+
+@pytest.fixture
+def pair(shared: Pair) -> Pair:
+    """The pair with the traffic at the first."""
+    shared.bench.route(shared.first)
+    return shared
+
+
 def await_answers(load: Load, service: str) -> None:
     """Wait until a service has answered a few more calls of a load."""
     before = load.seen[f"ok {service}"]
     waited_for(lambda: load.seen[f"ok {service}"] > before + 20)
 
 
-def test_flips_under_load_lose_nothing(bench: Bench) -> None:
+def test_flips_under_load_lose_nothing(pair: Pair) -> None:
     """Callers that keep their connections see only answers, while the route goes to and fro."""
-    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
-    bench.start(first, second)
-    load = Load(bench.open())
-    bench.route(first)
+    load = Load(pair.url)
     with load.running():
         for number in range(FLIPS):
-            wanted = (second, first)[number % 2]
-            bench.route(wanted)
+            wanted = (pair.second, pair.first)[number % 2]
+            pair.bench.route(wanted)
             await_answers(load, wanted.name)
     assert load.failures == {}
     assert sum(load.seen.values()) > 100 * FLIPS
@@ -96,17 +124,13 @@ def test_a_stream_under_way_is_finished(bench: Bench) -> None:
     assert all(slot.is_free for slot in state_of(bench).slots if not slot.is_serving)
 
 
-def test_a_restarted_door_has_its_route(bench: Bench) -> None:
+def test_a_restarted_door_has_its_route(pair: Pair) -> None:
     """What was flipped at run time is also written down."""
-    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
-    bench.start(first, second)
-    url = bench.open()
-    bench.route(first)
-    bench.route(second)
-    with bench.engine.client() as client:
-        client.restart(f"{bench.chain}-door", timeout=1)
-    assert waited_for(lambda: service_at(url)) == second.name
-    assert route_of(bench) == second.name
+    pair.bench.route(pair.second)
+    with pair.bench.engine.client() as client:
+        client.restart(f"{pair.bench.chain}-door", timeout=1)
+    assert waited_for(lambda: service_at(pair.url)) == pair.second.name
+    assert route_of(pair.bench) == pair.second.name
 
 
 def test_a_service_with_another_address_is_found(bench: Bench) -> None:
@@ -132,22 +156,21 @@ def test_a_service_with_another_address_is_found(bench: Bench) -> None:
     assert waited_for(lambda: service_at(url)) == spec.name
 
 
-def test_a_flip_that_was_cut_off_is_done_again(bench: Bench) -> None:
+def test_a_flip_that_was_cut_off_is_done_again(pair: Pair) -> None:
     """Prepared, flipped, or written down only: each shows as no route, or the old one, and converges."""
-    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
-    bench.start(first, second)
-    url = bench.open()
-    bench.route(first)
+    bench, url, first, second = pair.bench, pair.url, pair.first, pair.second
     door = f"{bench.chain}-door"
+    own = next(slot.name for slot in state_of(bench).slots if slot.is_serving)
+    other = next(slot.name for slot in state_of(bench).slots if slot.is_free)
     address = bench.inspect(second.name)["NetworkSettings"]["Networks"][f"chainctl-{bench.chain}"][
         "IPAddress"
     ]
     with Connection.opened(bench.engine) as connection:
-        prepare(connection, door, "s2", second.name, address)
+        prepare(connection, door, other, second.name, address)
         assert (route_of(bench), service_at(url)) == (first.name, first.name)
-        flip(connection, door, "s2", [])
+        flip(connection, door, other, [])
         assert route_of(bench) is None
-        flip(connection, door, "s2", ["s1"])
+        flip(connection, door, other, [own])
         assert route_of(bench) is None
         bench.route(second)
         assert (route_of(bench), service_at(url)) == (second.name, second.name)
@@ -158,17 +181,11 @@ def test_a_flip_that_was_cut_off_is_done_again(bench: Bench) -> None:
     assert (route_of(bench), service_at(url)) == (second.name, second.name)
 
 
-def test_a_route_to_what_does_not_run_is_refused(bench: Bench) -> None:
+def test_a_route_to_what_does_not_run_is_refused(pair: Pair) -> None:
     """The traffic stays where it is."""
-    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
-    bench.start(first, second)
-    url = bench.open()
-    bench.route(first)
-    with bench.engine.client() as client:
-        client.kill(second.name)
     with pytest.raises(DeployError, match="does not run, so it gets no traffic"):
-        bench.route(second)
-    assert (route_of(bench), service_at(url)) == (first.name, first.name)
+        pair.bench.route(pair.bench.spec("Hello", "3"))
+    assert (route_of(pair.bench), service_at(pair.url)) == (pair.first.name, pair.first.name)
 
 
 def test_a_door_answers_for_nobody_and_speaks_for_the_chain(bench: Bench) -> None:

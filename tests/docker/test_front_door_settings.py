@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.labels import door_name, retired_door_name
 from chainctl.deploy.operations import EnsureFrontDoor
 from chainctl.deploy.release import FrontDoor, SecretRef
@@ -32,10 +33,11 @@ KEY = SecretRef("api_key", "f1")
 TLS = SecretRef("tls", "f1")
 
 
-@pytest.fixture
-def pem(tmp_path: Path) -> bytes:
-    """A certificate of the test's own with its key."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A certificate of the tests' own with its key."""
+    place = tmp_path_factory.mktemp("tls")
+    key, certificate = place / "key.pem", place / "certificate.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=door"
     try:
         subprocess.run(
@@ -44,6 +46,24 @@ def pem(tmp_path: Path) -> bytes:
     except FileNotFoundError:
         pytest.skip("openssl is not installed")
     return certificate.read_bytes() + key.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def plain(engine: Engine, image: str) -> Iterator[Bench]:
+    """A chain that serves at a door without key or certificate; tests leave it serving."""
+    bench = Bench(engine, image)
+    serving(bench, FrontDoor())
+    yield bench
+    bench.sweep()
+
+
+@pytest.fixture(scope="module")
+def guarded(engine: Engine, image: str, pem: bytes) -> Iterator[Bench]:
+    """A chain that serves at a door with TLS; tests leave it serving."""
+    bench = Bench(engine, image, secrets={"tls": pem})
+    serving(bench, FrontDoor(tls=TLS))
+    yield bench
+    bench.sweep()
 
 
 def free_port() -> int:
@@ -88,21 +108,18 @@ def test_a_key_is_wanted_and_can_be_changed(bench: Bench) -> None:
     assert bench.inspect(door_name(bench.chain))["Id"] == container
 
 
-def test_a_door_that_reads_its_files_again_loses_nothing(bench: Bench, pem: bytes) -> None:
+def test_a_door_that_reads_its_files_again_loses_nothing(guarded: Bench) -> None:
     """Callers that keep their connections notice nothing of another certificate."""
-    bench.secrets["tls"] = pem
-    door = FrontDoor(tls=TLS)
-    load = Load(serving(bench, door))
+    load = Load(guarded.url)
     with load.running(3):
         for number in range(2, 4):
-            bench.open(replace(door, tls=SecretRef("tls", f"f{number}")))
+            guarded.open(FrontDoor(tls=SecretRef("tls", f"f{number}")))
     assert load.failures == {}
 
 
-def test_tls_is_spoken_at_the_same_port(bench: Bench, pem: bytes) -> None:
+def test_tls_is_spoken_at_the_same_port(guarded: Bench, pem: bytes) -> None:
     """With the certificate of the vault and the scheme in the URL; services are told of it."""
-    bench.secrets["tls"] = pem
-    url = serving(bench, FrontDoor(tls=TLS))
+    url = guarded.url
     assert url.startswith("https://127.0.0.1:")
     assert call(url).json["headers"]["x-forwarded-proto"] == "https"
     connection = connected(url)
@@ -112,17 +129,16 @@ def test_tls_is_spoken_at_the_same_port(bench: Bench, pem: bytes) -> None:
     assert shown == ssl.PEM_cert_to_DER_cert(pem.decode().partition("-----BEGIN PRIVATE")[0])
 
 
-def test_a_certificate_that_is_none_changes_nothing(bench: Bench, pem: bytes) -> None:
-    """The running door finds out before anything depends on it, and goes on."""
-    bench.secrets["tls"] = pem
-    url = serving(bench, FrontDoor(tls=TLS))
-    bench.secrets["tls"] = b"no certificate"
+def test_a_certificate_that_is_none_changes_nothing(guarded: Bench, pem: bytes) -> None:
+    """The running door finds out before anything depends on it, and goes on, after a restart too."""
+    guarded.secrets["tls"] = b"no certificate"
     with pytest.raises(DeployError, match="HAProxy refuses the settings") as caught:
-        bench.open(FrontDoor(tls=SecretRef("tls", "f2")))
+        guarded.open(FrontDoor(tls=SecretRef("tls", "f9")))
+    guarded.secrets["tls"] = pem
     assert "tls.pem" in " ".join(caught.value.details)
-    with bench.engine.client() as client:
-        client.restart(door_name(bench.chain), timeout=1)
-    assert waited_for(lambda: service_at(url))
+    with guarded.engine.client() as client:
+        client.restart(door_name(guarded.chain), timeout=1)
+    assert waited_for(lambda: service_at(guarded.url))
 
 
 def test_a_first_door_that_does_not_come_up_shows_why(bench: Bench) -> None:
@@ -135,66 +151,60 @@ def test_a_first_door_that_does_not_come_up_shows_why(bench: Bench) -> None:
     assert bench.target.observe(bench.chain).front_door is None
 
 
-def test_a_port_that_is_taken_is_named(bench: Bench) -> None:
+def test_a_port_that_is_taken_is_named(plain: Bench) -> None:
     """And what served before still does, at the port it had."""
-    url = serving(bench, FrontDoor())
+    url = plain.url
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(DeployError, match=f"Port {port} on 127.0.0.1 is taken"):
-            bench.open(FrontDoor(port=port))
-    assert (bench.url, service_at(url) is not None) == (url, True)
+            plain.open(FrontDoor(port=port))
+    assert (plain.url, service_at(url) is not None) == (url, True)
 
 
-def test_two_chains_get_a_port_each(bench: Bench) -> None:
+def test_two_chains_get_a_port_each(plain: Bench, bench: Bench) -> None:
     """The first free one from 8100 on, whatever else is published."""
-    other = Bench(bench.engine, bench.image)
-    try:
-        bench.start()
-        other.start()
-        assert bench.open() != other.open()
-    finally:
-        other.sweep()
+    bench.start()
+    assert bench.open() != plain.url
 
 
-def test_another_port_keeps_the_route(bench: Bench) -> None:
+def test_another_port_keeps_the_route(plain: Bench) -> None:
     """A new container takes the place of the old one, with what it served."""
-    url = serving(bench, FrontDoor())
-    port = free_port()
-    moved = bench.open(FrontDoor(port=port))
+    url, port = plain.url, free_port()
+    moved = plain.open(FrontDoor(port=port))
     assert moved == f"http://127.0.0.1:{port}"
     assert service_at(moved) is not None
     assert service_at(url) is None
 
 
-def test_another_address_keeps_the_port(bench: Bench) -> None:
+def test_another_address_keeps_the_port(plain: Bench) -> None:
     """A door for all interfaces is made in place of the local one, at the port the chain has."""
-    url = serving(bench, FrontDoor())
-    assert bench.open(FrontDoor(bind="0.0.0.0")) == url
+    url = plain.url
+    assert plain.open(FrontDoor(bind="0.0.0.0")) == url
     assert service_at(url) is not None
 
 
-def test_an_image_that_does_not_start_is_given_up(bench: Bench) -> None:
+def test_an_image_that_does_not_start_is_given_up(plain: Bench) -> None:
     """The old door is put back with its port and its route."""
-    url = serving(bench, FrontDoor())
+    url = plain.url
     with pytest.raises(DeployError):
-        bench.open(FrontDoor(image="python:3.11-slim"))
-    assert (bench.url, service_at(url) is not None) == (url, True)
+        plain.open(FrontDoor(image="python:3.11-slim"))
+    assert (plain.url, service_at(url) is not None) == (url, True)
 
 
 @pytest.mark.parametrize("is_new_made", [False, True], ids=["renamed", "new one made"])
-def test_a_replacement_that_was_cut_off_is_taken_up(bench: Bench, is_new_made: bool) -> None:
+def test_a_replacement_that_was_cut_off_is_taken_up(plain: Bench, is_new_made: bool) -> None:
     """The door that still serves is found under either name and none is left over."""
-    url = serving(bench, FrontDoor())
-    door, retired = door_name(bench.chain), retired_door_name(bench.chain)
-    with bench.engine.client() as client:
+    url = plain.url
+    door, retired = door_name(plain.chain), retired_door_name(plain.chain)
+    with plain.engine.client() as client:
         client.rename(door, retired)
         if is_new_made:
-            labels = bench.inspect(retired)["Config"]["Labels"]
+            labels = plain.inspect(retired)["Config"]["Labels"]
             client.create_container("haproxy:lts", name=door, labels=labels)
-    bench.apply(EnsureFrontDoor(bench.chain, FrontDoor(), "test"))
-    assert (bench.url, service_at(url) is not None) == (url, True)
-    with bench.engine.client() as client:
-        found = client.containers(all=True, filters={"label": [f"chainctl.chain={bench.chain}"]})
+    plain.apply(EnsureFrontDoor(plain.chain, FrontDoor(), "test"))
+    assert (plain.url, service_at(url) is not None) == (url, True)
+    with plain.engine.client() as client:
+        found = client.containers(all=True, filters={"label": [f"chainctl.chain={plain.chain}"]})
     assert len([c for c in found if c["Labels"]["chainctl.role"] == "door"]) == 1

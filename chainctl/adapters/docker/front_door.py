@@ -108,6 +108,7 @@ def _put_back_on_failure(connection: Connection, chain: str, old: Container | No
                 rename(connection, old.id, door_name(chain))
             if old is not None and old.is_running:
                 start(connection, old.id)
+                _answer(connection, old)
         raise
 
 

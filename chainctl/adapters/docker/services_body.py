@@ -20,6 +20,7 @@ from chainctl.deploy.release import SERVICE_PORT, Gpu, ServiceSpec
 SECRETS_DIR = PurePosixPath("/run/secrets")
 PROBE = "/app/chainctl/server/probe.py"
 USER_ID = 10001
+_IMPORTS = "/app/code:/app/packages:/app"
 _HEALTH_INTERVAL_SEC = 30
 _HEALTH_TIMEOUT_SEC = 10
 _NANO = 1_000_000_000
@@ -72,7 +73,10 @@ def environment(spec: ServiceSpec) -> list[str]:
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_SERVICES": json.dumps(urls, sort_keys=True),
     }
-    return [f"{name}={value}" for name, value in sorted({**dict(spec.env), **ours}.items())]
+    given = dict(spec.env)
+    if "PYTHONPATH" in given:
+        given["PYTHONPATH"] = f"{_IMPORTS}:{given['PYTHONPATH']}"
+    return [f"{name}={value}" for name, value in sorted({**given, **ours}.items())]
 
 
 def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]:

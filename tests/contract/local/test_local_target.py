@@ -246,7 +246,7 @@ def test_a_service_that_is_never_ready_shows_its_health() -> None:
         with pytest.raises(DeployError, match=r"was not ready within 0\.5 s") as caught:
             r.apply(AwaitReady(spec, CAUSE))
         assert any("weights are loading" in line for line in caught.value.details)
-        assert r.observe().services[0].status is ServiceStatus.RUNNING
+        assert r.observe().services[0].status is ServiceStatus.STOPPED
 
 
 def test_a_killed_supervisor_is_noticed_and_replaced() -> None:

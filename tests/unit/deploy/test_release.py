@@ -187,7 +187,6 @@ def test_resources_are_what_was_asked_for() -> None:
     assert service({"compute": {"gpu": "T4"}}).resources.gpu == Gpu("T4", 1)
 
 
-@pytest.mark.xfail(reason="`Compute` refuses a colon in `gpu`, though docs/chainlets.md promises it")
 def test_a_gpu_may_be_written_with_its_count() -> None:
     """`L4:2` is two of them, as `gpu="L4", gpu_count=2` is."""
     assert service({"compute": {"gpu": "L4:2"}}).resources.gpu == Gpu("L4", 2)

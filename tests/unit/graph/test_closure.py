@@ -56,7 +56,8 @@ def test_follows_all_forms_of_imports(tmp_path: Path) -> None:
         },
     )
     assert names(tmp_path, found) == [
-        "a.py", "chain.py", "lazy.py", "pkg/__init__.py", "pkg/b.py", "pkg/c.py", "pkg/d.py", "pkg/e.py", "pkg/sub/f.py",
+        "a.py", "chain.py", "lazy.py",
+        "pkg/__init__.py", "pkg/b.py", "pkg/c.py", "pkg/d.py", "pkg/e.py", "pkg/sub/f.py",
     ]  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def test_lazily_imported_module_is_not_loaded(tmp_path: Path) -> None:
 
 def test_named_files(tmp_path: Path) -> None:
     """A text that names a file or a directory beside the module brings it along, wherever it stands."""
-    files = {
+    files: dict[str, str | bytes] = {
         "chain.py": 'OPEN = "prompt.txt", f"{1}", "data", "absent.txt", "../out.txt", "/etc/passwd", "", "."',
         "prompt.txt": "",
         "data/a/b.csv": "",
@@ -114,7 +115,11 @@ def test_named_files(tmp_path: Path) -> None:
 
 def test_named_module_is_followed_lazily(tmp_path: Path) -> None:
     """A Python file that a text names may be run later: its imports come along, but loading makes none."""
-    files = {"chain.py": 'SCRIPT = "tool.py"', "tool.py": "import torch, a", "a.py": ""}
+    files: dict[str, str | bytes] = {
+        "chain.py": 'SCRIPT = "tool.py"',
+        "tool.py": "import torch, a",
+        "a.py": "",
+    }
     found = closure(tmp_path, files)
     assert names(tmp_path, found) == ["a.py", "chain.py", "tool.py"]
     assert external(found) == {"torch": False}
@@ -122,7 +127,7 @@ def test_named_module_is_followed_lazily(tmp_path: Path) -> None:
 
 def test_data_of_a_package(tmp_path: Path) -> None:
     """Data files beside a package's `__init__.py` come along."""
-    files = {
+    files: dict[str, str | bytes] = {
         "chain.py": "import pkg",
         "pkg/__init__.py": "",
         "pkg/a.json": "",
@@ -195,7 +200,7 @@ def _nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 _modules = st.lists(st.recursive(_simple, _nested, max_leaves=4), max_size=5).map("\n".join)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(_modules, _modules, _modules)
 def test_closure_of_any_module(tmp_path: Path, chain: str, a: str, b: str) -> None:
     """Whatever modules import and name, the closure is a set of files of the project."""

@@ -105,8 +105,8 @@ def world(tmp_path: Path) -> World:
         ("HelloAll", None, "helloall"),
         ("HelloAll", "Other Name", "other-name"),
         ("My_Chain", None, "my-chain"),
-        ("x" * 60, None, "x" * 40),
-        ("x" * 39 + "-y", None, "x" * 39),
+        ("x" * 60, None, "x" * 33 + "-332408"),
+        ("x" * 39 + "-y", None, "x" * 33 + "-8a1fa8"),
         ('q"uo"te\n', None, "q-uo-te"),
     ],
 )

@@ -55,17 +55,24 @@ class Service:
             chainlet=self._order.chainlet,
             image=self._order.image,
             fingerprint=self._order.fingerprint,
-            status=self.status,
+            status=self._known_status,
             since=self._since,
             restarts=self._restarts,
             exit_code=self._exit_code,
         )
 
+    @property
+    def _known_status(self) -> ServiceStatus:
+        """A process that was never ready does not count as running: traffic must wait for it."""
+        is_starting = self.status is ServiceStatus.RUNNING and not self._was_ready
+        return ServiceStatus.STOPPED if is_starting else self.status
+
     async def readiness(self) -> Readiness:
         """Ask the process whether it is ready."""
         health = await probe(self.backend.socket)
-        if health.is_ready and self.status is ServiceStatus.RUNNING:
+        if health.is_ready and self.status is ServiceStatus.RUNNING and not self._was_ready:
             self._was_ready = True
+            self._changed()
         return Readiness(
             is_ready=health.is_ready and self.status is ServiceStatus.RUNNING,
             status=self.status,

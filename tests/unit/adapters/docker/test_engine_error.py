@@ -28,7 +28,7 @@ def raised_for(error: BaseException) -> EngineError:
         (PermissionError(13, "no"), "No permission to open the engine's socket", "usermod"),
         (FileNotFoundError(2, "no"), "No Docker Engine listens at", "start the engine"),
         (ConnectionRefusedError(111, "no"), "No Docker Engine listens at", "start the engine"),
-        (socket.gaierror(-2, "no"), "is unknown", "--host"),
+        (socket.gaierror(-2, "no"), "is unknown", "docker_host"),
         (ssl.SSLError(1, "bad"), "No TLS connection", "DOCKER_CERT_PATH"),
         (TimeoutError("slow"), "did not answer in time", "go on"),
         (ConnectionResetError(104, "reset"), "was lost while trying to list images", "go on"),
