@@ -2,7 +2,7 @@ FROM registry.example/base:1
 USER root
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY certificates/ /usr/local/share/ca-certificates/chainctl/
-RUN mkdir -p /etc/ssl/certs && cat /usr/local/share/ca-certificates/chainctl/*.crt >> /etc/ssl/certs/ca-certificates.crt
+RUN mkdir -p /etc/ssl/certs && for file in /usr/local/share/ca-certificates/chainctl/*.crt; do echo; cat "$file"; done >> /etc/ssl/certs/ca-certificates.crt
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ffmpeg libsndfile1 git 'tool=1.0~rc1' && rm -rf /var/lib/apt/lists/*
 COPY requirements/ /tmp/requirements/
