@@ -199,7 +199,8 @@ def _dependency_problems(
     if parameter.kind in (*_VARIADIC, _POSITIONAL_ONLY):
         yield at.problem(
             "CH0307",
-            f"`{subject.name}.__init__` takes `{parameter}`, but arguments are given by name",
+            f"`{subject.name}.__init__` takes `{parameter.name}` by position or collects it, but arguments"
+            " are given by name",
             help="name every dependency as an argument of its own",
         )
     elif not isinstance(parameter.default, DependencyMarker):
@@ -247,7 +248,7 @@ def _target_problems(
 
 
 def _fits(annotation: Any, target: type) -> bool:
-    if annotation is None or annotation is Any or getattr(annotation, "_is_protocol", False):
+    if annotation is None or annotation is Any or inspect.getattr_static(annotation, "_is_protocol", False):
         return True
     return isinstance(annotation, type) and issubclass(target, annotation)
 
@@ -405,7 +406,7 @@ def _type_problems(at: Span, what: str, annotation: Any) -> Iterator[Problem]:
 
 def placeholder_in(annotation: Any) -> Optional[str]:
     """Return the dotted name of a missing import that an annotation contains, None when it has none."""
-    name = getattr(annotation, "__chainctl_missing__", None)
+    name = inspect.getattr_static(annotation, "__chainctl_missing__", None)
     if isinstance(name, str):
         return name
     for argument in typing.get_args(annotation):
@@ -487,6 +488,9 @@ def _a(value: object) -> str:
     """Describe a value or a type in a few characters."""
     if isinstance(value, type):
         return f"`{value.__name__}`"
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001  # a user's own class may do anything when it is printed
+        return f"a `{type(value).__name__}`"
     is_short = len(shown) < 60 and " at 0x" not in shown
     return f"`{shown}`" if is_short else f"a `{type(value).__name__}`"

@@ -68,7 +68,8 @@ _types = st.recursive(
 _classes = st.integers(0, 3).map("C{}".format)
 _values = st.sampled_from(
     ["3", "None", "MARKER", "ODD", "np.zeros(3)", "chains.depends_context()", "[]", "Model(name='a')", "lambda: 3",
-     "chains.depends(Plain)", "chains.depends(3)", "chains.depends('C1')", "chains.depends('ODD')", "print", "chains.RemoteConfig"]
+     "chains.depends(Plain)", "chains.depends(3)", "chains.depends('C1')", "chains.depends('ODD')", "print",
+     "chains.RemoteConfig"]
 )  # fmt: skip
 _defaults = st.one_of(
     _values,
