@@ -53,14 +53,61 @@ def test_a_chain_survives_the_engine(chainctl: Chainctl, tmp_path: Path) -> None
         chainctl("down", "revive", "--target", "docker")
 
 
+SLOW_CHAIN = """
+import chainctl as chains
+
+
+@chains.mark_entrypoint("halfway")
+class Slow(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(
+        compute=chains.Compute(memory="256Mi"), build_commands=["echo {nonce}; sleep 20"]
+    )
+
+    def run_remote(self) -> str:
+        return "there"
+"""
+
+
+@pytest.mark.docker
+def test_an_engine_that_dies_in_the_middle_of_a_push(chainctl: Chainctl, tmp_path: Path) -> None:
+    """Exit code 6 and what to do; once the engine is back, the same push goes through."""
+    pid = _own_engine()
+    if pid is None:
+        pytest.skip("the engine was not started by tests/engine/up, so it is not ours to kill")
+    file = tmp_path / "halfway.py"
+    file.write_text(SLOW_CHAIN.replace("{nonce}", tmp_path.name), encoding="utf-8")
+    push = subprocess.Popen(
+        [*Chainctl.COMMAND, "push", str(file), "--target", "docker"],
+        env=dict(chainctl.environ), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert push.stderr is not None
+    try:
+        lines = []
+        for line in push.stderr:
+            lines.append(line)
+            if "sleep 20" in line:
+                os.kill(pid, signal.SIGKILL)
+        push.stderr.close()
+        assert push.wait(timeout=120) == 6, "".join(lines)
+        assert "push again" in "".join(lines)
+        _restart(pid)
+        chainctl("push", str(file), "--target", "docker", timeout=600)
+        assert chainctl("call", "halfway", "{}", "--target", "docker").stdout == "there\n"
+    finally:
+        subprocess.run([str(ROOT / "tests" / "engine" / "up")], check=True, capture_output=True)
+        chainctl("down", "halfway", "--target", "docker")
+
+
 def _own_engine() -> int | None:
     path = STATE / "dockerd.pid"
     return int(path.read_text()) if path.is_file() else None
 
 
 def _restart(pid: int) -> None:
-    os.kill(pid, signal.SIGTERM)
-    await_condition(lambda: not Path(f"/proc/{pid}").exists(), seconds=60)
+    """End the engine with this process id, unless it has ended, and bring one up."""
+    if Path(f"/proc/{pid}").exists():
+        os.kill(pid, signal.SIGTERM)
+        await_condition(lambda: not Path(f"/proc/{pid}").exists(), seconds=60)
     subprocess.run([str(ROOT / "tests" / "engine" / "up")], check=True, capture_output=True)
 
 
