@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -11,7 +12,11 @@ from chainctl.errors import ChainctlError, ExitCode
 
 
 def exit_code_of(command: Callable[[], object]) -> int:
-    """Run a command; errors are printed, a bug leaves a file with its traceback."""
+    """Run a command; errors are printed, a bug leaves a file with its traceback.
+
+    A termination ends a command as Ctrl-C does, so that it cleans up behind itself.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = command()
     except ChainctlError as error:

@@ -130,6 +130,7 @@ def _child(request: dict[str, Any]) -> dict[str, Any]:
             data = answers.read()
         child.wait()
     except KeyboardInterrupt:
+        child.terminate()
         child.wait()
         raise
     if not data and request["body"] is not None:

@@ -7,6 +7,7 @@ answer, JSON too, to the file descriptor. It is the child of `chainctl run-local
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import os
@@ -84,7 +85,8 @@ def serve_local(worker: InProcessWorker, request: LocalRequest) -> None:
     config = uvicorn.Config(
         app, host="127.0.0.1", port=request.port, lifespan="off", ws="none", log_config=None, access_log=False
     )
-    uvicorn.Server(config).run()
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()
 
 
 def _answer(descriptor: int, value: dict[str, Any]) -> None:
