@@ -137,7 +137,7 @@ def _package_data(path: Path) -> Iterator[Path]:
 def _package_inits(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
     """Yield the `__init__.py` files above a module of a package."""
     directory = path.parent
-    while (directory / "__init__.py").is_file() and directory not in roots:
+    while (directory / "__init__.py").is_file() and any(root in directory.parents for root in roots):
         yield directory / "__init__.py"
         directory = directory.parent
 

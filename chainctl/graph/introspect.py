@@ -16,8 +16,8 @@ from chainctl.graph.imports import Closure, closure_of
 from chainctl.graph.misuse import misuse_problems
 from chainctl.graph.placeholders import missing_in
 from chainctl.graph.requirements import invalid_requirements, requirement_problems
-from chainctl.sdk.chainlet import EntrypointMark, entrypoint_mark
-from chainctl.sdk.checks import is_chainlet, problems_of
+from chainctl.sdk.chainlet import EntrypointMark, entrypoint_mark, is_chainlet
+from chainctl.sdk.checks import problems_of
 from chainctl.sdk.config import RemoteConfig
 from chainctl.sdk.declaration import Declaration, declaration_of, init_parameters, resolve_target
 from chainctl.sdk.locate import SourceFile, Span

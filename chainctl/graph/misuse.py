@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chainctl.errors import Problem
-from chainctl.sdk.checks import is_chainlet
+from chainctl.sdk.chainlet import is_chainlet
 from chainctl.sdk.locate import SourceFile
 from chainctl.sdk.markers import depends, depends_context
 

@@ -64,6 +64,11 @@ class ChainletBase(metaclass=ChainletMeta):
     remote_config: ClassVar[RemoteConfig] = RemoteConfig()
 
 
+def is_chainlet(obj: object) -> bool:
+    """Say whether an object is a class that derives from ChainletBase."""
+    return isinstance(obj, type) and issubclass(obj, ChainletBase) and obj is not ChainletBase
+
+
 class EntrypointMark:
     """What `mark_entrypoint` leaves on a class. Not inherited: only its owner is marked."""
 

@@ -30,6 +30,12 @@ class RemoteFault(GenericRemoteException):
         return cls(f"`{name}` broke off: {error}", status=502)
 
 
+# A KeyError prints the repr of its text, which makes one long line of a report.
+_READABLE_KEY_ERROR: type[KeyError] = type(
+    "KeyError", (KeyError,), {"__str__": Exception.__str__, "__module__": builtins.__name__}
+)
+
+
 def error_of(name: str, answer: Answer) -> Exception:
     """Make the exception for an error answer of a service.
 
@@ -60,4 +66,6 @@ def _report(name: str, status: int, detail: RemoteErrorDetail) -> str:
 def _class_of(detail: RemoteErrorDetail) -> Optional[type[Exception]]:
     module = sys.modules.get(detail.exception_module_name or builtins.__name__)
     cls = getattr(module, detail.exception_cls_name, None)
+    if cls is KeyError:
+        return _READABLE_KEY_ERROR
     return cls if isinstance(cls, type) and issubclass(cls, Exception) else None

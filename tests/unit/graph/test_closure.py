@@ -154,6 +154,17 @@ def test_unreadable_files(tmp_path: Path, content: bytes) -> None:
     assert names(tmp_path, found) == ["chain.py", "odd.py"]
 
 
+def test_package_that_is_a_root_itself(tmp_path: Path) -> None:
+    """The directory of a chain file is a root; where it is a package, its `__init__.py` comes along."""
+    for name in ("pkg/__init__.py", "pkg/sub/__init__.py", "pkg/sub/chain.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    start = tmp_path / "pkg" / "sub" / "chain.py"
+    found = closure_of(start, [tmp_path, start.parent])
+    assert names(tmp_path, found) == ["pkg/__init__.py", "pkg/sub/__init__.py", "pkg/sub/chain.py"]
+    assert names(start.parent, closure_of(start, [start.parent])) == ["chain.py"]
+
+
 def test_several_roots(tmp_path: Path) -> None:
     """Modules are looked for in every root, the first one first."""
     (tmp_path / "one").mkdir()

@@ -13,7 +13,7 @@ import pytest
 
 import chainctl as chains
 from chainctl.graph.placeholders import PlaceholderFinder, missing_in, placeholder
-from chainctl.sdk.checks import placeholder_in
+from chainctl.sdk.type_checks import placeholder_in
 
 ROOT = "no_such_package"
 

@@ -10,8 +10,8 @@ import pydantic
 import pytest
 
 import chainctl as chains
-from chainctl.sdk.chainlet import entrypoint_mark, has_own_init
-from chainctl.sdk.checks import is_chainlet, problems_of
+from chainctl.sdk.chainlet import entrypoint_mark, has_own_init, is_chainlet
+from chainctl.sdk.checks import problems_of
 from chainctl.sdk.declaration import declaration_of
 from chainctl.sdk.markers import options_of, target_of
 from chainctl.sdk.resolver import CURRENT_RESOLVER, Resolver

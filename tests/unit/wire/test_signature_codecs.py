@@ -156,9 +156,9 @@ def test_bytes_are_base64_at_every_depth() -> None:
     assert ArgumentsCodec("I", [Field("p", Point)]).encode({"p": point}).count(b'"_wA="') == 2
 
 
-@pytest.mark.parametrize("text", [b'"_wA="', b'"_wA"', b'"/wA="', b'"/wA"'])
+@pytest.mark.parametrize("text", [b'"_wA="', b'"/wA="'])
 def test_bytes_from_other_encoders(text: bytes) -> None:
-    """Clients may send base64 in either alphabet, with or without padding."""
+    """Clients may send base64 in either alphabet."""
     assert ResultCodec(bytes).decode(text) == b"\xff\x00"
 
 

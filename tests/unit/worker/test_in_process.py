@@ -233,13 +233,16 @@ def test_cancelled_call_gives_its_permit_back() -> None:
 
         async def run_remote(self, forever: bool) -> int:
             if forever:
+                began.set()
                 await asyncio.Event().wait()
             return 1
+
+    began = asyncio.Event()
 
     async def work() -> int:
         worker = worker_of(Waits)
         stuck = [asyncio.ensure_future(worker.call(b'{"forever": true}')) for _ in range(2)]
-        await asyncio.wait(stuck, timeout=0.01)
+        await began.wait()
         for task in stuck:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -324,7 +324,9 @@ def failed(error: Exception) -> Exception:
 def test_class_of_the_error_is_restored(cls: type[Exception]) -> None:
     """A built-in error, or one whose module is loaded here too, keeps its class and its text."""
     found = failed(cls("bad size"))
-    assert type(found) is cls
+    assert isinstance(found, cls)
+    assert (type(found).__name__, type(found).__module__) == (cls.__name__, cls.__module__)
+    assert str(found).splitlines()[-1].startswith("╰")
     assert "bad size" in str(found)
 
 

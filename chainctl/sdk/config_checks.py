@@ -1,0 +1,74 @@
+"""A class under check in; what is wrong with its `remote_config` out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from chainctl.errors import Problem
+from chainctl.sdk.config import BasetenImage, CustomImage, RemoteConfig
+from chainctl.sdk.subject import Subject, shown
+
+_DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9_-]+\Z")
+
+
+def config_problems(subject: Subject) -> Iterator[Problem]:
+    config = getattr(subject.cls, "remote_config", None)
+    if not isinstance(config, RemoteConfig):
+        yield subject.at("remote_config").problem(
+            "CH0502",
+            f"`{subject.name}.remote_config` is {shown(config)}, not a `chains.RemoteConfig`",
+            help="write `remote_config = chains.RemoteConfig(…)`, or leave it out for the defaults",
+        )
+        return
+    name = config.name or subject.name
+    if not _DISPLAY_NAME.match(name):
+        yield subject.at("remote_config").problem(
+            "CH0501",
+            f"the name {name!r} cannot name a chainlet: it must match ^[a-zA-Z0-9_-]+$",
+            help='rename it in `RemoteConfig(name="…")`: letters, digits, `_` and `-`',
+        )
+    yield from _image_problems(subject, config)
+    yield from _ineffective(subject, config)
+
+
+def _image_problems(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:
+    image = config.docker_image
+    if image.base_image is BasetenImage.PY39:
+        yield subject.at("remote_config").problem(
+            "CH0509",
+            f"`{subject.name}` asks for Python 3.9, which the runtime in the image does not support",
+            help="use `BasetenImage.PY310` or newer",
+        )
+    paths = [image.requirements_file, image.pip_requirements_file, image.data_dir]
+    for path in [*paths, *(image.external_package_dirs or ())]:
+        if path is not None and not path.path.exists():
+            yield subject.at("remote_config").problem(
+                "CH0505",
+                f"`{subject.name}` needs `{path.original}`, but there is nothing at {path}",
+                help="paths given to `make_abs_path_here` are relative to the file that calls it",
+            )
+
+
+def _ineffective(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:
+    """Warn of what is accepted so that files carry over, and changes nothing here."""
+    base = config.docker_image.base_image
+    written = {
+        "docker_auth": isinstance(base, CustomImage) and base.docker_auth is not None,
+        "truss_server_version_override": config.docker_image.truss_server_version_override is not None,
+        "instance_type": config.compute.instance_type is not None,
+        "cached": bool(config.assets.cached),
+        "external_data": bool(config.assets.external_data),
+        "weights": bool(config.assets.weights),
+        "enable_b10_tracing": config.options.enable_b10_tracing,
+        "transport": config.options.transport is not None,
+        "streaming_read_timeout": "streaming_read_timeout" in config.options.model_fields_set,
+    }
+    names = [f"`{name}`" for name, is_written in written.items() if is_written]
+    if names:
+        yield subject.at("remote_config").problem(
+            "CH0510",
+            f"`{subject.name}` sets {', '.join(names)}, which has no effect here",
+            help="it is accepted so that the file carries over; do not rely on it",
+            severity="warning",
+        )
