@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import types
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from chainctl.errors import Problem
 from chainctl.graph.chain_file import ChainFile
-from chainctl.graph.graph import ChainGraph, ChainletSpec, Edge, Introspection, SourceFileRef
-from chainctl.graph.imports import Closure, closure_of
+from chainctl.graph.describe import Description, class_span, display_name
+from chainctl.graph.graph import Introspection
 from chainctl.graph.misuse import misuse_problems
-from chainctl.graph.placeholders import missing_in
-from chainctl.graph.requirements import invalid_requirements, requirement_problems
 from chainctl.sdk.chainlet import EntrypointMark, entrypoint_mark, is_chainlet
 from chainctl.sdk.checks import problems_of
-from chainctl.sdk.config import RemoteConfig
-from chainctl.sdk.declaration import Declaration, declaration_of, init_parameters, resolve_target
-from chainctl.sdk.locate import SourceFile, Span
+from chainctl.sdk.declaration import init_parameters, resolve_target
 from chainctl.sdk.markers import DependencyMarker, target_of
-from chainctl.wire.signature import ResultCodec
-from chainctl.worker.arguments import arguments_codec
 
 
 def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
@@ -40,7 +31,7 @@ def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
     problems += _name_problems(reachable)
     if any(p.is_error for p in problems) or not isinstance(entrypoint, type):
         return Introspection(_sorted(problems))
-    described = _Description(file, reachable)
+    described = Description(file, reachable)
     problems += described.problems + list(_unreachable(own, reachable))
     if any(p.is_error for p in problems):
         return Introspection(_sorted(problems))
@@ -65,7 +56,7 @@ def _entrypoint(module: types.ModuleType, file: ChainFile, own: list[type]) -> t
         return marked[0]
     if len(marked) > 1:
         names = " and ".join(f"`{cls.__name__}`" for cls in marked)
-        return _class_span(marked[-1]).problem(
+        return class_span(marked[-1]).problem(
             "CH0108",
             f"{names} are both marked as entrypoint",
             help="mark one of them, or name the one to use: "
@@ -105,7 +96,7 @@ def _misplaced_marks(module: types.ModuleType) -> Iterator[Problem]:
     for name, value in vars(module).items():
         mark = entrypoint_mark(value)
         if isinstance(mark, EntrypointMark) and not is_chainlet(value) and _is_own(value, module):
-            yield _class_span(value, name).problem(
+            yield class_span(value, name).problem(
                 "CH0110",
                 f"`@chains.mark_entrypoint` stands on `{name}`, which is no chainlet",
                 help="derive it from `chains.ChainletBase`",
@@ -161,7 +152,7 @@ def _cycle_problems(classes: list[type]) -> Iterator[Problem]:
                 path = list(above)
                 circle = [*path[path.index(target) :], target]
                 names = " → ".join(c.__name__ for c in circle)
-                yield _class_span(cls).problem(
+                yield class_span(cls).problem(
                     "CH0201",
                     f"these chainlets depend on each other in a circle: {names}",
                     note="a call would never end, and no order of starting them works",
@@ -178,10 +169,10 @@ def _cycle_problems(classes: list[type]) -> Iterator[Problem]:
 def _name_problems(classes: list[type]) -> Iterator[Problem]:
     seen: dict[str, type] = {}
     for cls in classes:
-        name = _display_name(cls)
+        name = display_name(cls)
         other = seen.setdefault(name.lower().replace("_", "-"), cls)
         if other is not cls:
-            yield _class_span(cls).problem(
+            yield class_span(cls).problem(
                 "CH0205",
                 f"two chainlets are called `{name}`: `{other.__module__}.{other.__qualname__}` and"
                 f" `{cls.__module__}.{cls.__qualname__}`",
@@ -196,7 +187,7 @@ def _unreachable(own: list[type], reachable: list[type]) -> Iterator[Problem]:
     excused = {*reachable, *_reachable(variants)}
     for cls in own:
         if cls not in excused:
-            yield _class_span(cls).problem(
+            yield class_span(cls).problem(
                 "CH0206",
                 f"`{cls.__name__}` is not reached from the entrypoint, so it is not deployed",
                 help="depend on it, or remove it",
@@ -208,136 +199,3 @@ def _is_variant(cls: type, reachable: list[type]) -> bool:
     """Whether a class shares a chainlet of the user's as base with one that is deployed, or is that base."""
     line = {base for base in cls.__mro__ if is_chainlet(base)}
     return any(line & set(other.__mro__) for other in reachable)
-
-
-def _display_name(cls: type) -> str:
-    return str(getattr(cls, "display_name", cls.__name__))
-
-
-def _class_span(value: Any, name: str = "") -> Span:
-    source = SourceFile.of_module(getattr(value, "__module__", ""))
-    qualname = getattr(value, "__qualname__", name)
-    return source.of_class(qualname) if isinstance(value, type) else source.of_function(qualname)
-
-
-# --- what each chainlet is made of -----------------------------------------------------------
-
-
-class _Description:
-    """Describes checked chainlets, and finds the problems that only their files and schemas show."""
-
-    def __init__(self, file: ChainFile, classes: list[type]) -> None:
-        self._file = file
-        self._declarations = [declaration_of(cls) for cls in classes]
-        self._closures: dict[tuple[str, tuple[Path, ...]], Closure] = {}
-        self._specs: list[ChainletSpec] = []
-        self.problems: list[Problem] = []
-        for declaration in self._declarations:
-            self._describe(declaration)
-
-    def graph(
-        self, entrypoint: type, mark: EntrypointMark | None, warnings: tuple[Problem, ...]
-    ) -> ChainGraph:
-        name = _display_name(entrypoint)
-        return ChainGraph(
-            chain=(mark.chain_name if mark else None) or name,
-            root=str(self._file.root),
-            path=str(self._file.path),
-            entrypoint=name,
-            chainlets=tuple(sorted(self._specs, key=lambda s: s.name)),
-            edges=tuple(sorted(self._edges(), key=lambda e: (e.caller, e.argument))),
-            warnings=warnings,
-        )
-
-    def _describe(self, declaration: Declaration) -> None:
-        cls, endpoint = declaration.cls, declaration.endpoint
-        span = _class_span(cls)
-        schemas = self._schemas(declaration)
-        closure = self._closure(cls, declaration.config)
-        place = span.problem("", "")
-        self.problems += invalid_requirements(declaration.display_name, declaration.config, place)
-        self.problems += requirement_problems(declaration.display_name, declaration.config, closure.external)
-        self._specs.append(
-            ChainletSpec(
-                name=declaration.display_name,
-                class_name=cls.__name__,
-                module=cls.__module__,
-                qualname=cls.__qualname__,
-                path=span.path,
-                line=span.line,
-                config=self._config(declaration, span),
-                is_async=endpoint.is_async,
-                is_stream=endpoint.is_stream,
-                input_schema=schemas[0],
-                output_schema=schemas[1],
-                files=self._files(closure),
-            )
-        )
-
-    def _config(self, declaration: Declaration, span: Span) -> dict[str, Any]:
-        try:
-            config: dict[str, Any] = json.loads(declaration.config.model_dump_json(exclude_unset=True))
-        except ValueError as error:
-            self.problems.append(
-                span.problem(
-                    "CH0503",
-                    f"`{declaration.cls.__name__}.remote_config` holds a value that JSON has no form for: {error}",
-                    help="use texts, numbers, lists and dictionaries in `metadata`, `cached` and the like",
-                )
-            )
-            return {}
-        return config
-
-    def _schemas(self, declaration: Declaration) -> tuple[dict[str, Any], dict[str, Any]]:
-        cls, endpoint = declaration.cls, declaration.endpoint
-        try:
-            schemas = (
-                arguments_codec(cls.__name__, endpoint).schema(),
-                ResultCodec(endpoint.returns).schema(),
-            )
-        except Exception as error:  # noqa: BLE001  # a user's own schema hooks run here
-            self.problems.append(self._schema_problem(cls, str(error).split("\n")[0]))
-            return {}, {}
-        missing = missing_in(list(schemas))
-        if missing:
-            self.problems.append(
-                _class_span(cls).problem(
-                    "CH0409",
-                    f"the types of `{cls.__name__}.run_remote` contain `{missing}`, which is not installed here",
-                    note="types in a signature must be known to check them and to publish their schema",
-                    help=f"install `{missing.split('.')[0]}` here, or use a built-in type or a model",
-                )
-            )
-        return schemas
-
-    def _schema_problem(self, cls: type, reason: str) -> Problem:
-        return _class_span(cls).problem(
-            "CH0406",
-            f"the types of `{cls.__name__}.run_remote` have no JSON Schema: {reason}",
-            help="use what pydantic can validate and describe, or add a schema to your own type",
-        )
-
-    def _closure(self, cls: type, config: RemoteConfig) -> Closure:
-        module_file = str(getattr(sys.modules[cls.__module__], "__file__", self._file.path))
-        external = tuple(p.path for p in config.docker_image.external_package_dirs or ())
-        if (module_file, external) not in self._closures:
-            roots = dict.fromkeys([self._file.root, self._file.path.parent, *external])
-            self._closures[module_file, external] = closure_of(Path(module_file), list(roots))
-        return self._closures[module_file, external]
-
-    def _files(self, closure: Closure) -> tuple[SourceFileRef, ...]:
-        root = self._file.root
-        inside = sorted(path for path in closure.files if path.is_relative_to(root))
-        return tuple(SourceFileRef(path.relative_to(root).as_posix(), str(path)) for path in inside)
-
-    def _edges(self) -> Iterator[Edge]:
-        for declaration in self._declarations:
-            for dependency in declaration.dependencies:
-                options = dependency.options
-                yield Edge(
-                    caller=declaration.display_name,
-                    callee=_display_name(dependency.target),
-                    argument=dependency.argument,
-                    retries=options.retries,
-                    timeout_sec=options.timeout_sec,
-                )
