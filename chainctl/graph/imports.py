@@ -145,12 +145,16 @@ def _package_inits(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
 def _named_files(tree: ast.Module, directory: Path) -> Iterator[Path]:
     """Yield the files beside a module that a string in it names, relative and without `..`.
 
-    What `make_abs_path_here` names is configuration: it comes into the image by its own way.
+    A directory comes with all that is in it, but only where the string is used as a path may be:
+    passed to a call, or joined with `/`. What `make_abs_path_here` names is configuration: it
+    comes into the image by its own way.
     """
-    configured = {id(a) for node in ast.walk(tree) if _is_path_call(node) for a in node.args}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    configured = {id(a) for node in nodes if _is_path_call(node) for a in node.args}
+    used = {id(operand) for node in nodes for operand in _operands(node)}
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in configured:
-            yield from _existing(directory, node.value)
+            yield from _existing(directory, node.value, with_directories=id(node) in used)
 
 
 def _is_path_call(node: ast.AST) -> TypeGuard[ast.Call]:
@@ -159,7 +163,14 @@ def _is_path_call(node: ast.AST) -> TypeGuard[ast.Call]:
     return name == "make_abs_path_here"
 
 
-def _existing(directory: Path, text: str) -> Iterator[Path]:
+def _operands(node: ast.AST) -> list[ast.expr]:
+    """What a node uses as a path may be used."""
+    if isinstance(node, ast.Call):
+        return [*node.args, *(keyword.value for keyword in node.keywords)]
+    return [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) else []
+
+
+def _existing(directory: Path, text: str, *, with_directories: bool) -> Iterator[Path]:
     if not 0 < len(text) < 256 or text.startswith(("/", "~", ".")) or ".." in text or "\0" in text:
         return
     if any(c in text for c in "\n*?<>|"):
@@ -167,5 +178,5 @@ def _existing(directory: Path, text: str) -> Iterator[Path]:
     path = directory / text
     if os.path.isfile(path):  # noqa: PTH113  # unlike pathlib's, it takes any text for a name
         yield path
-    elif os.path.isdir(path):  # noqa: PTH112
+    elif with_directories and os.path.isdir(path):  # noqa: PTH112
         yield from (p for p in sorted(path.rglob("*")) if p.is_file() and "__pycache__" not in p.parts)
