@@ -145,16 +145,15 @@ def _package_inits(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
 def _named_files(tree: ast.Module, directory: Path) -> Iterator[Path]:
     """Yield the files beside a module that a string in it names, relative and without `..`.
 
-    A directory comes with all that is in it, but only where the string is used as a path may be:
-    passed to a call, or joined with `/`. What `make_abs_path_here` names is configuration: it
-    comes into the image by its own way.
+    A directory comes with all that is in it, but not for the sake of a key or a comparison. What
+    `make_abs_path_here` names is configuration: it comes into the image by its own way.
     """
     nodes = list(ast.walk(tree))
     configured = {id(a) for node in nodes if _is_path_call(node) for a in node.args}
-    used = {id(operand) for node in nodes for operand in _operands(node)}
+    keys = {id(key) for node in nodes for key in _keys(node)}
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in configured:
-            yield from _existing(directory, node.value, with_directories=id(node) in used)
+            yield from _existing(directory, node.value, with_directories=id(node) not in keys)
 
 
 def _is_path_call(node: ast.AST) -> TypeGuard[ast.Call]:
@@ -163,11 +162,17 @@ def _is_path_call(node: ast.AST) -> TypeGuard[ast.Call]:
     return name == "make_abs_path_here"
 
 
-def _operands(node: ast.AST) -> list[ast.expr]:
-    """What a node uses as a path may be used."""
-    if isinstance(node, ast.Call):
-        return [*node.args, *(keyword.value for keyword in node.keywords)]
-    return [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) else []
+def _keys(node: ast.AST) -> list[ast.expr | None]:
+    """What stands in a node to be looked up or compared, and so names no path."""
+    match node:
+        case ast.Dict(keys=keys):
+            return list(keys)
+        case ast.Subscript(slice=index):
+            return [index]
+        case ast.Compare(left=left, comparators=others):
+            return [left, *others]
+        case _:
+            return []
 
 
 def _existing(directory: Path, text: str, *, with_directories: bool) -> Iterator[Path]:

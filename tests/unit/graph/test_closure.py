@@ -230,12 +230,14 @@ def test_closure_of_any_bytes(tmp_path: Path, content: bytes) -> None:
     assert tmp_path / "chain.py" in closure(tmp_path, {"chain.py": content}).files
 
 
-def test_a_directory_is_needed_only_where_a_string_is_used_as_a_path(tmp_path: Path) -> None:
-    """A key that happens to be a directory's name brings nothing; a joined or passed name does."""
+def test_a_key_that_is_a_directory_brings_nothing(tmp_path: Path) -> None:
+    """A key that happens to be a directory's name is no path; a joined or passed name is one."""
     for name in ("models", "prompts", "rules"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "one.txt").write_text("x")
     chain = tmp_path / "chain.py"
-    chain.write_text('KEYS = {"models": 1}\nA = HERE / "prompts"\nB = open_all("rules")\n')
+    chain.write_text(
+        'KEYS = {"models": 1}\nA = HERE / "prompts"\nB = open_all("rules")\nC = KEYS["models"] == "models"\n'
+    )
     names = {p.relative_to(tmp_path).as_posix() for p in closure_of(chain, [tmp_path]).files}
     assert names == {"chain.py", "prompts/one.txt", "rules/one.txt"}
