@@ -74,8 +74,8 @@ class Transport:
         async def request() -> tuple[Answer, None]:
             return await client.http.request("POST", self._path, self._all_headers(), body), None
 
-        async with client.permits:
-            answer, _ = await self._attempts(request)
+        answer, _ = await self._attempts(client.permits, request)
+        client.permits.release()
         if answer.status >= 300:
             raise error_of(self.service.display_name, answer)
         return answer.body
@@ -97,22 +97,30 @@ class Transport:
                 answer.body = b"".join([chunk async for chunk in chunks])
             return answer, chunks
 
-        async with client.permits:
-            answer, chunks = await self._attempts(request)
+        answer, chunks = await self._attempts(client.permits, request)
+        try:
             if answer.status >= 300:
                 raise error_of(self.service.display_name, answer)
-            try:
-                async for chunk in chunks:
-                    yield chunk
-            except BrokenAnswerError as error:
-                raise RemoteFault.broken(self.service.display_name, error) from error
-            finally:
-                await chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
+            async for chunk in chunks:
+                yield chunk
+        except BrokenAnswerError as error:
+            raise RemoteFault.broken(self.service.display_name, error) from error
+        finally:
+            client.permits.release()
+            await chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
 
-    async def _attempts(self, request: Callable[[], Awaitable[tuple[Answer, T]]]) -> tuple[Answer, T]:
+    async def _attempts(
+        self, permits: asyncio.Semaphore, request: Callable[[], Awaitable[tuple[Answer, T]]]
+    ) -> tuple[Answer, T]:
+        """Wait for a permit and for an answer, both within the timeout; the caller gives the permit back."""
         try:
             async with _timeout(self.service.options.timeout_sec):
-                return await self._repeated(request)
+                await permits.acquire()
+                try:
+                    return await self._repeated(request)
+                except BaseException:
+                    permits.release()
+                    raise
         except (TimeoutError, asyncio.TimeoutError):
             raise self._timed_out() from None
 

@@ -194,6 +194,25 @@ def test_cancellation_is_no_timeout() -> None:
     run(work())
 
 
+def test_timeout_bounds_the_wait_for_a_permit_too() -> None:
+    """A call that waits behind others fails in its own time; the permits are all given back."""
+
+    async def work() -> None:
+        async with loopback(Step(wait_for=asyncio.Event())) as served:
+            transport = transport_to(served.url, concurrency_limit=1, timeout_sec=0.05)
+            calls = asyncio.gather(*(transport.call(b"{}") for _ in range(3)), return_exceptions=True)
+            outcomes = await finished(transport, _awaited(calls))
+            assert [type(outcome) for outcome in outcomes] == [TimeoutError] * 3
+            (client,) = transport._clients.values()
+            assert not client.permits.locked()
+
+    run(work())
+
+
+async def _awaited(calls: Any) -> Any:
+    return await calls
+
+
 def test_concurrency_limit() -> None:
     """No more calls than the limit are under way; the others wait and are answered as well."""
 
@@ -205,11 +224,8 @@ def test_concurrency_limit() -> None:
             while served.most_at_once < 2:
                 await asyncio.sleep(0)
             go.set()
-            assert await finished(transport, calls_of(calls)) == [b"3"] * 6
+            assert await finished(transport, _awaited(calls)) == [b"3"] * 6
             assert served.most_at_once == 2
-
-    async def calls_of(calls: Any) -> Any:
-        return await calls
 
     run(work())
 
