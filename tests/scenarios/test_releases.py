@@ -263,3 +263,33 @@ def test_without_an_engine_processes_are_used_and_it_is_said(chainctl: Chainctl)
     done = there("plan", "examples/hello/chain.py")
     assert "using local processes" in done.stderr
     assert done.stdout.count("+ service") == 2
+
+
+WAITING_CHAIN = """
+import chainctl as chains
+
+
+class Slow(chains.ChainletBase):
+    def __init__(self):
+        import threading
+        threading.Event().wait(2)
+
+    def run_remote(self) -> int:
+        return 41
+
+
+@chains.mark_entrypoint("waiting")
+class Eager(chains.ChainletBase):
+    def __init__(self, slow: Slow = chains.depends(Slow)):
+        self._answer = slow.run_remote() + 1
+
+    def run_remote(self) -> int:
+        return self._answer
+"""
+
+
+def test_a_call_in_init_waits_for_the_chainlet_that_it_calls(project: Project) -> None:
+    """All services start at once; one that needs another while it starts waits for it."""
+    project.file.write_text(WAITING_CHAIN, encoding="utf-8")
+    project.push()
+    assert project.call("{}").stdout == "42\n"
