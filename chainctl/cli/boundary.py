@@ -27,9 +27,21 @@ def exit_code_of(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.FAILURE
+    except OSError as error:
+        return _reported(_unusable(error))
     except Exception as error:  # noqa: BLE001  # the outermost boundary
         return _shown_by_framework(error) or _bug(error)
+    if code == ExitCode.INTERRUPTED:
+        sys.stderr.write("interrupted\n")
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _unusable(error: OSError) -> ChainctlError:
+    """The system refused a file or a device: full, read-only, missing, not permitted."""
+    where = f"{error.filename}: " if error.filename else ""
+    return ChainctlError(
+        f"{where}{error.strerror or error}", hint="free or correct what it names, then try again."
+    )
 
 
 def _reported(error: ChainctlError) -> int:

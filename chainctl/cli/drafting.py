@@ -5,22 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 from chainctl.adapters.files import take_snapshot
+from chainctl.adapters.vault import Vault
 from chainctl.cli.console import Console
 from chainctl.cli.loading import load_graph
 from chainctl.cli.local_requirements import require_installed
-from chainctl.cli.wiring import World, draft_settings, open_world, settings_for
-from chainctl.workflows.draft import Draft, draft_release
+from chainctl.cli.wiring import World, draft_settings, open_world, secret_sources, settings_for
+from chainctl.workflows.draft import Draft, chain_name, draft_release
 
 
 def draft_for(
-    file: str, console: Console, *, target: str | None, name: str | None, secrets: Path | None
+    file: str,
+    console: Console,
+    *,
+    target: str | None,
+    name: str | None,
+    secrets: Path | None,
+    is_plan: bool = False,
 ) -> tuple[Draft, World]:
-    """Load, check and decide. Raises ChainDefinitionError, MissingSecretError, EngineError."""
+    """Load, check and decide; with `is_plan` nothing is written, the chain's token included.
+
+    Raises ChainDefinitionError, MissingSecretError, EngineError."""
     graph = load_graph(file)
     console.problems(graph.warnings)
     settings = settings_for(Path(graph.path), target=target, secrets_file=secrets)
-    world = open_world(settings, console.line)
+    world = open_world(settings, console.line, chain_name(graph, name))
     if world.name == "local":
         require_installed(graph)
-    draft = draft_release(graph, draft_settings(settings, name), take_snapshot, world.vault)
+    vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
+    draft = draft_release(graph, draft_settings(settings, name), take_snapshot, vault)
     return draft, world

@@ -7,9 +7,8 @@ from typing import Any
 
 from chainctl.cli.output import table
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import World, docker_world, local_world
-from chainctl.deploy.state import ObservedState
-from chainctl.errors import EngineError
+from chainctl.cli.wiring import open_worlds
+from chainctl.deploy.state import ObservedService, ObservedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +23,13 @@ class ListedChain:
 def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
     """Look at every target that the settings allow. An engine that was asked for must answer."""
     listed = []
-    for world in _worlds(settings):
+    for world in open_worlds(settings):
         for chain in world.target.chains():
             if only in (None, chain):
                 record = world.ledger.latest(chain)
                 observed = world.target.observe(chain)
                 listed.append(ListedChain(world.name, observed, record.number if record else None))
     return listed
-
-
-def _worlds(settings: Settings) -> list[World]:
-    worlds = []
-    if settings.target in ("auto", "docker"):
-        try:
-            worlds.append(docker_world(settings))
-        except EngineError:
-            if settings.target == "docker":
-                raise
-    if settings.target in ("auto", "local"):
-        worlds.append(local_world(settings))
-    return worlds
 
 
 def listing_text(chains: list[ListedChain], now: float) -> str:
@@ -59,8 +45,13 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
         for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name)):
             mark = " →" if door and door.route == service.name else ""
             since = _age(now - service.since) if service.since else ""
-            rows.append(["", "", service.chainlet, str(service.status), "", since, service.name + mark])
+            rows.append(["", "", service.chainlet, _status(service), "", since, service.name + mark])
     return table(["CHAIN", "TARGET", "CHAINLET", "STATUS", "RELEASE", "AGE", "ADDRESS"], rows) if rows else ""
+
+
+def _status(service: ObservedService) -> str:
+    again = f", {service.restarts} restart{'s' if service.restarts != 1 else ''}" if service.restarts else ""
+    return f"{service.status}{again}"
 
 
 def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from chainctl.cli.console import has_color
+from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import LogLine
 from chainctl.errors import UsageError
 
@@ -22,6 +23,16 @@ def seconds_of(duration: str) -> float:
     if match is None:
         raise UsageError(f"{duration!r} is no duration", hint="write it as 90s, 10m, 4h or 2d.")
     return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def require_chainlets(wanted: Iterable[str], observed: ObservedState) -> None:
+    """Check that a chain has the chainlets whose lines are wanted. Raises UsageError naming those it has."""
+    known = sorted({service.chainlet for service in observed.services})
+    for name in wanted:
+        if name not in known:
+            raise UsageError(
+                f"{observed.chain} has no chainlet called {name}", hint=f"it has {', '.join(known)}."
+            )
 
 
 def print_lines(lines: Iterator[LogLine], *, as_json: bool) -> None:

@@ -24,5 +24,9 @@ def push_file(
     origin = origin_of(Path(draft.graph.path))
     try:
         return push_draft(draft, world.backend, world.target, world.ledger, origin, console.emit, now)
+    except KeyboardInterrupt:
+        console.stop()
+        console.line(f"Interrupted. What serves goes on serving; `chainctl push {file}` continues.")
+        raise
     finally:
         console.stop()

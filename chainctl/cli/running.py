@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from chainctl.cli.wiring import (
     settings_for,
 )
 from chainctl.deploy.compose_release import secret_names
-from chainctl.errors import ChainctlError, UsageError
+from chainctl.deploy.target import LogLine
+from chainctl.errors import CallFailedError, ChainctlError, UsageError
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.call import call
@@ -54,7 +55,7 @@ def run_chain(
 
 
 def _in_processes(graph: ChainGraph, body: bytes | None, port: int, secrets: Path | None) -> bytes | None:
-    """Bring the chain up as local processes for the time of this command."""
+    """Bring the chain up as local processes for the time of this command; show what they write."""
     console = Console(is_quiet=body is not None)
     with tempfile.TemporaryDirectory(prefix="chainctl-run-") as directory:
         settings = settings_for(
@@ -65,20 +66,36 @@ def _in_processes(graph: ChainGraph, body: bytes | None, port: int, secrets: Pat
         try:
             origin = origin_of(Path(graph.path))
             pushed = push(draft, world.backend, world.target, world.ledger, origin, console.emit, now)
-            if body is not None:
-                return call(pushed.url, body).read()
-            _serve_until_interrupted(console, pushed.url)
-            return None
+            if body is None:
+                _serve_until_interrupted(console, pushed.url, world.logs.logs(draft.chain, follow=True))
+                return None
+            return _called(pushed.url, body)
         finally:
+            if body is not None:
+                _show(world.logs.logs(draft.chain))
             down(draft.chain, world.target, world.ledger, Console(is_quiet=True).emit, now)
 
 
-def _serve_until_interrupted(console: Console, url: str) -> None:
+def _called(url: str, body: bytes) -> bytes:
+    """Call the chain; an error is the chain's own here, and it is gone when the user reads of it."""
+    try:
+        return call(url, body).read()
+    except CallFailedError as error:
+        raise ChainctlError(error.message, details=error.details) from error
+
+
+def _serve_until_interrupted(console: Console, url: str, lines: Iterator[LogLine]) -> None:
     console.stop()
     console.line("Serving until Ctrl-C.")
     sys.stdout.write(url + "\n")
     sys.stdout.flush()
-    threading.Event().wait()
+    _show(lines)
+
+
+def _show(lines: Iterator[LogLine]) -> None:
+    for line in lines:
+        sys.stderr.write(f"{line.chainlet} | {line.text}\n")
+        sys.stderr.flush()
 
 
 def _in_one_process(
@@ -97,14 +114,8 @@ def _in_one_process(
         "body": None if body is None else body.decode(),
         "port": port,
     }
-    if body is None:
-        Console().line("Serving until Ctrl-C.")
-        sys.stdout.write(f"http://127.0.0.1:{port}\n")
-        sys.stdout.flush()
     answer = _child(request)
-    if body is None:
-        return None
-    return _checked(answer)
+    return None if body is None else _checked(answer)
 
 
 def _secret_values(graph: ChainGraph, secrets: Path | None) -> dict[str, str]:
@@ -128,14 +139,29 @@ def _child(request: dict[str, Any]) -> dict[str, Any]:
     try:
         with os.fdopen(reader, "rb") as answers:
             data = answers.read()
+        found: dict[str, Any] = json.loads(data) if data else {}
+        if "listening" in found:
+            _say_where(str(found["listening"]))
         child.wait()
     except KeyboardInterrupt:
         child.terminate()
         child.wait()
         raise
-    if not data and request["body"] is not None:
-        raise ChainctlError(f"the chain ended its own process with exit code {child.returncode}")
-    found: dict[str, Any] = json.loads(data) if data else {}
+    return _usable(found, child.returncode)
+
+
+def _say_where(url: str) -> None:
+    Console().line("Serving until Ctrl-C.")
+    sys.stdout.write(url + "\n")
+    sys.stdout.flush()
+
+
+def _usable(found: dict[str, Any], exit_code: int) -> dict[str, Any]:
+    """The child's answer. Raises ChainctlError when it is that the chain cannot run."""
+    if not found:
+        raise ChainctlError(f"the chain ended its own process with exit code {exit_code}")
+    if "refused" in found:
+        raise UsageError(f"the port cannot be used: {found['refused']}", hint="choose another: `--port`.")
     if "failed" in found:
         first = found["failed"]
         raise ChainctlError(

@@ -48,14 +48,19 @@ def settings_for(start: Path | None = None, **given: Any) -> Settings:
     return load_settings(directory, os.environ, given, config_dir() / "config.toml")
 
 
-def open_world(settings: Settings, notice: Callable[[str], None]) -> World:
-    """Open the target that the settings name. Raises EngineError when a wanted engine does not answer."""
-    if settings.target == "local":
+def open_world(settings: Settings, notice: Callable[[str], None], chain: str | None = None) -> World:
+    """Open the target that the settings name; with `auto`, the one that `chain` was pushed to before.
+
+    Raises EngineError when a wanted engine does not answer.
+    """
+    recorded = _recorded(chain, settings) if chain else []
+    wanted = recorded[0] if settings.target == "auto" and len(recorded) == 1 else settings.target
+    if wanted == "local":
         return local_world(settings)
     try:
         return docker_world(settings)
     except EngineError as error:
-        if settings.target == "docker":
+        if wanted == "docker":
             raise
         notice(f"No Docker Engine answers ({error.message}); using local processes (--target local).")
         return local_world(settings)
@@ -66,18 +71,38 @@ def world_of(chain: str, settings: Settings, notice: Callable[[str], None]) -> W
 
     Raises UsageError when no target has it, or when two have and none was chosen.
     """
-    recorded = [name for name in TARGETS if chain in Ledger(state_dir(settings), name).chains()]
+    recorded = _recorded(chain, settings)
     if settings.target == "auto" and len(recorded) > 1:
         raise UsageError(
             f"{chain} runs on two targets: {' and '.join(recorded)}", hint="choose one: `--target docker`."
         )
     if settings.target == "auto" and recorded:
-        return open_world(settings.model_copy(update={"target": recorded[0]}), notice)
-    world = open_world(settings, notice)
-    known = world.target.chains()
-    if chain not in known and world.name not in recorded:
-        raise UsageError(f"there is no chain called {chain} here", hint=_known(known))
-    return world
+        return open_world(settings, notice, chain)
+    known: list[str] = []
+    for world in open_worlds(settings):
+        known += world.target.chains()
+        if chain in known or world.name in recorded:
+            return world
+    raise UsageError(f"there is no chain called {chain} here", hint=_known(sorted(set(known))))
+
+
+def open_worlds(settings: Settings) -> list[World]:
+    """Open every target that the settings allow. An engine that was asked for must answer."""
+    worlds = []
+    if settings.target in ("auto", "docker"):
+        try:
+            worlds.append(docker_world(settings))
+        except EngineError:
+            if settings.target == "docker":
+                raise
+    if settings.target in ("auto", "local"):
+        worlds.append(local_world(settings))
+    return worlds
+
+
+def _recorded(chain: str, settings: Settings) -> list[str]:
+    """The targets that a chain was pushed to from here."""
+    return [name for name in TARGETS if chain in Ledger(state_dir(settings), name).chains()]
 
 
 def _known(chains: list[str]) -> str:

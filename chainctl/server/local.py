@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import json
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,12 +46,12 @@ def main(descriptor: int) -> None:
     sys.path[:0] = request.paths
     try:
         worker = boot_local(request)
-    except Exception as error:  # noqa: BLE001  # the boundary to user code
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
         detail = RemoteErrorDetail.of(error)
         _answer(descriptor, {"failed": detail.model_dump(), "text": detail.format()})
         return
     if request.body is None:
-        serve_local(worker, request)
+        serve_local(worker, request, descriptor)
     else:
         reply = asyncio.run(run_once(worker, request.body.encode()))
         _answer(descriptor, reply)
@@ -78,15 +79,23 @@ async def run_once(worker: InProcessWorker, body: bytes) -> dict[str, Any]:
     return {"status": reply.status, "body": b"".join(chunks).decode(errors="replace")}
 
 
-def serve_local(worker: InProcessWorker, request: LocalRequest) -> None:
-    """Serve the entrypoint on loopback until interrupted."""
+def serve_local(worker: InProcessWorker, request: LocalRequest, descriptor: int) -> None:
+    """Serve the entrypoint on loopback until interrupted; says when it listens, or why it cannot."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", request.port))
+    except OSError as error:
+        _answer(descriptor, {"refused": error.strerror})
+        return
+    _answer(descriptor, {"listening": f"http://127.0.0.1:{listener.getsockname()[1]}"})
     app = ChainletApp(request.qualname)
     app.worker = worker
     config = uvicorn.Config(
         app, host="127.0.0.1", port=request.port, lifespan="off", ws="none", log_config=None, access_log=False
     )
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _answer(descriptor: int, value: dict[str, Any]) -> None:

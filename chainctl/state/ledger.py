@@ -92,6 +92,11 @@ class Ledger:
                     _write(path, secrets.token_urlsafe(32).encode(), mode=0o600)
         return path.read_text()
 
+    def planned_token(self, chain: str) -> str:
+        """The token that the chain has, or one that is kept nowhere, for a plan that writes nothing."""
+        path = self._directory(chain) / "token"
+        return path.read_text() if path.is_file() else secrets.token_urlsafe(32)
+
     def forget(self, chain: str) -> None:
         """Drop all that is known of a chain, at once. Holders of its lock may do that."""
         directory = self._directory(chain)

@@ -55,7 +55,7 @@ class InProcessWorker:
         try:
             async with self._permit():
                 return Reply(200, self._call.encode(await self._run(arguments)))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary to user code
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
             return _error_reply(error)
 
     async def health(self) -> Health:
@@ -63,7 +63,7 @@ class InProcessWorker:
             return Health(True)
         try:
             result = await self._maybe_in_thread(self._is_healthy)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary to user code
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
             _LOG.exception("is_healthy raised")
             return Health(False, f"is_healthy raised {type(error).__name__}: {error}")
         return Health(bool(result), "" if result else "is_healthy returned False")
@@ -83,7 +83,7 @@ class InProcessWorker:
             first = await items.__anext__()
         except StopAsyncIteration:
             return Reply(200, b"", _stream_type(self._endpoint.returns))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary to user code
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
             return _error_reply(error)
         return Reply(200, _chain(first, items), _stream_type(self._endpoint.returns))
 

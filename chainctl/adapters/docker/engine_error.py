@@ -75,7 +75,7 @@ def unreachable(url: str, doing: str, error: BaseException, hint: str) -> Engine
                 return EngineError(
                     f"{url} is no address of an engine",
                     hint="give one such as unix:///var/run/docker.sock or tcp://HOST:2376 "
-                    "in --host or DOCKER_HOST",
+                    "in DOCKER_HOST or the setting `docker_host`",
                 )
             case _ if "Install paramiko" in str(cause):
                 return EngineError(

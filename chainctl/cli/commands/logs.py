@@ -24,10 +24,11 @@ def logs(
 ) -> None:
     """Print the logs of all chainlets, interleaved by time."""
     from chainctl.cli.console import Console, now
-    from chainctl.cli.log_lines import print_lines, seconds_of
+    from chainctl.cli.log_lines import print_lines, require_chainlets, seconds_of
     from chainctl.cli.wiring import settings_for, world_of
 
     world = world_of(chain, settings_for(target=target), Console().line)
+    require_chainlets(chainlet or (), world.target.observe(chain))
     started = now() - seconds_of(since) if since else None
     lines = world.logs.logs(chain, chainlets=chainlet or (), since=started, tail=tail, follow=follow)
     print_lines(lines, as_json=as_json)

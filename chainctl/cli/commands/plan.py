@@ -27,7 +27,7 @@ def plan(
     from chainctl.errors import ExitCode
     from chainctl.workflows.plan import preview, preview_text
 
-    draft, world = draft_for(file, Console(), target=target, name=name, secrets=secrets)
+    draft, world = draft_for(file, Console(), target=target, name=name, secrets=secrets, is_plan=True)
     shown = preview(draft, world.backend, world.target)
     value = {
         "chain": draft.chain,
