@@ -293,3 +293,18 @@ def test_a_call_in_init_waits_for_the_chainlet_that_it_calls(project: Project) -
     project.file.write_text(WAITING_CHAIN, encoding="utf-8")
     project.push()
     assert project.call("{}").stdout == "42\n"
+
+
+def test_a_first_push_that_fails_can_be_found_and_taken_down(project: Project, chainctl: Chainctl) -> None:
+    """`logs` and `down` find a chain without being told its target, although no release was recorded."""
+    project.write(init='raise RuntimeError("no weights")')
+    project.push(expect=5)
+    assert "no weights" in chainctl("logs", project.name).stdout
+    chainctl("down", project.name)
+    assert project.run("ps", project.name).stdout == ""
+
+
+def test_logs_of_a_chainlet_that_is_not_there(project: Project) -> None:
+    """A wrong name is an error that lists the right ones."""
+    project.push()
+    assert "Double, Sum" in project.run("logs", project.name, "--chainlet", "sum", expect=2).stderr
