@@ -27,6 +27,9 @@ from chainctl.worker.local import LocalFidelity, run_local
 from chainctl.worker.worker import Reply
 
 
+_BACKLOG = 1024
+
+
 @dataclass(frozen=True)
 class LocalRequest:
     """What to run. `body` is the JSON of the arguments; None means: serve on `port`."""
@@ -85,6 +88,7 @@ def serve_local(worker: InProcessWorker, request: LocalRequest, descriptor: int)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", request.port))
+        listener.listen(_BACKLOG)
     except OSError as error:
         _answer(descriptor, {"refused": error.strerror})
         return

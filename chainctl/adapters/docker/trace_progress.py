@@ -10,7 +10,8 @@ from chainctl.adapters.docker.build_log import StepLog, clean_line
 from chainctl.adapters.docker.trace import Trace, Vertex, VertexLog
 from chainctl.events import BuildLogged, BuildStepped, Event
 
-_SHOWN = re.compile(r"\[(\S+ +)?\d+/\d+\] |exporting to image$")
+# BuildKit pads the number of a step where there are ten or more: "[ 1/10] FROM …".
+_SHOWN = re.compile(r"\[ *(\S+ +)?\d+/\d+\] |exporting to image$")
 _FAMILIAR = re.compile(r"\b(FROM|load metadata for) docker\.io/(?:library/)?")
 _BRACKET = re.compile(r"^\[[^\]]*\] ")
 

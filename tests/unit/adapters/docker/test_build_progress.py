@@ -163,3 +163,10 @@ def test_the_engines_own_housekeeping_is_not_told() -> None:
     name = b"[internal] load remote build context"
     _, events = followed([traced((1, b"a"), (3, name), now), traced((1, b"b"), (3, b"copy"), now)])
     assert events == []
+
+
+def test_steps_of_a_long_dockerfile_are_told() -> None:
+    """With ten steps or more the engine pads their numbers."""
+    now = (5, b"\x08\x01")
+    _, events = followed([traced((1, b"a"), (3, b"[ 2/10] RUN sleep 20"), now)])
+    assert events == [BuildStepped("Hello", "[ 2/10] RUN sleep 20")]
