@@ -26,7 +26,6 @@ from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import LocalFidelity, run_local
 from chainctl.worker.worker import Reply
 
-
 _BACKLOG = 1024
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_an_engine_that_dies_in_the_middle_of_a_push(chainctl: Chainctl, tmp_pat
     if pid is None:
         pytest.skip("the engine was not started by tests/engine/up, so it is not ours to kill")
     file = tmp_path / "halfway.py"
-    file.write_text(SLOW_CHAIN.replace("{nonce}", tmp_path.name), encoding="utf-8")
+    file.write_text(SLOW_CHAIN.replace("{nonce}", uuid.uuid4().hex), encoding="utf-8")
     push = subprocess.Popen(
         [*Chainctl.COMMAND, "push", str(file), "--target", "docker"],
         env=dict(chainctl.environ), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
