@@ -308,3 +308,26 @@ def test_logs_of_a_chainlet_that_is_not_there(project: Project) -> None:
     """A wrong name is an error that lists the right ones."""
     project.push()
     assert "Double, Sum" in project.run("logs", project.name, "--chainlet", "sum", expect=2).stderr
+
+
+@pytest.mark.docker
+def test_a_failing_build_is_shown_and_touches_nothing(chainctl: Chainctl, tmp_path: Path) -> None:
+    """Exit code 4 with the instruction and what it wrote; the old release still answers."""
+    project = Project(chainctl, tmp_path, "docker")
+    project.write()
+    try:
+        project.push()
+        before = project.services()
+        broken = 'SMALL = chains.RemoteConfig(build_commands=["echo the compiler is missing; exit 3"])'
+        text = project.file.read_text(encoding="utf-8")
+        project.file.write_text(
+            text.replace("class Double", f"{broken}\n\n\nclass Double", 1), encoding="utf-8"
+        )
+        failed = project.push(expect=4)
+        assert "RUN echo the compiler is missing; exit 3" in failed.stderr
+        assert "\n  the compiler is missing\n" in failed.stderr
+        assert failed.stdout == ""
+        assert project.services() == before
+        assert project.call('{"numbers": [1, 2]}').stdout == "6\n"
+    finally:
+        project.run("down", project.name)
