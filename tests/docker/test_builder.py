@@ -66,11 +66,11 @@ class Workbench:
 
 
 @pytest.fixture(params=[True, False], ids=["buildkit", "classic"])
-def bench(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Workbench]:
+def rig(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Workbench]:
     """A workbench for each builder, swept in the end."""
-    bench = Workbench(engine, is_buildkit=request.param)
-    yield bench
-    bench.sweep()
+    rig = Workbench(engine, is_buildkit=request.param)
+    yield rig
+    rig.sweep()
 
 
 def built(backend: DockerBuildBackend, image: ImagePlan) -> list[Event]:
@@ -88,10 +88,10 @@ def step_of(events: list[Event], text: str) -> BuildStepped:
     return step
 
 
-def raised_by(bench: Workbench, image: ImagePlan) -> BuildError:
+def raised_by(rig: Workbench, image: ImagePlan) -> BuildError:
     with pytest.raises(BuildError) as caught:
-        built(bench.backend(), image)
-    assert bench.backend().existing([image.ref]) == frozenset()
+        built(rig.backend(), image)
+    assert rig.backend().existing([image.ref]) == frozenset()
     return caught.value
 
 
@@ -104,27 +104,27 @@ def test_the_engine_describes_itself(engine: Engine) -> None:
     assert info.has_buildkit is engine.ping.has_buildkit
 
 
-def test_an_image_is_built_and_found(bench: Workbench) -> None:
+def test_an_image_is_built_and_found(rig: Workbench) -> None:
     """It has its name, its labels and its files, and only it exists."""
     backend = DockerBuildBackend(
-        bench.engine,
-        use_buildkit=bench.is_buildkit,
+        rig.engine,
+        use_buildkit=rig.is_buildkit,
         build_args={"WORD": "hello"},
         labels={"chainctl.chain": "c"},
     )
-    image = bench.plan("ARG WORD", "COPY Dockerfile /made/of", "RUN echo $WORD; cat /made/of")
+    image = rig.plan("ARG WORD", "COPY Dockerfile /made/of", "RUN echo $WORD; cat /made/of")
     events = built(backend, image)
     assert log_of(events) == ["hello", *image.context.text_of("Dockerfile").splitlines()]
     assert step_of(events, "COPY").cached is False
-    assert backend.existing([image.ref, bench.ref("other")]) == frozenset({image.ref})
-    with bench.engine.client() as client:
+    assert backend.existing([image.ref, rig.ref("other")]) == frozenset({image.ref})
+    with rig.engine.client() as client:
         (found,) = client.images(name=str(image.ref))
     assert found["Labels"]["chainctl.chain"] == "c"
 
 
-def test_a_second_build_is_cached(bench: Workbench) -> None:
+def test_a_second_build_is_cached(rig: Workbench) -> None:
     """Every step says so, nothing runs, and the image is the same."""
-    backend, image = bench.backend(), bench.plan("RUN echo ran", "COPY Dockerfile /made/of")
+    backend, image = rig.backend(), rig.plan("RUN echo ran", "COPY Dockerfile /made/of")
     assert log_of(built(backend, image)) == ["ran"]
     again = built(backend, image)
     assert log_of(again) == []
@@ -132,69 +132,69 @@ def test_a_second_build_is_cached(bench: Workbench) -> None:
     assert step_of(again, "COPY").cached
 
 
-def test_a_failing_step_is_told_with_its_last_lines(bench: Workbench) -> None:
+def test_a_failing_step_is_told_with_its_last_lines(rig: Workbench) -> None:
     """The instruction, the exit code and the last 20 lines of what it wrote."""
-    error = raised_by(bench, bench.plan("RUN echo before", "RUN seq 30; exit 7"))
+    error = raised_by(rig, rig.plan("RUN echo before", "RUN seq 30; exit 7"))
     assert error.step == "RUN seq 30; exit 7"
     assert error.message.endswith("exit code 7")
     assert error.details == tuple(str(number) for number in range(11, 31))
 
 
-def test_a_file_that_is_not_in_the_context_is_told(bench: Workbench) -> None:
+def test_a_file_that_is_not_in_the_context_is_told(rig: Workbench) -> None:
     """The step is the COPY, the reason names the file."""
-    error = raised_by(bench, bench.plan("COPY nope /nope"))
+    error = raised_by(rig, rig.plan("COPY nope /nope"))
     assert error.step == "COPY nope /nope"
     assert "nope" in error.message
 
 
-def test_a_base_that_does_not_exist_is_named(bench: Workbench) -> None:
+def test_a_base_that_does_not_exist_is_named(rig: Workbench) -> None:
     """With the three ways to have one; the port is one where no registry listens."""
-    error = raised_by(bench, bench.plan(base="127.0.0.1:9/none:1"))
+    error = raised_by(rig, rig.plan(base="127.0.0.1:9/none:1"))
     assert "the base image 127.0.0.1:9/none:1 is not on the engine" in error.message
     assert "docker_image.base_image=" in error.hint
 
 
-def test_a_second_base_that_does_not_exist_is_named(bench: Workbench) -> None:
+def test_a_second_base_that_does_not_exist_is_named(rig: Workbench) -> None:
     """A stage of the Dockerfile that the plan does not know fails inside the builder."""
-    image = bench.plan("RUN true", "FROM 127.0.0.1:9/none:2 AS other", "RUN true")
-    assert "the base image 127.0.0.1:9/none:2 is not" in raised_by(bench, image).message
+    image = rig.plan("RUN true", "FROM 127.0.0.1:9/none:2 AS other", "RUN true")
+    assert "the base image 127.0.0.1:9/none:2 is not" in raised_by(rig, image).message
 
 
-def test_a_dockerfile_that_does_not_parse_is_told(bench: Workbench) -> None:
+def test_a_dockerfile_that_does_not_parse_is_told(rig: Workbench) -> None:
     """One builder refuses it over HTTP, the other in its stream."""
-    assert "unknown instruction: FOO" in raised_by(bench, bench.plan("FOO bar")).message
+    assert "unknown instruction: FOO" in raised_by(rig, rig.plan("FOO bar")).message
 
 
-def test_a_file_that_changed_makes_no_image(bench: Workbench, tmp_path: Path) -> None:
+def test_a_file_that_changed_makes_no_image(rig: Workbench, tmp_path: Path) -> None:
     """The name stands for other bytes: nothing may be built under it."""
     source = tmp_path / "model.bin"
     source.write_text("after")
-    planned = bench.plan("COPY model.bin /model.bin")
+    planned = rig.plan("COPY model.bin /model.bin")
     stale = ContextFile("model.bin", hashlib.sha256(b"befor").hexdigest(), source)
     context = BuildContext.of([*planned.context.files, stale])
-    error = raised_by(bench, ImagePlan("Hello", planned.ref, context, BASE))
+    error = raised_by(rig, ImagePlan("Hello", planned.ref, context, BASE))
     assert "model.bin changed while it was being read" in error.message
 
 
-def test_four_images_at_once_share_their_step(bench: Workbench) -> None:
+def test_four_images_at_once_share_their_step(rig: Workbench) -> None:
     """All four are built; BuildKit runs the step that they have in common only once."""
-    backend = bench.backend()
+    backend = rig.backend()
     common = "RUN cat /proc/sys/kernel/random/uuid > /once"
-    plans = [bench.plan(common, f"RUN echo {tag} $(cat /once)", tag=tag) for tag in "abcd"]
+    plans = [rig.plan(common, f"RUN echo {tag} $(cat /once)", tag=tag) for tag in "abcd"]
     with ThreadPoolExecutor(4) as pool:
         logs = [log_of(events) for events in pool.map(lambda plan: built(backend, plan), plans)]
     assert [line.split()[0] for (line,) in logs] == list("abcd")
     assert backend.existing([plan.ref for plan in plans]) == {plan.ref for plan in plans}
-    if bench.is_buildkit:
+    if rig.is_buildkit:
         assert len({line.split()[1] for (line,) in logs}) == 1
 
 
-def test_a_build_may_use_the_hosts_network(bench: Workbench) -> None:
+def test_a_build_may_use_the_hosts_network(rig: Workbench) -> None:
     """In the host's network every step sees the same one, which no other step ever sees."""
 
     def networks(network: str | None) -> list[str]:
         look = [f"RUN echo {network} {number} $(readlink /proc/self/ns/net)" for number in (1, 2)]
-        events = built(bench.backend(network=network), bench.plan(*look, tag=str(network)))
+        events = built(rig.backend(network=network), rig.plan(*look, tag=str(network)))
         return [line.split()[2] for line in log_of(events)]
 
     host, own = networks("host"), networks(None)
@@ -202,22 +202,22 @@ def test_a_build_may_use_the_hosts_network(bench: Workbench) -> None:
     assert host[0] not in own
 
 
-def test_an_interrupt_stops_the_engines_work(bench: Workbench) -> None:
+def test_an_interrupt_stops_the_engines_work(rig: Workbench) -> None:
     """The process of the step that ran is gone soon after Ctrl-C, and no image is left."""
-    image = bench.plan("RUN echo runs; exec tail -f /dev/null")
+    image = rig.plan("RUN echo runs; exec tail -f /dev/null")
     is_local = list[bool]()
 
     def interrupt(event: Event) -> None:
         if isinstance(event, BuildLogged):
-            is_local.append(waited_for(lambda: runs_with_mark(bench.mark)))
+            is_local.append(waited_for(lambda: runs_with_mark(rig.mark)))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.backend().build(image, interrupt)
+        rig.backend().build(image, interrupt)
     if not is_local[0]:
         pytest.skip("the engine's processes can not be seen from here")
-    assert waited_for(lambda: not runs_with_mark(bench.mark))
-    assert bench.backend().existing([image.ref]) == frozenset()
+    assert waited_for(lambda: not runs_with_mark(rig.mark))
+    assert rig.backend().existing([image.ref]) == frozenset()
 
 
 def runs_with_mark(mark: str) -> bool:

@@ -19,32 +19,32 @@ from chainctl.deploy.operations import EnsureFrontDoor, Route
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError
-from tests.docker.test_target_bench import (
+from tests.docker.target_rig import (
     Answer,
-    Bench,
     Load,
-    bench,
+    Rig,
     call,
     engine,
     image,
+    rig,
     service_at,
     waited_for,
 )
 
 pytestmark = pytest.mark.docker
-__all__ = ["bench", "engine", "image"]
+__all__ = ["engine", "image", "rig"]
 FLIPS = 10
 
 
-def state_of(bench: Bench) -> DoorState:
-    with Connection.opened(bench.engine) as connection:
-        state = door_state(connection, f"{bench.chain}-door")
+def state_of(rig: Rig) -> DoorState:
+    with Connection.opened(rig.engine) as connection:
+        state = door_state(connection, f"{rig.chain}-door")
     assert state is not None
     return state
 
 
-def route_of(bench: Bench) -> str | None:
-    door = bench.target.observe(bench.chain).front_door
+def route_of(rig: Rig) -> str | None:
+    door = rig.target.observe(rig.chain).front_door
     return door.route if door else None
 
 
@@ -52,7 +52,7 @@ def route_of(bench: Bench) -> str | None:
 class Pair:
     """Two versions of one chainlet that both run behind a door; tests route to the first to begin with."""
 
-    bench: Bench
+    rig: Rig
     url: str
     first: ServiceSpec
     second: ServiceSpec
@@ -61,17 +61,17 @@ class Pair:
 @pytest.fixture(scope="module")
 def shared(engine: Engine, image: str) -> Iterator[Pair]:
     """One pair for all tests that leave it as it was."""
-    bench = Bench(engine, image)
-    first, second = bench.spec("Hello", "1"), bench.spec("Hello", "2")
-    bench.start(first, second)
-    yield Pair(bench, bench.open(), first, second)
-    bench.sweep()
+    rig = Rig(engine, image)
+    first, second = rig.spec("Hello", "1"), rig.spec("Hello", "2")
+    rig.start(first, second)
+    yield Pair(rig, rig.open(), first, second)
+    rig.sweep()
 
 
 @pytest.fixture
 def pair(shared: Pair) -> Pair:
     """The pair with the traffic at the first."""
-    shared.bench.route(shared.first)
+    shared.rig.route(shared.first)
     return shared
 
 
@@ -87,135 +87,133 @@ def test_flips_under_load_lose_nothing(pair: Pair) -> None:
     with load.running():
         for number in range(FLIPS):
             wanted = (pair.second, pair.first)[number % 2]
-            pair.bench.route(wanted)
+            pair.rig.route(wanted)
             await_answers(load, wanted.name)
     assert load.failures == {}
     assert sum(load.seen.values()) > 100 * FLIPS
 
 
-def test_an_upgrade_under_load_loses_nothing(bench: Bench) -> None:
+def test_an_upgrade_under_load_loses_nothing(rig: Rig) -> None:
     """A whole push, with the old service drained, stopped and removed."""
-    older, newer = bench.spec("Hello", "1"), bench.spec("Hello", "2")
-    bench.push(bench.desired(older))
-    load = Load(bench.url)
+    older, newer = rig.spec("Hello", "1"), rig.spec("Hello", "2")
+    rig.push(rig.desired(older))
+    load = Load(rig.url)
     with load.running():
-        bench.push(bench.desired(newer))
+        rig.push(rig.desired(newer))
     assert load.failures == {}
     assert {f"ok {older.name}", f"ok {newer.name}"} == set(load.seen)
-    assert [s.name for s in bench.target.observe(bench.chain).services] == [newer.name]
+    assert [s.name for s in rig.target.observe(rig.chain).services] == [newer.name]
 
 
-def test_a_stream_under_way_is_finished(bench: Bench) -> None:
+def test_a_stream_under_way_is_finished(rig: Rig) -> None:
     """Stopping a service that has lost the traffic waits for what it still answers."""
-    older, newer = bench.spec("Hello", "1"), bench.spec("Hello", "2")
-    bench.start(older, newer)
-    url = bench.open()
-    bench.route(older)
+    older, newer = rig.spec("Hello", "1"), rig.spec("Hello", "2")
+    rig.start(older, newer)
+    url = rig.open()
+    rig.route(older)
     answers: list[Answer] = []
     caller = threading.Thread(target=lambda: answers.append(call(url, "/stream?30")))
     caller.start()
-    waited_for(lambda: any(slot.streams for slot in state_of(bench).slots))
-    bench.route(newer)
+    waited_for(lambda: any(slot.streams for slot in state_of(rig).slots))
+    rig.route(newer)
     assert service_at(url) == newer.name
     assert not answers
-    bench.stop(older)
+    rig.stop(older)
     caller.join()
     assert answers[0].body.split() == [str(number).encode() for number in range(30)]
-    assert all(slot.is_free for slot in state_of(bench).slots if not slot.is_serving)
+    assert all(slot.is_free for slot in state_of(rig).slots if not slot.is_serving)
 
 
 def test_a_restarted_door_has_its_route(pair: Pair) -> None:
     """What was flipped at run time is also written down."""
-    pair.bench.route(pair.second)
-    with pair.bench.engine.client() as client:
-        client.restart(f"{pair.bench.chain}-door", timeout=1)
+    pair.rig.route(pair.second)
+    with pair.rig.engine.client() as client:
+        client.restart(f"{pair.rig.chain}-door", timeout=1)
     assert waited_for(lambda: service_at(pair.url)) == pair.second.name
-    assert route_of(pair.bench) == pair.second.name
+    assert route_of(pair.rig) == pair.second.name
 
 
-def test_a_service_with_another_address_is_found(bench: Bench) -> None:
+def test_a_service_with_another_address_is_found(rig: Rig) -> None:
     """The door asks the engine's name server, so a moved service needs no operation."""
-    spec = bench.spec()
-    bench.start(spec)
-    url = bench.open()
-    bench.route(spec)
-    network = f"chainctl-{bench.chain}"
-    before = bench.inspect(spec.name)["NetworkSettings"]["Networks"][network]["IPAddress"]
-    with bench.engine.client() as client:
+    spec = rig.spec()
+    rig.start(spec)
+    url = rig.open()
+    rig.route(spec)
+    network = f"chainctl-{rig.chain}"
+    before = rig.inspect(spec.name)["NetworkSettings"]["Networks"][network]["IPAddress"]
+    with rig.engine.client() as client:
         client.stop(spec.name, timeout=1)
         client.disconnect_container_from_network(spec.name, network)
         client.create_container(
-            spec.image, name=f"{spec.name}-squatter", labels={"chainctl.chain": bench.chain}
+            spec.image, name=f"{spec.name}-squatter", labels={"chainctl.chain": rig.chain}
         )
         client.connect_container_to_network(f"{spec.name}-squatter", network, ipv4_address=None)
         client.start(f"{spec.name}-squatter")
         client.connect_container_to_network(spec.name, network, aliases=[spec.name])
         client.start(spec.name)
-    after = bench.inspect(spec.name)["NetworkSettings"]["Networks"][network]["IPAddress"]
+    after = rig.inspect(spec.name)["NetworkSettings"]["Networks"][network]["IPAddress"]
     assert before != after
     assert waited_for(lambda: service_at(url)) == spec.name
 
 
 def test_a_flip_that_was_cut_off_is_done_again(pair: Pair) -> None:
     """Prepared, flipped, or written down only: each shows as no route, or the old one, and converges."""
-    bench, url, first, second = pair.bench, pair.url, pair.first, pair.second
-    door = f"{bench.chain}-door"
-    own = next(slot.name for slot in state_of(bench).slots if slot.is_serving)
-    other = next(slot.name for slot in state_of(bench).slots if slot.is_free)
-    address = bench.inspect(second.name)["NetworkSettings"]["Networks"][f"chainctl-{bench.chain}"][
-        "IPAddress"
-    ]
-    with Connection.opened(bench.engine) as connection:
+    rig, url, first, second = pair.rig, pair.url, pair.first, pair.second
+    door = f"{rig.chain}-door"
+    own = next(slot.name for slot in state_of(rig).slots if slot.is_serving)
+    other = next(slot.name for slot in state_of(rig).slots if slot.is_free)
+    address = rig.inspect(second.name)["NetworkSettings"]["Networks"][f"chainctl-{rig.chain}"]["IPAddress"]
+    with Connection.opened(rig.engine) as connection:
         prepare(connection, door, other, second.name, address)
-        assert (route_of(bench), service_at(url)) == (first.name, first.name)
+        assert (route_of(rig), service_at(url)) == (first.name, first.name)
         flip(connection, door, other, [])
-        assert route_of(bench) is None
+        assert route_of(rig) is None
         flip(connection, door, other, [own])
-        assert route_of(bench) is None
-        bench.route(second)
-        assert (route_of(bench), service_at(url)) == (second.name, second.name)
+        assert route_of(rig) is None
+        rig.route(second)
+        assert (route_of(rig), service_at(url)) == (second.name, second.name)
         file = OwnedFile(ROUTE_FILE, 0o400, 99, route_text(first.name).encode())
         put_files(connection, door, str(DIRECTORY), [file])
-    assert route_of(bench) is None
-    assert [type(op) for op in bench.push(bench.desired(first, second)).operations][-1] is Route
-    assert (route_of(bench), service_at(url)) == (second.name, second.name)
+    assert route_of(rig) is None
+    assert [type(op) for op in rig.push(rig.desired(first, second)).operations][-1] is Route
+    assert (route_of(rig), service_at(url)) == (second.name, second.name)
 
 
 def test_a_route_to_what_does_not_run_is_refused(pair: Pair) -> None:
     """The traffic stays where it is."""
     with pytest.raises(DeployError, match="does not run, so it gets no traffic"):
-        pair.bench.route(pair.bench.spec("Hello", "3"))
-    assert (route_of(pair.bench), service_at(pair.url)) == (pair.first.name, pair.first.name)
+        pair.rig.route(pair.rig.spec("Hello", "3"))
+    assert (route_of(pair.rig), service_at(pair.url)) == (pair.first.name, pair.first.name)
 
 
-def test_a_door_answers_for_nobody_and_speaks_for_the_chain(bench: Bench) -> None:
+def test_a_door_answers_for_nobody_and_speaks_for_the_chain(rig: Rig) -> None:
     """Without a route its error says when to come again; with one, forged headers of ours are dropped."""
-    spec = bench.spec()
-    bench.start(spec)
-    url = bench.open()
+    spec = rig.spec()
+    rig.start(spec)
+    url = rig.open()
     answer = call(url)
     assert (answer.status, answer.json["error"]["kind"]) == (503, "service_down")
     assert (answer.headers["retry-after"], answer.headers["x-chainctl-not-started"]) == ("1", "1")
-    bench.route(spec)
+    rig.route(spec)
     forged = {"X-Chainctl-Token": "a", "x-chainctl-other": "b", "X_Chainctl_Token": "c", "x-mine": "d"}
     said = call(url, headers=forged).json["headers"]
     seen = {name: value for name, value in said.items() if name.startswith("x")}
     assert seen.pop("x-forwarded-for")
-    token = bench.vault.token(bench.chain).lower()
+    token = rig.vault.token(rig.chain).lower()
     assert seen == {"x-chainctl-token": token, "x-forwarded-proto": "http", "x-mine": "d"}
 
 
-def test_a_door_that_was_stopped_or_only_made_comes_back(bench: Bench) -> None:
+def test_a_door_that_was_stopped_or_only_made_comes_back(rig: Rig) -> None:
     """With the same port and the route that it had."""
-    spec = bench.spec()
-    bench.push(bench.desired(spec))
-    url = bench.url
-    with bench.engine.client() as client:
-        client.stop(f"{bench.chain}-door", timeout=1)
-    door = bench.target.observe(bench.chain).front_door
+    spec = rig.spec()
+    rig.push(rig.desired(spec))
+    url = rig.url
+    with rig.engine.client() as client:
+        client.stop(f"{rig.chain}-door", timeout=1)
+    door = rig.target.observe(rig.chain).front_door
     assert door is not None
     assert (door.status is ServiceStatus.RUNNING, door.route, door.url) == (False, spec.name, url)
-    (operation,) = bench.push(bench.desired(spec)).operations
+    (operation,) = rig.push(rig.desired(spec)).operations
     assert isinstance(operation, EnsureFrontDoor)
-    assert (bench.url, waited_for(lambda: service_at(url))) == (url, spec.name)
-    assert bench.inspect(f"{bench.chain}-door")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert (rig.url, waited_for(lambda: service_at(url))) == (url, spec.name)
+    assert rig.inspect(f"{rig.chain}-door")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"

@@ -15,20 +15,20 @@ from chainctl.adapters.docker.labels import door_name, retired_door_name
 from chainctl.deploy.operations import EnsureFrontDoor
 from chainctl.deploy.release import FrontDoor, SecretRef
 from chainctl.errors import DeployError
-from tests.docker.test_target_bench import (
-    Bench,
+from tests.docker.target_rig import (
     Load,
-    bench,
+    Rig,
     call,
     connected,
     engine,
     image,
+    rig,
     service_at,
     waited_for,
 )
 
 pytestmark = pytest.mark.docker
-__all__ = ["bench", "engine", "image"]
+__all__ = ["engine", "image", "rig"]
 KEY = SecretRef("api_key", "f1")
 TLS = SecretRef("tls", "f1")
 
@@ -49,21 +49,21 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def plain(engine: Engine, image: str) -> Iterator[Bench]:
+def plain(engine: Engine, image: str) -> Iterator[Rig]:
     """A chain that serves at a door without key or certificate; tests leave it serving."""
-    bench = Bench(engine, image)
-    serving(bench, FrontDoor())
-    yield bench
-    bench.sweep()
+    rig = Rig(engine, image)
+    serving(rig, FrontDoor())
+    yield rig
+    rig.sweep()
 
 
 @pytest.fixture(scope="module")
-def guarded(engine: Engine, image: str, pem: bytes) -> Iterator[Bench]:
+def guarded(engine: Engine, image: str, pem: bytes) -> Iterator[Rig]:
     """A chain that serves at a door with TLS; tests leave it serving."""
-    bench = Bench(engine, image, secrets={"tls": pem})
-    serving(bench, FrontDoor(tls=TLS))
-    yield bench
-    bench.sweep()
+    rig = Rig(engine, image, secrets={"tls": pem})
+    serving(rig, FrontDoor(tls=TLS))
+    yield rig
+    rig.sweep()
 
 
 def free_port() -> int:
@@ -72,11 +72,11 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def serving(bench: Bench, door: FrontDoor) -> str:
-    spec = bench.spec()
-    bench.start(spec)
-    url = bench.open(door)
-    bench.route(spec)
+def serving(rig: Rig, door: FrontDoor) -> str:
+    spec = rig.spec()
+    rig.start(spec)
+    url = rig.open(door)
+    rig.route(spec)
     return url
 
 
@@ -84,12 +84,12 @@ def status(url: str, **headers: str) -> int:
     return call(url, headers={name.replace("_", "-"): value for name, value in headers.items()}).status
 
 
-def test_a_key_is_wanted_and_can_be_changed(bench: Bench) -> None:
+def test_a_key_is_wanted_and_can_be_changed(rig: Rig) -> None:
     """As a bearer or in a header of its own; the same container takes another key."""
-    bench.secrets["api_key"] = b"older key\n"
+    rig.secrets["api_key"] = b"older key\n"
     door = FrontDoor(api_key=KEY)
-    url = serving(bench, door)
-    container = bench.inspect(door_name(bench.chain))["Id"]
+    url = serving(rig, door)
+    container = rig.inspect(door_name(rig.chain))["Id"]
     refused = call(url)
     assert (refused.status, refused.json["error"]["kind"]) == (401, "unauthorized")
     assert refused.headers["www-authenticate"] == "Bearer"
@@ -98,17 +98,17 @@ def test_a_key_is_wanted_and_can_be_changed(bench: Bench) -> None:
     passed = call(url, headers={"x-api-key": "older key", "authorization": "Bearer other"})
     assert passed.status == 200
     assert {"x-api-key", "authorization"}.isdisjoint(passed.json["headers"])
-    with bench.engine.client() as client:
-        made = client.exec_create(door_name(bench.chain), ["cat", "/usr/local/etc/haproxy/keys"])
+    with rig.engine.client() as client:
+        made = client.exec_create(door_name(rig.chain), ["cat", "/usr/local/etc/haproxy/keys"])
         assert b"older" not in client.exec_start(made["Id"])
-    bench.secrets["api_key"] = b"newer"
-    bench.open(replace(door, api_key=SecretRef("api_key", "f2")))
+    rig.secrets["api_key"] = b"newer"
+    rig.open(replace(door, api_key=SecretRef("api_key", "f2")))
     assert status(url, x_api_key="older key") == 401
     assert status(url, authorization="Bearer newer") == 200
-    assert bench.inspect(door_name(bench.chain))["Id"] == container
+    assert rig.inspect(door_name(rig.chain))["Id"] == container
 
 
-def test_a_door_that_reads_its_files_again_loses_nothing(guarded: Bench) -> None:
+def test_a_door_that_reads_its_files_again_loses_nothing(guarded: Rig) -> None:
     """Callers that keep their connections notice nothing of another certificate."""
     load = Load(guarded.url)
     with load.running(3):
@@ -117,7 +117,7 @@ def test_a_door_that_reads_its_files_again_loses_nothing(guarded: Bench) -> None
     assert load.failures == {}
 
 
-def test_tls_is_spoken_at_the_same_port(guarded: Bench, pem: bytes) -> None:
+def test_tls_is_spoken_at_the_same_port(guarded: Rig, pem: bytes) -> None:
     """With the certificate of the vault and the scheme in the URL; services are told of it."""
     url = guarded.url
     assert url.startswith("https://127.0.0.1:")
@@ -129,7 +129,7 @@ def test_tls_is_spoken_at_the_same_port(guarded: Bench, pem: bytes) -> None:
     assert shown == ssl.PEM_cert_to_DER_cert(pem.decode().partition("-----BEGIN PRIVATE")[0])
 
 
-def test_a_certificate_that_is_none_changes_nothing(guarded: Bench, pem: bytes) -> None:
+def test_a_certificate_that_is_none_changes_nothing(guarded: Rig, pem: bytes) -> None:
     """The running door finds out before anything depends on it, and goes on, after a restart too."""
     guarded.secrets["tls"] = b"no certificate"
     with pytest.raises(DeployError, match="HAProxy refuses the settings") as caught:
@@ -141,17 +141,17 @@ def test_a_certificate_that_is_none_changes_nothing(guarded: Bench, pem: bytes) 
     assert waited_for(lambda: service_at(guarded.url))
 
 
-def test_a_first_door_that_does_not_come_up_shows_why(bench: Bench) -> None:
+def test_a_first_door_that_does_not_come_up_shows_why(rig: Rig) -> None:
     """Its last lines are the evidence; it is gone, so that another push begins anew."""
-    bench.secrets["tls"] = b"no certificate"
-    bench.start()
+    rig.secrets["tls"] = b"no certificate"
+    rig.start()
     with pytest.raises(DeployError, match="did not come up with its settings") as caught:
-        bench.open(FrontDoor(tls=TLS))
+        rig.open(FrontDoor(tls=TLS))
     assert "tls.pem" in " ".join(caught.value.details)
-    assert bench.target.observe(bench.chain).front_door is None
+    assert rig.target.observe(rig.chain).front_door is None
 
 
-def test_a_port_that_is_taken_is_named(plain: Bench) -> None:
+def test_a_port_that_is_taken_is_named(plain: Rig) -> None:
     """And what served before still does, at the port it had."""
     url = plain.url
     with socket.socket() as other:
@@ -163,13 +163,13 @@ def test_a_port_that_is_taken_is_named(plain: Bench) -> None:
     assert (plain.url, service_at(url) is not None) == (url, True)
 
 
-def test_two_chains_get_a_port_each(plain: Bench, bench: Bench) -> None:
+def test_two_chains_get_a_port_each(plain: Rig, rig: Rig) -> None:
     """The first free one from 8100 on, whatever else is published."""
-    bench.start()
-    assert bench.open() != plain.url
+    rig.start()
+    assert rig.open() != plain.url
 
 
-def test_another_port_keeps_the_route(plain: Bench) -> None:
+def test_another_port_keeps_the_route(plain: Rig) -> None:
     """A new container takes the place of the old one, with what it served."""
     url, port = plain.url, free_port()
     moved = plain.open(FrontDoor(port=port))
@@ -178,14 +178,14 @@ def test_another_port_keeps_the_route(plain: Bench) -> None:
     assert service_at(url) is None
 
 
-def test_another_address_keeps_the_port(plain: Bench) -> None:
+def test_another_address_keeps_the_port(plain: Rig) -> None:
     """A door for all interfaces is made in place of the local one, at the port the chain has."""
     url = plain.url
     assert plain.open(FrontDoor(bind="0.0.0.0")) == url
     assert service_at(url) is not None
 
 
-def test_an_image_that_does_not_start_is_given_up(plain: Bench) -> None:
+def test_an_image_that_does_not_start_is_given_up(plain: Rig) -> None:
     """The old door is put back with its port and its route."""
     url = plain.url
     with pytest.raises(DeployError):
@@ -194,7 +194,7 @@ def test_an_image_that_does_not_start_is_given_up(plain: Bench) -> None:
 
 
 @pytest.mark.parametrize("is_new_made", [False, True], ids=["renamed", "new one made"])
-def test_a_replacement_that_was_cut_off_is_taken_up(plain: Bench, is_new_made: bool) -> None:
+def test_a_replacement_that_was_cut_off_is_taken_up(plain: Rig, is_new_made: bool) -> None:
     """The door that still serves is found under either name and none is left over."""
     url = plain.url
     door, retired = door_name(plain.chain), retired_door_name(plain.chain)

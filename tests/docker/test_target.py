@@ -13,54 +13,54 @@ from chainctl.deploy.operations import AwaitReady, EnsureNetwork, StartService
 from chainctl.deploy.release import Gpu, Resources, SecretRef
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError, MissingSecretError
-from tests.docker.test_target_bench import (
+from tests.docker.target_rig import (
     LIMITS,
     MIB,
-    Bench,
-    bench,
+    Rig,
     call,
     engine,
     image,
+    rig,
     service_at,
     waited_for,
 )
 
 pytestmark = pytest.mark.docker
-__all__ = ["bench", "engine", "image"]
+__all__ = ["engine", "image", "rig"]
 
 
-def failed_start(bench: Bench, how: str, **more: object) -> DeployError:
+def failed_start(rig: Rig, how: str, **more: object) -> DeployError:
     with pytest.raises(DeployError) as caught:
-        bench.start(bench.fake(how, **more))
+        rig.start(rig.fake(how, **more))
     return caught.value
 
 
-def test_a_chain_goes_up_and_down(bench: Bench) -> None:
+def test_a_chain_goes_up_and_down(rig: Rig) -> None:
     """A push from nothing serves at its address; nothing is left when it is taken down."""
-    callee, entry = bench.spec("Other"), bench.spec()
-    plan = bench.push(bench.desired(callee, entry))
+    callee, entry = rig.spec("Other"), rig.spec()
+    plan = rig.push(rig.desired(callee, entry))
     assert len(plan.operations) == 7
-    assert service_at(bench.url) == entry.name
-    assert bench.chain in bench.target.chains()
-    assert bench.push(bench.desired(callee, entry)).is_empty
-    observed = bench.target.observe(bench.chain)
+    assert service_at(rig.url) == entry.name
+    assert rig.chain in rig.target.chains()
+    assert rig.push(rig.desired(callee, entry)).is_empty
+    observed = rig.target.observe(rig.chain)
     assert [s.status for s in observed.services] == [ServiceStatus.RUNNING] * 2
     assert observed.service(entry.name) is not None
-    bench.down()
-    assert bench.leftovers() == []
-    assert bench.chain not in bench.target.chains()
+    rig.down()
+    assert rig.leftovers() == []
+    assert rig.chain not in rig.target.chains()
 
 
 @pytest.fixture(scope="module")
-def served(engine: Engine, image: str) -> Iterator[Bench]:
+def served(engine: Engine, image: str) -> Iterator[Rig]:
     """A chain that serves, for tests that only look at it."""
-    bench = Bench(engine, image)
-    bench.push(bench.desired(bench.spec()))
-    yield bench
-    bench.sweep()
+    rig = Rig(engine, image)
+    rig.push(rig.desired(rig.spec()))
+    yield rig
+    rig.sweep()
 
 
-def test_a_service_is_confined(served: Bench) -> None:
+def test_a_service_is_confined(served: Rig) -> None:
     """Limits, user, capabilities, file system and restarts are as asked for."""
     name = served.spec().name
     said = served.inspect(name)
@@ -76,7 +76,7 @@ def test_a_service_is_confined(served: Bench) -> None:
     assert name in said["NetworkSettings"]["Networks"][f"chainctl-{served.chain}"]["Aliases"]
 
 
-def test_a_door_is_confined(served: Bench) -> None:
+def test_a_door_is_confined(served: Rig) -> None:
     """No root, no capabilities, nothing to write but its volume, and bounds on what it takes."""
     said = served.inspect(f"{served.chain}-door")
     host = said["HostConfig"]
@@ -86,7 +86,7 @@ def test_a_door_is_confined(served: Bench) -> None:
     assert host["SecurityOpt"] == ["no-new-privileges"]
 
 
-def test_a_service_learns_where_it_is(served: Bench) -> None:
+def test_a_service_learns_where_it_is(served: Rig) -> None:
     """It is told its chain, its name and the URLs of those that it calls."""
     told = call(served.url, "/env").json
     assert (told["CHAINCTL_SERVICE"], told["CHAINCTL_CHAIN"]) == (served.spec().name, served.chain)
@@ -94,7 +94,7 @@ def test_a_service_learns_where_it_is(served: Bench) -> None:
     assert json.loads(told["CHAINCTL_SERVICES"]) == {"Other": "http://other-service:8000"}
 
 
-def test_secrets_are_inside_and_nowhere_else(served: Bench) -> None:
+def test_secrets_are_inside_and_nowhere_else(served: Rig) -> None:
     """Only the service can read them; inspecting, the environment and the image show none."""
     spec = served.spec()
     value, token = served.vault.value(SecretRef("hf_key", "")).decode(), served.vault.token(served.chain)
@@ -114,13 +114,13 @@ def test_secrets_are_inside_and_nowhere_else(served: Bench) -> None:
         assert (value in text, json.dumps(token)[1:-1] in text) == (False, False)
 
 
-def test_secrets_can_not_be_changed_by_the_service(served: Bench) -> None:
+def test_secrets_can_not_be_changed_by_the_service(served: Rig) -> None:
     """The mount is read-only, though the files are the service's own."""
     (mount,) = served.inspect(served.spec().name)["Mounts"]
     assert (mount["Destination"], mount["RW"]) == ("/run/secrets", False)
 
 
-def test_a_restarted_service_has_its_secrets_still(served: Bench) -> None:
+def test_a_restarted_service_has_its_secrets_still(served: Rig) -> None:
     """They are in a volume, not in what a restart wipes."""
     with served.engine.client() as client:
         client.restart(served.spec().name, timeout=2)
@@ -128,50 +128,50 @@ def test_a_restarted_service_has_its_secrets_still(served: Bench) -> None:
     assert set(call(served.url, "/secrets").json) == {"hf_key", ".chainctl-token"}
 
 
-def test_a_missing_secret_changes_nothing(bench: Bench) -> None:
+def test_a_missing_secret_changes_nothing(rig: Rig) -> None:
     """It is found before the first container or volume is made."""
-    spec = bench.spec(secrets=(SecretRef("missing", "f"),))
-    bench.apply(EnsureNetwork(bench.chain, "test"))
+    spec = rig.spec(secrets=(SecretRef("missing", "f"),))
+    rig.apply(EnsureNetwork(rig.chain, "test"))
     with pytest.raises(MissingSecretError):
-        bench.apply(StartService(spec, "test"))
-    assert bench.leftovers() == [f"chainctl-{bench.chain}"]
+        rig.apply(StartService(spec, "test"))
+    assert rig.leftovers() == [f"chainctl-{rig.chain}"]
 
 
-def test_a_start_that_crashes_shows_its_log(bench: Bench) -> None:
+def test_a_start_that_crashes_shows_its_log(rig: Rig) -> None:
     """At once, with the exit code and the last lines, and the container is kept for its log."""
-    error = failed_start(bench, "crash")
+    error = failed_start(rig, "crash")
     assert error.message == "Broken did not become ready: exited with code 3"
     assert error.details[-1] == "Traceback: no model here"
-    assert f"chainctl logs {bench.chain} --chainlet Broken" in error.hint
-    (observed,) = bench.target.observe(bench.chain).services
+    assert f"chainctl logs {rig.chain} --chainlet Broken" in error.hint
+    (observed,) = rig.target.observe(rig.chain).services
     assert (observed.status, observed.restarts) == (ServiceStatus.FAILED, 0)
-    assert [line.text for line in bench.target.logs(bench.chain)][-1] == "Traceback: no model here"
+    assert [line.text for line in rig.target.logs(rig.chain)][-1] == "Traceback: no model here"
 
 
-def test_a_start_that_runs_out_of_memory_says_so(bench: Bench) -> None:
+def test_a_start_that_runs_out_of_memory_says_so(rig: Rig) -> None:
     """The engine's own flag is read, and the limit is named."""
-    error = failed_start(bench, "oom")
+    error = failed_start(rig, "oom")
     assert error.message == "Broken did not become ready: was killed: out of memory (limit 96Mi)"
 
 
-def test_a_start_that_takes_too_long_is_ended(bench: Bench) -> None:
+def test_a_start_that_takes_too_long_is_ended(rig: Rig) -> None:
     """The last health answer is shown, and the container is stopped but kept."""
-    error = failed_start(bench, "unready", start_timeout_sec=1.5)
+    error = failed_start(rig, "unready", start_timeout_sec=1.5)
     assert error.message == "Broken did not become ready: not ready after 1.5 s"
     assert error.details[-1] == 'health: 503 {"status": "loading"}'
-    (observed,) = bench.target.observe(bench.chain).services
+    (observed,) = rig.target.observe(rig.chain).services
     assert observed.status is not ServiceStatus.RUNNING
 
 
-def test_a_service_in_use_is_not_ended_for_being_unready(bench: Bench) -> None:
+def test_a_service_in_use_is_not_ended_for_being_unready(rig: Rig) -> None:
     """One that an older release may still use is told of, but left to run."""
-    spec = bench.spec(start_timeout_sec=0.5)
-    bench.start(spec)
-    with bench.engine.client() as client:
+    spec = rig.spec(start_timeout_sec=0.5)
+    rig.start(spec)
+    with rig.engine.client() as client:
         client.exec_start(client.exec_create(spec.name, ["touch", "/tmp/sick"])["Id"])
     with pytest.raises(DeployError, match=r"Hello is not ready: not ready after 0\.5 s"):
-        bench.apply(AwaitReady(spec, "test"))
-    (observed,) = bench.target.observe(bench.chain).services
+        rig.apply(AwaitReady(spec, "test"))
+    (observed,) = rig.target.observe(rig.chain).services
     assert observed.status is ServiceStatus.RUNNING
 
 
@@ -183,91 +183,101 @@ def test_a_service_in_use_is_not_ended_for_being_unready(bench: Bench) -> None:
     ],
     ids=["cpus", "memory"],
 )
-def test_what_the_engine_has_not_is_refused_first(bench: Bench, resources: Resources, message: str) -> None:
+def test_what_the_engine_has_not_is_refused_first(rig: Rig, resources: Resources, message: str) -> None:
     """The numbers are told and nothing is made."""
-    bench.apply(EnsureNetwork(bench.chain, "test"))
+    rig.apply(EnsureNetwork(rig.chain, "test"))
     with pytest.raises(DeployError, match="the engine has") as caught:
-        bench.apply(StartService(bench.spec(resources=resources), "test"))
+        rig.apply(StartService(rig.spec(resources=resources), "test"))
     assert caught.value.message.startswith(message)
-    assert bench.target.observe(bench.chain).services == ()
+    assert rig.target.observe(rig.chain).services == ()
 
 
-def test_gpus_that_are_not_there_are_explained(bench: Bench) -> None:
+def test_gpus_that_are_not_there_are_explained(rig: Rig) -> None:
     """The engine's own words are kept as the evidence."""
-    if bench.engine.info().gpus:
+    if rig.engine.info().gpus:
         pytest.skip("this engine has GPUs")
-    spec = bench.spec(resources=replace(LIMITS, gpu=Gpu("L4", 1)))
-    bench.apply(EnsureNetwork(bench.chain, "test"))
+    spec = rig.spec(resources=replace(LIMITS, gpu=Gpu("L4", 1)))
+    rig.apply(EnsureNetwork(rig.chain, "test"))
     with pytest.raises(DeployError, match="asks for 1 GPU, which the engine can not give"):
-        bench.apply(StartService(spec, "test"))
-    assert bench.inspect(spec.name)["Config"]["Labels"]["chainctl.gpu"] == "L4"
+        rig.apply(StartService(spec, "test"))
+    assert rig.inspect(spec.name)["Config"]["Labels"]["chainctl.gpu"] == "L4"
 
 
-def test_an_image_that_is_not_there_is_named(bench: Bench) -> None:
+def test_an_image_that_is_not_there_is_named(rig: Rig) -> None:
     """The way out is another push, which builds it."""
-    bench.apply(EnsureNetwork(bench.chain, "test"))
+    rig.apply(EnsureNetwork(rig.chain, "test"))
     with pytest.raises(DeployError, match="none:1 of Hello is not on the engine"):
-        bench.apply(StartService(bench.spec(image="none:1"), "test"))
+        rig.apply(StartService(rig.spec(image="none:1"), "test"))
 
 
-def test_a_push_that_was_cut_off_is_finished_by_another(bench: Bench) -> None:
+def test_a_push_that_was_cut_off_is_finished_by_another(rig: Rig) -> None:
     """Made but not started, started but not awaited: both are taken up again."""
-    made, started = bench.spec("Made"), bench.spec("Started")
-    bench.apply(EnsureNetwork(bench.chain, "test"), StartService(made, "t"), StartService(started, "t"))
-    with bench.engine.client() as client:
-        labels = bench.inspect(made.name)["Config"]["Labels"]
+    made, started = rig.spec("Made"), rig.spec("Started")
+    rig.apply(EnsureNetwork(rig.chain, "test"), StartService(made, "t"), StartService(started, "t"))
+    with rig.engine.client() as client:
+        labels = rig.inspect(made.name)["Config"]["Labels"]
         client.remove_container(made.name, force=True)
         client.create_container(
             made.image, name=made.name, labels=labels, volumes=["/run"], command=["--version"]
         )
-    before = bench.inspect(started.name)["Id"]
-    statuses = [s.status for s in bench.target.observe(bench.chain).services]
+    before = rig.inspect(started.name)["Id"]
+    statuses = [s.status for s in rig.target.observe(rig.chain).services]
     assert statuses == [ServiceStatus.STOPPED] * 2
-    plan = bench.push(bench.desired(made, started))
+    plan = rig.push(rig.desired(made, started))
     assert [op.service.name for op in plan.started] == [made.name, started.name]
-    assert bench.inspect(started.name)["Id"] == before
-    assert service_at(bench.url) == started.name
+    assert rig.inspect(started.name)["Id"] == before
+    assert service_at(rig.url) == started.name
 
 
-def test_a_service_that_died_is_replaced(bench: Bench) -> None:
+def test_a_service_that_died_is_replaced(rig: Rig) -> None:
     """A killed service that nobody restarted is failed, and another push starts it anew."""
-    spec = bench.spec()
-    bench.push(bench.desired(spec))
-    with bench.engine.client() as client:
+    spec = rig.spec()
+    rig.push(rig.desired(spec))
+    with rig.engine.client() as client:
         client.kill(spec.name)
-    (service,) = bench.target.observe(bench.chain).services
+    (service,) = rig.target.observe(rig.chain).services
     assert service.status is ServiceStatus.FAILED
-    bench.push(bench.desired(spec))
-    assert waited_for(lambda: service_at(bench.url)) == spec.name
+    rig.push(rig.desired(spec))
+    assert waited_for(lambda: service_at(rig.url)) == spec.name
 
 
-def test_a_name_that_is_somebody_elses_is_left_alone(bench: Bench) -> None:
+def test_a_name_that_is_somebody_elses_is_left_alone(rig: Rig) -> None:
     """A container without the chain's label is neither started nor removed."""
-    spec = bench.spec()
-    bench.apply(EnsureNetwork(bench.chain, "test"))
-    with bench.engine.client() as client:
+    spec = rig.spec()
+    rig.apply(EnsureNetwork(rig.chain, "test"))
+    with rig.engine.client() as client:
         client.create_container(spec.image, name=spec.name)
         try:
             with pytest.raises(DeployError, match="does not belong to"):
-                bench.apply(StartService(spec, "test"))
+                rig.apply(StartService(spec, "test"))
             with pytest.raises(DeployError, match="does not belong to"):
-                bench.stop(spec)
-            assert bench.inspect(spec.name)["State"]["Status"] == "created"
+                rig.stop(spec)
+            assert rig.inspect(spec.name)["State"]["Status"] == "created"
         finally:
             client.remove_container(spec.name)
 
 
-def test_every_removal_may_be_applied_again(bench: Bench) -> None:
+def test_every_removal_may_be_applied_again(rig: Rig) -> None:
     """Stopping and removing what is not there is no error; a started service stays as it is."""
-    spec = bench.spec()
-    bench.start(spec)
-    before = bench.inspect(spec.name)["Id"]
-    bench.start(spec)
-    assert bench.inspect(spec.name)["Id"] == before
-    bench.stop(spec)
-    bench.stop(spec)
-    bench.down()
-    bench.down()
-    assert bench.leftovers() == []
+    spec = rig.spec()
+    rig.start(spec)
+    before = rig.inspect(spec.name)["Id"]
+    rig.start(spec)
+    assert rig.inspect(spec.name)["Id"] == before
+    rig.stop(spec)
+    rig.stop(spec)
+    rig.down()
+    rig.down()
+    assert rig.leftovers() == []
     with pytest.raises(DeployError, match="it was removed while it started"):
-        bench.apply(AwaitReady(spec, "test"))
+        rig.apply(AwaitReady(spec, "test"))
+
+
+def test_the_fake_chainlet_serves_its_own_chain_only(rig: Rig) -> None:
+    """The fake can be trusted to refuse what comes without the token of its chain."""
+    spec = rig.spec()
+    rig.start(spec)
+    with rig.engine.client() as client:
+        probe = ["python3", "-I", "/app/chainctl/server/probe.py", "/run_remote"]
+        said = client.exec_start(client.exec_create(spec.name, probe)["Id"])
+    assert said.startswith(b"401 ")
