@@ -127,7 +127,8 @@ async def serve(reader, writer):
         writer.close()
 
 async def main():
-    print("starting", NAME, flush=True)
+    # All on one stream: the engine does not promise the order of lines of two.
+    print("starting", NAME, file=sys.stderr, flush=True)
     if FAKE == "crash":
         print("Traceback: no model here", file=sys.stderr, flush=True)
         sys.exit(3)
