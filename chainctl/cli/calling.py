@@ -38,20 +38,16 @@ def call_chain(
     entry = observed.service(door.route or "")
     traced = TracedCall(world.target, chain, entry.chainlet if entry else chain) if with_trace else None
     with traced or nullcontext():
-        header = traced.traceparent if traced else ""
-        try:
-            answer = call(
-                door.url,
-                body,
-                api_key=key,
-                timeout_sec=timeout_sec,
-                insecure=insecure,
-                traceparent=header,
-            )
-            _print(answer, as_json=as_json)
-        except CallFailedError as error:
-            hint = error.hint.replace("CHAIN", chain)
-            raise CallFailedError(error.message, hint=hint, details=error.details) from error
+        answer = call(
+            door.url,
+            body,
+            chain=chain,
+            api_key=key,
+            timeout_sec=timeout_sec,
+            insecure=insecure,
+            traceparent=traced.traceparent if traced else "",
+        )
+        _print(answer, as_json=as_json)
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:
