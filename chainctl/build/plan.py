@@ -80,7 +80,7 @@ def build_context(
 ) -> BuildContext:
     """Put together all files that one image is built from."""
     config = spec.remote_config
-    requirements, given = requirement_files(config.docker_image, snapshot)
+    requirements, given = requirement_files(config.docker_image, snapshot, is_websocket=spec.is_websocket)
     packages = _package_files(config, snapshot)
     data = _data_files(config, snapshot)
     values = _values(spec, chain, config, settings, given, data=bool(data), packages=bool(packages))

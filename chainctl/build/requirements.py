@@ -22,6 +22,8 @@ RUNTIME_REQUIREMENTS = (
     "uvicorn>=0.20",
     "uvloop>=0.17; platform_python_implementation == 'CPython'",
 )
+# What the server needs besides where a chainlet is called by websocket.
+WEBSOCKET_REQUIREMENTS = ("websockets>=12",)
 _INCLUDE = re.compile(r"^\s*(?:-[rc][\s=]*|--(?:requirement|constraint)[\s=]+)(\S+)")
 # Sources of packages that no index has: the project itself and other members of its workspace.
 _LOCAL = frozenset(["virtual", "editable", "directory"])
@@ -36,9 +38,12 @@ class Pin:
     is_member: bool = False
 
 
-def requirement_files(image: DockerImage, snapshot: SourceSnapshot) -> tuple[list[ContextFile], list[str]]:
+def requirement_files(
+    image: DockerImage, snapshot: SourceSnapshot, *, is_websocket: bool = False
+) -> tuple[list[ContextFile], list[str]]:
     """Return files for `requirements/` in the context, and the names of those that pip is given."""
-    files = [_text_file("runtime.txt", RUNTIME_REQUIREMENTS)]
+    runtime = (*RUNTIME_REQUIREMENTS, *(WEBSOCKET_REQUIREMENTS if is_websocket else ()))
+    files = [_text_file("runtime.txt", runtime)]
     given = ["runtime.txt"]
     if image.pip_requirements:
         files.append(_text_file("pip_requirements.txt", image.pip_requirements))
