@@ -5,31 +5,31 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Optional
 
 from chainctl.sdk.declaration import Declaration
 from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.wire.frame import joined
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.item import ItemCodec
 from chainctl.wire.media import FRAME, JSON, JSON_TYPES, MSGPACK, MSGPACK_TYPES
-from chainctl.wire.signature import ResultCodec
+from chainctl.wire.signature import Codec, ResultCodec
 from chainctl.worker.answer import Buffer
 from chainctl.worker.arguments import arguments_codec
 from chainctl.worker.buffers import Buffers
+from chainctl.worker.output import OutputMismatch
+from chainctl.worker.stream_reply import StreamForm, stream_form
 from chainctl.worker.worker import Call, Reply
 
 Find = Callable[[str, int], memoryview]
-
-
-class OutputMismatch(Exception):
-    """What `run_remote` returned does not fit its annotation."""
 
 
 class EndpointCall:
     """Calls one chainlet's `run_remote` with decoded arguments and encodes what it returns."""
 
     def __init__(self, declaration: Declaration, instance: Any) -> None:
-        endpoint = declaration.endpoint
+        endpoint = self._endpoint = declaration.endpoint
         self.declaration = declaration
         self._run = instance.run_remote
         self._arguments = arguments_codec(declaration.cls.__name__, endpoint)
@@ -84,11 +84,58 @@ class EndpointCall:
         (parameter,) = self.declaration.endpoint.parameters
         await self._run(**{parameter.name: socket})
 
+    def stream_form(self, accept: str) -> StreamForm:
+        """How the items of a stream are written for a caller. An item that does not fit is an OutputMismatch."""
+        assert self.item_codec is not None
+        form = stream_form(self.item_codec, accept)
+        return replace(form, item=lambda item: self._checked(form.item, item))
+
     def schemas(self) -> dict[str, Any]:
         """JSON Schemas of input and output; those of a stream are of one item."""
         codec = self._result or self.item_codec
         assert codec is not None
         return {"input": self._arguments.schema(), "output": codec.schema()}
+
+    # --- the same through the wire format and back, for local runs ---
+
+    async def round_trip(self, *args: Any, **kwargs: Any) -> Any:
+        return self._back(await self.run(self._crossed(args, kwargs)))
+
+    def round_trip_sync(self, *args: Any, **kwargs: Any) -> Any:
+        return self._back(self.run_sync(self._crossed(args, kwargs)))
+
+    async def round_trip_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async with aclosing(self.run_stream(self._crossed(args, kwargs))) as items:
+            async for item in items:
+                yield self._item_back(item)
+
+    def round_trip_sync_stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        for item in self.run_sync(self._crossed(args, kwargs)):
+            yield self._item_back(item)
+
+    def _crossed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        given = inspect.signature(self._run).bind(*args, **kwargs).arguments
+        items = self._endpoint.item_parameter
+        try:
+            crossed = crossed_over(self._arguments, {k: v for k, v in given.items() if k != items})
+        except InvalidValue as error:
+            name = self.declaration.display_name
+            raise TypeError(f"`{name}.run_remote` was called with {error}") from error
+        return {**crossed, items: self._items_across(given[items])} if items is not None else crossed
+
+    async def _items_across(self, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        assert self.input_codec is not None
+        async for item in items:
+            yield self.input_codec.round_trip(item)
+
+    def _back(self, result: Any) -> Any:
+        assert self._result is not None
+        codec = self._result
+        return self._checked(lambda value: crossed_over(codec, value), result)
+
+    def _item_back(self, item: Any) -> Any:
+        assert self.item_codec is not None
+        return self._checked(self.item_codec.round_trip, item)
 
     def _media(self, call: Call) -> str:
         """The form of the answer: what the caller accepts, else what it sent."""
@@ -109,3 +156,10 @@ class EndpointCall:
 
     def _mismatch(self, what: str) -> OutputMismatch:
         return OutputMismatch(f"`{self.declaration.display_name}.run_remote` {what}")
+
+
+def crossed_over(codec: Codec, value: Any) -> Any:
+    """Encode and decode a value in the form that services use between them. Raises InvalidValue."""
+    if codec.prefers_frames:
+        return codec.decode_frame(joined(codec.encode_frame(value)))
+    return codec.decode(codec.encode(value))

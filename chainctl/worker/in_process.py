@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, Optional
 
 from chainctl.sdk.declaration import Declaration
@@ -14,13 +15,13 @@ from chainctl.sdk.resolver import CURRENT_RESOLVER
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.media import STREAM
+from chainctl.worker.arguments_stream import ArgumentsStream
 from chainctl.worker.buffers import Buffers
 from chainctl.worker.call import EndpointCall
 from chainctl.worker.call_context import CURRENT_CALL, CallContext
 from chainctl.worker.error_reply import error_reply, input_reply, overload_reply
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.resolvers import RefusingResolver
-from chainctl.worker.stream_reply import StreamForm
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
@@ -46,7 +47,7 @@ class InProcessWorker:
 
     async def call(self, call: Call) -> Reply:
         try:
-            arguments = self._arguments(call)
+            arguments = await self._arguments(call)
         except InvalidValue as error:
             return input_reply(error)
         except Exception as error:  # noqa: BLE001  # a user's own validators run here
@@ -82,11 +83,14 @@ class InProcessWorker:
     def schemas(self) -> dict[str, Any]:
         return self._call.schemas()
 
-    def _arguments(self, call: Call) -> dict[str, Any]:
+    async def _arguments(self, call: Call) -> dict[str, Any]:
         began = time.perf_counter_ns()
-        if call.media == STREAM:
-            raise AssertionError("streams are read item by item")
-        arguments = self._call.decode(call.media, call.body, self._buffers.find)
+        if call.chunks is not None:
+            arguments = await ArgumentsStream(self._call, call.chunks, self._buffers.find).arguments()
+        elif self._endpoint.item_parameter is not None:
+            raise InvalidValue.malformed(f"`{self._endpoint.item_parameter}` is a stream: send {STREAM}")
+        else:
+            arguments = self._call.decode(call.media, call.body, self._buffers.find)
         if call.span is not None:
             call.span.decode_ns = time.perf_counter_ns() - began
         return arguments
@@ -119,12 +123,12 @@ class InProcessWorker:
 
     async def _stream(self, call: Call, arguments: dict[str, Any], since: float) -> Reply:
         """Wait for the first item, so that an error before it is still an error answer."""
-        form = self._call.stream_form(call)
+        form = self._call.stream_form(call.accept)
         items = self._items(arguments, since)
         try:
             first = await items.__anext__()
         except StopAsyncIteration:
-            return Reply(200, form.body(None, items), form.content_type)
+            return Reply(200, form.body((), items), form.content_type)
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
             return error_reply(error, call.span)
         return Reply(200, form.body([first], items), form.content_type)
