@@ -26,7 +26,7 @@ from chainctl.cli.wiring import (
 )
 from chainctl.deploy.compose_release import secret_names
 from chainctl.deploy.target import LogLine
-from chainctl.errors import CallFailedError, ChainctlError, UsageError
+from chainctl.errors import CallFailedError, ChainctlError, DeployError, UsageError
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.call import call
@@ -70,10 +70,17 @@ def _in_processes(graph: ChainGraph, body: bytes | None, port: int, secrets: Pat
                 _serve_until_interrupted(console, pushed.url, world.logs.logs(draft.chain, follow=True))
                 return None
             return _called(pushed.url, body)
+        except DeployError as error:
+            raise _gone(error) from error
         finally:
             if body is not None:
                 _show(world.logs.logs(draft.chain))
             down(draft.chain, world.target, world.ledger, Console(is_quiet=True).emit, now)
+
+
+def _gone(error: DeployError) -> DeployError:
+    """The error without its hint: there is no chain left whose log could be read."""
+    return DeployError(error.message, details=error.details)
 
 
 def _called(url: str, body: bytes) -> bytes:
