@@ -29,6 +29,7 @@ from chainctl.deploy.target import LogLine
 from chainctl.errors import CallFailedError, ChainctlError, DeployError, UsageError
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph
+from chainctl.wire.log_line import readable
 from chainctl.workflows.call import call
 from chainctl.workflows.down import down
 from chainctl.workflows.draft import draft_release
@@ -101,7 +102,7 @@ def _serve_until_interrupted(console: Console, url: str, lines: Iterator[LogLine
 
 def _show(lines: Iterator[LogLine]) -> None:
     for line in lines:
-        sys.stderr.write(f"{line.chainlet} | {line.text}\n")
+        sys.stderr.writelines(f"{line.chainlet} | {text}\n" for text in readable([line.text]))
         sys.stderr.flush()
 
 
