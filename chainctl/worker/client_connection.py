@@ -7,6 +7,7 @@ back when a stream is not read.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Optional, cast
@@ -129,7 +130,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             return
         if not self._got_bytes:
             self._got_bytes = True
-            self._answer.first_byte_at = self._loop.time()
+            self._answer.first_byte_at = time.monotonic()
         try:
             self._parser.feed_data(self._scratch[:count])
         except httptools.HttpParserError as error:

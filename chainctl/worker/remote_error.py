@@ -8,7 +8,7 @@ from typing import Optional
 
 from chainctl.errors import GenericRemoteException
 from chainctl.wire.fault import RemoteErrorDetail, detail_in, parse_error_body
-from chainctl.worker.http_client import Answer
+from chainctl.worker.answer import Answer
 
 
 class RemoteFault(GenericRemoteException):
@@ -20,10 +20,15 @@ class RemoteFault(GenericRemoteException):
     def __init__(self, message: str, *, status: int = 502, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.was_retried = False
 
     @classmethod
     def unreachable(cls, name: str, error: Exception) -> RemoteFault:
         return cls(f"`{name}` cannot be reached: {error}", status=503)
+
+    @classmethod
+    def circuit_open(cls, name: str) -> RemoteFault:
+        return cls(f"`{name}` failed too often: it is not called for some seconds", status=503)
 
     @classmethod
     def broken(cls, name: str, error: Exception) -> RemoteFault:
@@ -42,7 +47,7 @@ def error_of(name: str, answer: Answer) -> Exception:
     It has the class of the original where that is a built-in or already imported here and can be
     made from one string; else it is a GenericRemoteException.
     """
-    error = parse_error_body(answer.body)
+    error = parse_error_body(bytes(answer.body))
     detail = detail_in(error)
     if detail is None:
         return RemoteFault(f"`{name}` answered {answer.status}: {error['message']}")
@@ -52,6 +57,11 @@ def error_of(name: str, answer: Answer) -> Exception:
         return cls(text) if cls is not None else GenericRemoteException(text)
     except Exception:  # noqa: BLE001  # the user's class may do anything when it is made
         return GenericRemoteException(text)
+
+
+def raised_in_stream(name: str, body: bytes) -> Exception:
+    """Make the exception for an error that ended a stream."""
+    return error_of(name, Answer(500, body=body))
 
 
 def _report(name: str, status: int, detail: RemoteErrorDetail) -> str:

@@ -11,7 +11,10 @@ from typing_extensions import Self
 
 from chainctl.sdk.config import RPCOptions
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext
-from chainctl.worker.transport import ClientLoop, Transport
+from chainctl.worker.answer import Answer
+from chainctl.worker.client_loop import ClientLoop
+from chainctl.worker.message import Message
+from chainctl.worker.transport import Transport
 
 ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
 Inputs = Union[pydantic.BaseModel, Mapping[str, Any]]
@@ -26,7 +29,7 @@ class StubBase:
 
     def __init__(self, service_descriptor: DeployedServiceDescriptor, api_key: str) -> None:
         headers = {"authorization": f"Api-Key {api_key.strip()}"}  # a file's text ends in a line break
-        self._transport = Transport(service_descriptor, lambda: headers, ClientLoop(), path="")
+        self._transport = Transport(service_descriptor, headers, ClientLoop(), path="")
 
     @classmethod
     def from_url(
@@ -62,7 +65,7 @@ class StubBase:
         self, inputs: Inputs, output_model: Optional[type[pydantic.BaseModel]] = None
     ) -> Any:
         """Call the service; returns parsed JSON, or the given model made of it."""
-        return _parsed(await self._transport.call(_body(inputs)), output_model)
+        return await self._transport.call(_message(inputs), lambda answer: _parsed(answer, output_model))
 
     @overload
     def predict_sync(self, inputs: Inputs) -> Any: ...
@@ -70,11 +73,16 @@ class StubBase:
     def predict_sync(self, inputs: Inputs, output_model: type[ModelT]) -> ModelT: ...
     def predict_sync(self, inputs: Inputs, output_model: Optional[type[pydantic.BaseModel]] = None) -> Any:
         """Do what `predict_async` does, from sync code."""
-        return _parsed(self._transport.call_sync(_body(inputs)), output_model)
+        return self._transport.call_sync(_message(inputs), lambda answer: _parsed(answer, output_model))
 
     async def predict_async_stream(self, inputs: Inputs) -> AsyncIterator[bytes]:
         """Call the service; returns an iterator over its answer as it comes."""
-        return self._transport.stream(_body(inputs))
+        return self._streamed(_message(inputs))
+
+    async def _streamed(self, message: Message) -> AsyncIterator[bytes]:
+        async with self._transport.stream(message) as incoming:
+            async for chunk in incoming.chunks:
+                yield chunk
 
 
 class _Remote:
@@ -90,11 +98,12 @@ class _Remote:
         return self._stub.predict_sync(json_payload)
 
 
-def _body(inputs: Inputs) -> bytes:
+def _message(inputs: Inputs) -> Message:
     if isinstance(inputs, pydantic.BaseModel):
-        return inputs.model_dump_json().encode()
-    return json.dumps(inputs).encode()
+        return Message((inputs.model_dump_json().encode(),))
+    return Message((json.dumps(inputs).encode(),))
 
 
-def _parsed(body: bytes, output_model: Optional[type[pydantic.BaseModel]]) -> Any:
+def _parsed(answer: Answer, output_model: Optional[type[pydantic.BaseModel]]) -> Any:
+    body = bytes(answer.body)
     return output_model.model_validate_json(body) if output_model else json.loads(body)

@@ -17,13 +17,14 @@ from chainctl.worker.span import Span
 class Call:
     """One call as it came: the body, whole or as it comes (`chunks`), and what is known of it.
 
-    `media` is the body's content type, `accept` what the caller wants back. The worker writes the
-    times of its parts into `span`, where there is one.
+    `media` is the body's content type, `accept` what the caller wants back, `shared` where it can find
+    buffers beside the message. The worker writes the times of its parts into `span`, where there is one.
     """
 
     body: Buffer = b""
     media: str = JSON
     accept: str = ""
+    shared: str = ""
     context: CallContext = field(default_factory=CallContext)
     chunks: Optional[AsyncIterator[Buffer]] = None
     span: Optional[Span] = None
