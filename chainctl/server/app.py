@@ -125,5 +125,3 @@ async def _send_stream(send: Send, chunks: Any) -> None:
     finally:
         if hasattr(stream, "aclose"):
             await stream.aclose()
-
-

@@ -212,7 +212,7 @@ class InnerConnection(asyncio.BufferedProtocol):
             is_answered = True
         except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001  # whatever broke off is logged, and the connection ends
             if not self._is_lost:
                 _LOG.exception("an answer broke off")
         finally:

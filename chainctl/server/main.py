@@ -23,6 +23,7 @@ from chainctl.wire.fault import user_frames
 from chainctl.worker.boot import ChainletManifest, boot
 from chainctl.worker.call_context import CURRENT_CALL
 from chainctl.worker.sampling import sampler_of
+from chainctl.worker.segment_sharing import SegmentSharing
 from chainctl.worker.telemetry import Telemetry
 
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
@@ -45,11 +46,14 @@ def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: b
     service = ChainletService(name, manifest.token, telemetry=telemetry, sampler=sampler_of(os.environ))
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
     server = uvicorn.Server(_config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN)))
-    starter = _Starter(service, server, module, qualname, manifest)
+    sharing = SegmentSharing.opened(os.environ)
+    starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
     server.run()
     if exporter is not None:
         exporter.close()
+    if sharing is not None:
+        sharing.close()
     lines.flush()
     if starter.failed:
         sys.exit(1)
@@ -76,7 +80,9 @@ class _Starter:
         module: str,
         qualname: str,
         manifest: ChainletManifest,
+        sharing: Optional[SegmentSharing],
     ) -> None:
+        self._sharing = sharing
         self._service = service
         self._server = server
         self._place = (module, qualname)
@@ -85,7 +91,8 @@ class _Starter:
 
     def run(self) -> None:
         try:
-            worker = boot(*self._place, self._manifest, self._service.telemetry)
+            worker = boot(*self._place, self._manifest, self._service.telemetry, self._sharing)
+            self._service.body_limit = worker.body_limit or self._service.body_limit
             self._service.worker = worker
         except BaseException as error:  # noqa: BLE001  # user code may raise anything, SystemExit included
             _LOG.error("%s could not start\n%s", self._place[1], _readable(error))

@@ -18,7 +18,8 @@ from chainctl.worker.client_loop import ClientLoop
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.remote import remote_chainlet
 from chainctl.worker.resolvers import build
-from chainctl.worker.shared_buffers import shared_buffers
+from chainctl.worker.segment_sharing import SegmentSharing
+from chainctl.worker.shared_buffers import SharedBuffers
 from chainctl.worker.telemetry import Telemetry
 from chainctl.worker.transport import Transport
 
@@ -31,7 +32,7 @@ class ChainletManifest:
     """What a service is told when it is deployed; nothing of it is in the image.
 
     `services` maps display names of called chainlets to URLs; `secrets_dir` holds one file a
-    secret, and the internal token. `shared_dir` is where services of one machine share memory.
+    secret, and the internal token.
     """
 
     chain: str = ""
@@ -40,7 +41,6 @@ class ChainletManifest:
     secrets_dir: Path = Path("/run/secrets")
     data_dir: Optional[Path] = None
     environment: Optional[str] = None
-    shared_dir: Optional[Path] = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str], data_dir: Optional[Path]) -> ChainletManifest:
@@ -52,7 +52,6 @@ class ChainletManifest:
             secrets_dir=Path(environ.get("CHAINCTL_SECRETS_DIR", "/run/secrets")),
             data_dir=data_dir,
             environment=environ.get("CHAINCTL_ENVIRONMENT"),
-            shared_dir=Path(environ["CHAINCTL_SHARED_DIR"]) if environ.get("CHAINCTL_SHARED_DIR") else None,
         )
 
     @property
@@ -63,14 +62,18 @@ class ChainletManifest:
 
 
 def boot(
-    module: str, qualname: str, manifest: ChainletManifest, telemetry: Optional[Telemetry] = None
+    module: str,
+    qualname: str,
+    manifest: ChainletManifest,
+    telemetry: Optional[Telemetry] = None,
+    sharing: Optional[SegmentSharing] = None,
 ) -> InProcessWorker:
     """Import the module, create the chainlet with stubs for its dependencies. Raises what user code raises."""
     cls: Any = importlib.import_module(module)
     for part in qualname.split("."):
         cls = getattr(cls, part)
     assert isinstance(cls, ChainletMeta)
-    buffers = shared_buffers(manifest.shared_dir)
+    buffers = Buffers() if sharing is None else SharedBuffers(sharing)
     resolver = StubResolver(manifest, buffers, telemetry)
     instance = build(cls, resolver)
     resolver.is_booting = False

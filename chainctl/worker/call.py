@@ -39,11 +39,14 @@ class EndpointCall:
 
     def decode(self, media: str, body: Buffer, find: Optional[Find] = None) -> dict[str, Any]:
         """Parse arguments. Raises InvalidValue."""
+        decoded: dict[str, Any]
         if media in JSON_TYPES:
-            return self._arguments.decode(body or b"{}")
-        if media == FRAME:
-            return self._arguments.decode_frame(body, find)
-        return self._arguments.decode_msgpack(body)
+            decoded = self._arguments.decode(body or b"{}")
+        elif media == FRAME:
+            decoded = self._arguments.decode_frame(body, find)
+        else:
+            decoded = self._arguments.decode_msgpack(body)
+        return decoded
 
     def reply(self, result: Any, call: Call, buffers: Buffers) -> Reply:
         """Serialise a result in the form that the caller takes. Raises OutputMismatch."""

@@ -198,9 +198,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     # --- inside ---
 
-    async def _begin(
-        self, head: bytes, parts: Parts, deadline: Optional[float], *, streamed: bool
-    ) -> None:
+    async def _begin(self, head: bytes, parts: Parts, deadline: Optional[float], *, streamed: bool) -> None:
         if not self.is_open:
             raise NotSentError("the connection was closed while it was idle")
         self._reset(streamed=streamed)
@@ -286,5 +284,3 @@ def _length(headers: dict[str, str]) -> int:
     """The announced length of a body in bytes, -1 where it comes in chunks or until the end."""
     text = headers.get("content-length", "")
     return int(text) if text.isdigit() else -1
-
-

@@ -84,10 +84,12 @@ class RemoteEndpoint:
     async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         message, items = self._message(args, kwargs)
         sent = None if items is None else self._sent(items)
-        async with self._transport.stream(message, sent) as incoming:
-            async with contextlib.aclosing(self._received(incoming.chunks)) as received:
-                async for item in received:
-                    yield item
+        async with (
+            self._transport.stream(message, sent) as incoming,
+            contextlib.aclosing(self._received(incoming.chunks)) as received,
+        ):
+            async for item in received:
+                yield item
 
     def run_sync_stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Yield the items of a stream to sync code."""
@@ -101,7 +103,9 @@ class RemoteEndpoint:
         finally:
             self._transport.run_sync(stream.aclose())
 
-    def _message(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Message, Optional[AsyncIterator[Any]]]:
+    def _message(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Message, Optional[AsyncIterator[Any]]]:
         given = dict(self._signature.bind(*args, **kwargs).arguments)
         name = self.endpoint.item_parameter
         items = None if name is None else given.pop(name)
@@ -168,5 +172,3 @@ class RemoteEndpoint:
 def _without_self(cls: type) -> inspect.Signature:
     signature = inspect.signature(inspect.getattr_static(cls, ENDPOINT))
     return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-

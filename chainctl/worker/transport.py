@@ -9,14 +9,14 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Optional, TypeVar
+from typing import Optional, TypeVar
 
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.context import DeployedServiceDescriptor
 from chainctl.worker.address import Address
 from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError, Parts
-from chainctl.worker.buffers import SHARED_HEADER
 from chainctl.worker.breaker import CircuitBreaker
+from chainctl.worker.buffers import SHARED_HEADER
 from chainctl.worker.call_context import CURRENT_CALL
 from chainctl.worker.client_loop import ClientLoop
 from chainctl.worker.exchange import Exchange
@@ -309,5 +309,3 @@ def _address(service: DeployedServiceDescriptor) -> Address:
         return Address.of(service.url)
     except ValueError as error:
         raise MissingDependencyError(f"the address of `{service.display_name}`: {error}") from error
-
-

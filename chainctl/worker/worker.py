@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol, Union
 
@@ -50,7 +50,7 @@ class Reply:
         body = self.body
         if isinstance(body, bytes):
             return (body,)
-        return body if isinstance(body, Sequence) else None
+        return None if isinstance(body, AsyncIterator) else body
 
 
 @dataclass(frozen=True)
