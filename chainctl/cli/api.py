@@ -27,7 +27,7 @@ class PushedChain:
     def run_remote(self, json_data: dict[str, Any], *, api_key: str | None = None) -> Any:
         """Call the entrypoint with a JSON object of arguments. Raises CallFailedError."""
         body = json.dumps(json_data).encode()
-        return json.loads(call(self.url, body, api_key=api_key).read())
+        return json.loads(call(self.url, body, chain=self.name, api_key=api_key).read())
 
 
 def push(entrypoint: type, chain_name: str | None = None, *, target: str | None = None) -> PushedChain:

@@ -25,11 +25,7 @@ def call_chain(
     if door is None:
         raise CallFailedError(f"{chain} has no front door", hint="push it again.")
     key = _api_key(secret_sources(settings).find(settings.api_key_secret or ""))
-    try:
-        answer = call(door.url, body, api_key=key, timeout_sec=timeout_sec, insecure=insecure)
-    except CallFailedError as error:
-        hint = error.hint.replace("CHAIN", chain)
-        raise CallFailedError(error.message, hint=hint, details=error.details) from error
+    answer = call(door.url, body, chain=chain, api_key=key, timeout_sec=timeout_sec, insecure=insecure)
     if answer.is_json:
         sys.stdout.write(answer_text(answer.read(), as_json=as_json))
         return

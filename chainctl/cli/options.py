@@ -31,5 +31,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON with a form
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every build step and line.")]
 SecretsOption = Annotated[
-    Path | None, typer.Option("--secrets", metavar="FILE", help="File with NAME=value lines.")
+    Path | None,
+    typer.Option(
+        "--secrets", metavar="FILE", exists=True, dir_okay=False, help="File with NAME=value lines."
+    ),
 ]

@@ -26,7 +26,7 @@ def push_file(
         return push_draft(draft, world.backend, world.target, world.ledger, origin, console.emit, now)
     except KeyboardInterrupt:
         console.stop()
-        console.line(f"Interrupted. What serves goes on serving; `chainctl push {file}` continues.")
+        console.line("Interrupted. What serves goes on serving; the same push continues.")
         raise
     finally:
         console.stop()

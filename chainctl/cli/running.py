@@ -26,9 +26,10 @@ from chainctl.cli.wiring import (
 )
 from chainctl.deploy.compose_release import secret_names
 from chainctl.deploy.target import LogLine
-from chainctl.errors import CallFailedError, ChainctlError, UsageError
+from chainctl.errors import CallFailedError, ChainctlError, DeployError, UsageError
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph
+from chainctl.wire.log_line import readable
 from chainctl.workflows.call import call
 from chainctl.workflows.down import down
 from chainctl.workflows.draft import draft_release
@@ -70,10 +71,17 @@ def _in_processes(graph: ChainGraph, body: bytes | None, port: int, secrets: Pat
                 _serve_until_interrupted(console, pushed.url, world.logs.logs(draft.chain, follow=True))
                 return None
             return _called(pushed.url, body)
+        except DeployError as error:
+            raise _gone(error) from error
         finally:
             if body is not None:
                 _show(world.logs.logs(draft.chain))
             down(draft.chain, world.target, world.ledger, Console(is_quiet=True).emit, now)
+
+
+def _gone(error: DeployError) -> DeployError:
+    """The error without its hint: there is no chain left whose log could be read."""
+    return DeployError(error.message, details=error.details)
 
 
 def _called(url: str, body: bytes) -> bytes:
@@ -94,7 +102,7 @@ def _serve_until_interrupted(console: Console, url: str, lines: Iterator[LogLine
 
 def _show(lines: Iterator[LogLine]) -> None:
     for line in lines:
-        sys.stderr.write(f"{line.chainlet} | {line.text}\n")
+        sys.stderr.writelines(f"{line.chainlet} | {text}\n" for text in readable([line.text]))
         sys.stderr.flush()
 
 

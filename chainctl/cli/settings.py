@@ -8,12 +8,14 @@ the root of its repository), the user's `config.toml`, defaults.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
+import pydantic_core
 
 from chainctl.errors import UsageError
 
@@ -44,7 +46,7 @@ class Settings(pydantic.BaseModel):
     ca_certificates: tuple[Path, ...] = pydantic.Field(
         (), description="PEM files of extra authorities to trust in the images"
     )
-    bind: str = pydantic.Field("127.0.0.1", description="address that the front door is published on")
+    bind: str = pydantic.Field("127.0.0.1", description="IP address that the front door is published on")
     port: int | None = pydantic.Field(
         None, ge=1, le=65535, description="port of the front door; a free one from 8100 when not set"
     )
@@ -64,6 +66,18 @@ class Settings(pydantic.BaseModel):
         30.0, ge=0, description="how long a replaced service may finish its requests"
     )
     state_dir: Path | None = pydantic.Field(None, description="where releases are recorded")
+
+    @pydantic.field_validator("bind")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        """A Docker Engine takes a name for no address at all, and publishes on every interface."""
+        if value == "localhost":
+            return "127.0.0.1"
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise pydantic_core.PydanticCustomError("ip_address", "Input should be an IP address") from None
+        return value
 
 
 def load_settings(

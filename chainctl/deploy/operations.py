@@ -34,11 +34,12 @@ class AwaitReady:
 
 @dataclass(frozen=True, slots=True)
 class EnsureFrontDoor:
-    """Make the front door, or replace one that was made from other settings."""
+    """Make the front door; with `replaces`, change the one there is."""
 
     chain: str
     front_door: FrontDoor
     cause: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

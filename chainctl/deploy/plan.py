@@ -46,8 +46,8 @@ def line_of(operation: Operation) -> str:
             what = f"~ service {service.name} ({service.chainlet}), for {old}"
         case AwaitReady(service=service):
             what = f"? ready {service.name} ({service.chainlet})"
-        case EnsureFrontDoor(front_door=door):
-            what = f"+ front door on {door.bind}:{door.port or 'a free port'}"
+        case EnsureFrontDoor(front_door=door, replaces=replaces):
+            what = f"{'~' if replaces else '+'} front door on {door.bind}:{door.port or 'a free port'}"
         case Route(service=service_name, before=None):
             what = f"+ route to {service_name}"
         case Route(service=service_name, before=before):
@@ -71,10 +71,11 @@ def plan_text(plan: DeployPlan) -> str:
 
 
 def total_of(plan: DeployPlan) -> str:
-    """Count what a plan does to services."""
+    """Count what a plan does to services; there is nothing to do only where nothing at all is."""
     created = sum(op.replaces is None for op in plan.started)
     replaced = len(plan.started) - created
     removed = sum(isinstance(op, StopService) for op in plan.operations) - replaced
     parts = [(created, "to create"), (replaced, "to replace"), (max(removed, 0), "to remove")]
     shown = [f"{count} {what}" for count, what in parts if count]
-    return f"Plan: {', '.join(shown) or 'nothing to do'}, {len(plan.kept)} kept."
+    nothing = "nothing to do" if plan.is_empty else "no service to change"
+    return f"Plan: {', '.join(shown) or nothing}, {len(plan.kept)} kept."

@@ -68,7 +68,7 @@ def _front_door(desired: DesiredState, observed: ObservedState) -> Iterator[Oper
     if door is None:
         yield EnsureFrontDoor(desired.chain, desired.front_door, "the chain has no address yet")
     elif door.digest != desired.front_door.digest:
-        yield EnsureFrontDoor(desired.chain, desired.front_door, "its settings changed")
+        yield EnsureFrontDoor(desired.chain, desired.front_door, "its settings changed", replaces=True)
     elif door.status is not _RUNNING:
         yield EnsureFrontDoor(desired.chain, desired.front_door, f"it is {door.status}")
     before = door.route if door else None

@@ -45,6 +45,14 @@ class DeployTarget(Protocol):
 
     def apply(self, operation: Operation, emit: Emit) -> None: ...
 
+    def ask(self, chain: str, service: str, path: str) -> bytes:
+        """Return what a service answers to `GET path` of its own chain, such as `/-/spans`.
+
+        Raises EngineError when the engine does not answer, DeployError when the service does not,
+        or not with 200.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:

@@ -31,7 +31,7 @@ class ChainFile:
         """Read what the user wrote. Raises ChainDefinitionError when there is no such file."""
         name, _, entrypoint = text.partition(":")
         path = Path(name).resolve()
-        problem = _problem(name, path)
+        problem = _problem(name or ".", path)
         if problem:
             raise ChainDefinitionError([problem])
         root = path.parent

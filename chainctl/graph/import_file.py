@@ -29,7 +29,7 @@ def import_chain(file: ChainFile) -> types.ModuleType | Problem:
     try:
         return importlib.import_module(file.module)
     except SyntaxError as error:
-        in_a_file = error.lineno and Path(error.filename or file.path).is_file()
+        in_a_file = _is_no_text(file) or (error.lineno and Path(error.filename or file.path).is_file())
         return _syntax_problem(error, file) if in_a_file else _import_problem(file, error)
     except SystemExit as error:
         return _at_user_frame(
@@ -51,6 +51,11 @@ def _misuse_code(error: ChainsUsageError | ChainsRuntimeError) -> str:
     """Tell apart, by their messages, the mistakes that the SDK raises as soon as they are made."""
     codes = {"changed in place": "CH0507", "mark_entrypoint": "CH0110", "was created": "CH0209"}
     return next((code for text, code in codes.items() if text in error.message), "CH0208")
+
+
+def _is_no_text(file: ChainFile) -> bool:
+    """Whether the file has null bytes; Python names no line for them."""
+    return b"\0" in file.path.read_bytes()
 
 
 def _syntax_problem(error: SyntaxError, file: ChainFile) -> Problem:

@@ -10,6 +10,7 @@ from chainctl.errors import Problem
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.describe import Description, class_span, display_name
 from chainctl.graph.graph import Introspection
+from chainctl.graph.lookup import lookup_problems
 from chainctl.graph.misuse import misuse_problems
 from chainctl.sdk.chainlet import EntrypointMark, entrypoint_mark, is_chainlet
 from chainctl.sdk.checks import problems_of
@@ -27,6 +28,7 @@ def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
     reachable = _reachable([entrypoint] if isinstance(entrypoint, type) else own)
     checked = dict.fromkeys([*reachable, *own])
     problems += [p for cls in checked for p in problems_of(cls)]
+    problems += lookup_problems(reachable)
     problems += _cycle_problems(reachable)
     problems += _name_problems(reachable)
     if any(p.is_error for p in problems) or not isinstance(entrypoint, type):

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import pydantic
 
 
+_MALFORMED = ("json_invalid", "malformed")
+
+
 @dataclass(frozen=True)
 class Mismatch:
     """One place: a path such as `names.0` ("" for the whole), what is wrong there, pydantic's error type."""
@@ -33,7 +36,12 @@ class InvalidValue(ValueError):
     def single(cls, message: str) -> InvalidValue:
         return cls([Mismatch("", message)])
 
+    @classmethod
+    def malformed(cls, message: str) -> InvalidValue:
+        """Say that bytes are not what they claim to be."""
+        return cls([Mismatch("", message, "malformed")])
+
     @property
     def is_malformed(self) -> bool:
         """Whether the bytes were not even well-formed."""
-        return any(m.kind == "json_invalid" and not m.path for m in self.mismatches)
+        return any(m.kind in _MALFORMED and not m.path for m in self.mismatches)

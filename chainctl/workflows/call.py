@@ -6,7 +6,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,30 +30,38 @@ class Answer:
 
 
 def call(
-    url: str, body: bytes, *, api_key: str | None = None, timeout_sec: float = 600.0, insecure: bool = False
+    url: str,
+    body: bytes,
+    *,
+    chain: str = "CHAIN",
+    api_key: str | None = None,
+    timeout_sec: float = 600.0,
+    insecure: bool = False,
 ) -> Answer:
     """POST to `url/run_remote`; `timeout_sec` bounds each wait for bytes.
 
     Raises CallFailedError for an error answer, with the remote traceback as details, and when
-    nothing answers; reading the answer raises it when the answer breaks off. `insecure` skips the
-    check of a TLS certificate.
+    nothing answers; reading the answer raises it when the answer breaks off. Its hints name `chain`.
+    `insecure` skips the check of a TLS certificate.
     """
     parts = urlsplit(url)
     connection = _connection(parts.scheme, parts.netloc, timeout_sec, insecure=insecure)
-    with _failures(url), ExitStack() as on_error:
+    with _failures(url, chain), ExitStack() as on_error:
         on_error.callback(connection.close)
         connection.request("POST", f"{parts.path.rstrip('/')}/run_remote", body, _headers(api_key))
         answer = connection.getresponse()
         if answer.status != 200:
-            raise _failure(answer.status, answer.read())
+            raise _failure(answer.status, answer.read(), chain)
         on_error.pop_all()
-    return Answer(answer.headers.get("content-type", ""), _chunks(url, connection, answer))
+    return Answer(answer.headers.get("content-type", ""), _chunks(_failures(url, chain), connection, answer))
 
 
 def _chunks(
-    url: str, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse
+    failures: AbstractContextManager[None],
+    connection: http.client.HTTPConnection,
+    answer: http.client.HTTPResponse,
 ) -> Iterator[bytes]:
-    with closing(connection), _failures(url):
+    with closing(connection), failures:
         while chunk := answer.read1(65536):
             yield chunk
         if answer.length:  # what the header promised and did not come
@@ -61,14 +69,15 @@ def _chunks(
 
 
 @contextmanager
-def _failures(url: str) -> Iterator[None]:
+def _failures(url: str, chain: str) -> Iterator[None]:
     try:
         yield
     except http.client.IncompleteRead as error:
         raise CallFailedError("the answer broke off in the middle") from error
     except (OSError, http.client.HTTPException) as error:
         raise CallFailedError(
-            f"{url} did not answer: {error}", hint="look at `chainctl ps` and `chainctl logs`."
+            f"{url} did not answer: {error}",
+            hint=f"look at `chainctl ps {chain}` and `chainctl logs {chain}`.",
         ) from error
 
 
@@ -87,7 +96,7 @@ def _headers(api_key: str | None) -> dict[str, str]:
     return {"content-type": "application/json", **key}
 
 
-def _failure(status: int, body: bytes) -> CallFailedError:
+def _failure(status: int, body: bytes, chain: str) -> CallFailedError:
     error = _error_in(body)
     message = str(error.get("message", body[:500].decode(errors="replace")))
     first, *rest = message.splitlines() or [""]
@@ -98,7 +107,7 @@ def _failure(status: int, body: bytes) -> CallFailedError:
     problems = [f"{p.get('path') or '(body)'}: {p.get('message')}" for p in _objects(error.get("problems"))]
     return CallFailedError(
         f"the chain answered {status}: {first}",
-        hint=_hint(status),
+        hint=_hint(status, chain),
         details=[*rest, *frames, *problems],
     )
 
@@ -116,11 +125,11 @@ def _objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _hint(status: int) -> str:
+def _hint(status: int, chain: str) -> str:
     match status:
         case 400 | 422:
             return "`GET /schema` on the chain's URL shows what it takes."
         case 401:
             return "give the key in the environment variable `CHAINCTL_API_KEY`."
         case _:
-            return "`chainctl logs CHAIN` shows what the services wrote."
+            return f"`chainctl logs {chain}` shows what the services wrote."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -130,6 +131,39 @@ class DeployTargetContract:
         target.apply(StopService(CHAIN, one.name, one.chainlet, CAUSE), silent)
         left = target.observe(CHAIN).services
         assert [(s.name, s.status) for s in left] == [(two.name, ServiceStatus.RUNNING)]
+
+
+class AskedTargetContract:
+    """Left open: `target`, and `running`, a service that runs there and answers below `/-/` with itself.
+
+    Its answer is `{"service": …, "path": …}`, to `/-/missing` a 404, and 401 without its chain's token.
+    """
+
+    @pytest.fixture
+    def target(self) -> DeployTarget:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def running(self, target: DeployTarget) -> ServiceSpec:
+        raise NotImplementedError
+
+    def test_a_service_is_asked_with_its_token(self, target: DeployTarget, running: ServiceSpec) -> None:
+        """The answer comes back as it is, the question as it was put."""
+        path = "/-/spans?trace=ab&limit=2"
+        said = target.ask(running.chain, running.name, path)
+        assert json.loads(said) == {"service": running.name, "path": path}
+
+    def test_an_answer_other_than_200_is_an_error(self, target: DeployTarget, running: ServiceSpec) -> None:
+        """An older service does not know the path."""
+        with pytest.raises(DeployError, match=running.name):
+            target.ask(running.chain, running.name, "/-/missing")
+
+    def test_a_service_that_is_not_there_is_an_error(
+        self, target: DeployTarget, running: ServiceSpec
+    ) -> None:
+        """It may just have been replaced."""
+        with pytest.raises(DeployError, match="not running"):
+            target.ask(running.chain, f"{running.name}-gone", "/-/spans")
 
 
 class FailingTargetContract:

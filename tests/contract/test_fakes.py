@@ -10,15 +10,22 @@ from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.build.backend import BuildBackend
 from chainctl.build.plan import ImagePlan, plan_build
 from chainctl.build.settings import BuildSettings
+from chainctl.deploy.operations import EnsureNetwork, StartService
 from chainctl.deploy.release import Fingerprint, Resources, ServiceSpec
 from chainctl.deploy.target import DeployTarget, LogLine, LogSource
 from tests.contract.build_backend import BuildBackendContract, CancellableBackendContract
-from tests.contract.deploy_target import CHAIN, DeployTargetContract, FailingTargetContract, SpecOf
+from tests.contract.deploy_target import (
+    CHAIN,
+    AskedTargetContract,
+    DeployTargetContract,
+    FailingTargetContract,
+    SpecOf,
+)
 from tests.contract.log_source import CHAIN as LOGGED
 from tests.contract.log_source import LINES, LogSourceContract
 from tests.contract.vault import VALUE, FullVault, VaultContract
 from tests.fakes.backend import MemoryBackend
-from tests.fakes.chains import graph_of, snapshot_of
+from tests.fakes.chains import graph_of, silent, snapshot_of
 from tests.fakes.logs import MemoryLogs
 from tests.fakes.target import MemoryTarget
 from tests.fakes.vault import MemoryVault
@@ -50,6 +57,21 @@ class TestMemoryTarget(DeployTargetContract):
     @pytest.fixture
     def spec_of(self) -> SpecOf:
         return spec_of
+
+
+class TestAskedMemoryTarget(AskedTargetContract):
+    """So it does when a service is asked."""
+
+    @pytest.fixture
+    def target(self) -> DeployTarget:
+        return MemoryTarget()
+
+    @pytest.fixture
+    def running(self, target: DeployTarget) -> ServiceSpec:
+        spec = spec_of("one")
+        for operation in (EnsureNetwork(CHAIN, "test"), StartService(spec, "test")):
+            target.apply(operation, silent)
+        return spec
 
 
 class TestFailingMemoryTarget(FailingTargetContract):

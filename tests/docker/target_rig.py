@@ -108,6 +108,9 @@ async def serve(reader, writer):
                 writer.write(reply(200 if is_ready else 503, {"status": "ok" if is_ready else "loading"}))
             elif headers.get("x-chainctl-token") != TOKEN:
                 writer.write(reply(401, {"error": {"kind": "unauthorized", "message": "no token"}}))
+            elif url.path.startswith("/-/"):
+                is_there = url.path != "/-/missing"
+                writer.write(reply(200 if is_there else 404, {"service": NAME, "path": target}))
             elif url.path == "/stream":
                 await stream(writer, int(url.query))
             elif url.path == "/run_remote":

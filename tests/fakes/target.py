@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import assert_never
@@ -53,6 +54,7 @@ class MemoryTarget:
         self.applied: list[Operation] = []
         self.fails = fails
         self.never_ready = set(never_ready)
+        self.answers: dict[tuple[str, str], bytes] = {}
         self._chains: dict[str, MemoryChain] = {}
         self._now = 0.0
 
@@ -99,6 +101,16 @@ class MemoryTarget:
                 self._chains.pop(chain)
             case _:
                 assert_never(operation)
+
+    def ask(self, chain: str, service: str, path: str) -> bytes:
+        """Answer from `answers`; a path of no entry there is answered with itself, but /-/missing."""
+        has = self._chains.get(chain, MemoryChain())
+        if not _runs(has, service):
+            raise DeployError(f"The service {service} is not running")
+        if path == "/-/missing":
+            raise DeployError(f"{service} did not answer GET {path}")
+        answer = self.answers.get((service, path))
+        return json.dumps({"service": service, "path": path}).encode() if answer is None else answer
 
     def reboot(self, chain: str) -> None:
         """Stop everything of a chain, as the end of its machine would."""

@@ -46,7 +46,8 @@ def published_host(bind: str, address: EngineAddress) -> str:
     if bind not in ("", "0.0.0.0", "::"):
         return f"[{bind}]" if ":" in bind else bind
     is_remote = address.url.startswith(("tcp://", "http://", "https://", "ssh://"))
-    return (is_remote and urlsplit(address.url).hostname) or "127.0.0.1"
+    here = "[::1]" if bind == "::" else "127.0.0.1"
+    return (is_remote and urlsplit(address.url).hostname) or here
 
 
 def _door(connection: Connection, name: str, containers: Sequence[Container]) -> ObservedDoor | None:

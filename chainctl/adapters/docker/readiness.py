@@ -13,6 +13,7 @@ from chainctl.adapters.docker.target_exec import run_in
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.deploy.release import ServiceSpec
 from chainctl.errors import DeployError
+from chainctl.wire.log_line import readable
 
 LOG_LINES = 50
 _CORPSE_GRACE_SEC = 2.0
@@ -58,7 +59,7 @@ def await_ready(connection: Connection, spec: ServiceSpec) -> None:
     raise DeployError(
         f"{spec.chainlet} {'is not' if look.has_been_ready else 'did not become'} ready: {why}",
         hint=f"see why with `chainctl logs {spec.chain} --chainlet {spec.chainlet}`, then push again",
-        details=[*last_lines(connection, spec.name, LOG_LINES), *health],
+        details=[*readable(last_lines(connection, spec.name, LOG_LINES))[-LOG_LINES:], *health],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from chainctl.adapters.docker.ask import ask_service
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import drain_service, route_to
@@ -71,6 +72,11 @@ class DockerTarget:
         """Make it so. Raises DeployError, EngineError, and MissingSecretError before a change."""
         with Connection.opened(self._engine) as connection:
             self._apply(connection, operation, emit)
+
+    def ask(self, chain: str, service: str, path: str) -> bytes:
+        """Ask from within the service's container, which alone has its token."""
+        with Connection.opened(self._engine) as connection:
+            return ask_service(connection, chain, service, path)
 
     def logs(
         self,

@@ -15,6 +15,7 @@ from pathlib import Path
 from chainctl.adapters.local.memory import RunMemory, recall
 from chainctl.adapters.local.paths import RunPaths
 from chainctl.deploy.target import LogLine
+from chainctl.wire.log_line import readable
 
 _POLL_SEC = 0.1
 _TAIL_BYTES = 256 * 1024
@@ -62,11 +63,11 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def last_words(path: Path, count: int) -> list[str]:
-    """Return the last lines that a service wrote, without their times."""
+    """Return the last lines that a service wrote, as people read them, without their times."""
     lines = last_lines(path, count)
     if len(lines) < count:
         lines = (last_lines(_older(path), count) + lines)[-count:]
-    return [line.partition(" ")[2] for line in lines]
+    return readable(line.partition(" ")[2] for line in lines)[-count:]
 
 
 def _new_lines(run: RunPaths, readers: dict[str, LogReader], chainlets: Sequence[str]) -> Iterator[LogLine]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
+from chainctl.adapters.local.ask import ask_service
 from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
 from chainctl.adapters.local.logs import read_logs
@@ -101,6 +102,11 @@ class LocalTarget:
                 self._remove(self._paths.run(chain))
             case _:
                 assert_never(operation)
+
+    def ask(self, chain: str, service: str, path: str) -> bytes:
+        """Ask over the service's socket, which only we can open."""
+        socket = self._paths.run(chain).socket_of(service)
+        return ask_service(socket, service, path, self._vault.token(chain))
 
     def logs(
         self,

@@ -19,7 +19,9 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
             print_result("", {"ok": False, "problems": problems_json(error.problems)}, as_json=True)
         raise
     Console().problems(graph.warnings)
-    what = f"{len(graph.chainlets)} chainlets, {len(graph.edges)} dependencies, entrypoint {graph.entrypoint}"
+    chainlets = _counted(len(graph.chainlets), "chainlet", "chainlets")
+    dependencies = _counted(len(graph.edges), "dependency", "dependencies")
+    what = f"{chainlets}, {dependencies}, entrypoint {graph.entrypoint}"
     value = {"ok": True, "chain": graph.chain, "problems": problems_json(graph.warnings)}
     print_result(f"{graph.chain}: {what}", value, as_json=as_json)
 
@@ -31,3 +33,7 @@ def problems_json(problems: object) -> object:
     from chainctl.errors import Problem
 
     return TypeAdapter(tuple[Problem, ...]).dump_python(problems, mode="json")  # type: ignore[arg-type]  # a tuple of them
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

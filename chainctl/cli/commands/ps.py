@@ -17,10 +17,12 @@ def ps(
     as_json: JsonOption = False,
 ) -> None:
     """List chains and their services."""
-    from chainctl.cli.console import now
+    from chainctl.cli.console import Console, now
     from chainctl.cli.listing import listed_chains, listing_json, listing_text
     from chainctl.cli.output import print_result
     from chainctl.cli.wiring import settings_for
 
     chains = listed_chains(settings_for(target=target), chain)
+    if chain and not chains:
+        Console().line(f"There is no chain called {chain} here.")
     print_result(listing_text(chains, now()), {"chains": listing_json(chains)}, as_json=as_json)

@@ -41,6 +41,8 @@ async def serve_one(head, body, writer):
         return answer(writer, 200 if is_ready else 503, {"why": "weights are loading"})
     if f"x-chainctl-token: {TOKEN}".encode() not in head.lower():
         return answer(writer, 401, {})
+    if path.startswith("/-/"):
+        return answer(writer, 404 if path == "/-/missing" else 200, {"service": NAME, "path": path})
     if path == "/crash":
         print("about to crash", flush=True)
         os._exit(3)

@@ -88,6 +88,17 @@ def test_an_empty_variable_is_none(load: Callable[..., Settings]) -> None:
     assert load({"CHAINCTL_PORT": "", "CHAINCTL_CA_CERTIFICATES": "", "CHAINCTL_TARGET": ""}) == Settings()
 
 
+@pytest.mark.parametrize(
+    ("given", "bind"),
+    [("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("::", "::")],
+)
+def test_localhost_is_the_only_name_that_is_an_address(
+    load: Callable[..., Settings], given: str, bind: str
+) -> None:
+    """An engine that gets any other name publishes on all interfaces."""
+    assert load({"CHAINCTL_BIND": given}).bind == bind
+
+
 def test_variables_that_are_no_settings() -> None:
     """Secrets and switches of other parts are known; a slip of the pen is found."""
     environ = dict.fromkeys(
@@ -106,6 +117,8 @@ def test_variables_that_are_no_settings() -> None:
             "`target`: Input should be 'auto', 'docker' or 'local'",
             "`target` is: where chains run; auto is docker when an engine answers, else local.",
         ),
+        ('bind = "example.org"\n', "`bind`: Input should be an IP address", "`bind` is: IP address that "),
+        ('bind = "999.1.1.1"\n', "`bind`: Input should be an IP address", "`bind` is: "),
         ("port = 0\n", "`port`: Input should be greater than or equal to 1", "`port` is: "),
         ("ca_certificates = [3]\n", "`ca_certificates`: Input is not a valid path", "`ca_certificates` is: "),
         ("state_dir = 3\n", "`state_dir`: Input is not a valid path", "`state_dir` is: "),

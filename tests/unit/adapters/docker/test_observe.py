@@ -114,6 +114,7 @@ def test_a_door_that_does_not_answer_has_failed() -> None:
     [
         ("127.0.0.1", "unix:///var/run/docker.sock", "127.0.0.1"),
         ("0.0.0.0", "unix:///var/run/docker.sock", "127.0.0.1"),
+        ("::", "unix:///var/run/docker.sock", "[::1]"),
         ("0.0.0.0", "ssh://me@gpu.example", "gpu.example"),
         ("::", "tcp://10.0.0.5:2376", "10.0.0.5"),
         ("192.0.2.7", "tcp://10.0.0.5:2376", "192.0.2.7"),

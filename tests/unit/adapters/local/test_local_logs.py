@@ -8,6 +8,7 @@ from chainctl.adapters.local.logs import LogReader, last_words, read_logs
 from chainctl.adapters.local.memory import RetiredService, RunMemory, remember
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.adapters.local.supervisor.log_file import LINE_BYTES, LogFile
+from chainctl.wire.log_line import LogEvent, format_event
 
 
 def test_bytes_become_timed_lines(tmp_path: Path) -> None:
@@ -59,6 +60,17 @@ def test_the_last_words_reach_into_the_older_file(tmp_path: Path) -> None:
     log.close()
     assert last_words(path, 3) == ["line 2", "line 3", "line 4"]
     assert last_words(tmp_path / "none.log", 3) == []
+
+
+def test_the_last_words_are_what_people_read(tmp_path: Path) -> None:
+    """A service writes JSON; a traceback in it counts by its own lines."""
+    path = tmp_path / "s.log"
+    log = LogFile(path)
+    event = LogEvent("t", "ERROR", "Hello", "it failed\nTraceback\nValueError: no", logger="mine")
+    log.feed(b"of C\n" + format_event(event))
+    log.close()
+    assert last_words(path, 3) == ["ERROR it failed", "Traceback", "ValueError: no"]
+    assert last_words(path, 4)[0] == "of C"
 
 
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:

@@ -1,0 +1,231 @@
+"""A request's path, headers and body in; the Reply of one chainlet's Worker out, however it was transported.
+
+Routes: `POST /run_remote`, `GET /healthz` (the process answers), `/readyz` (calls can be taken),
+`/schema`, `/openapi.json`, `/metrics`, `/-/spans`. Everything but the two health routes wants the
+chain's internal token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Optional
+
+from chainctl.server.openapi import openapi
+from chainctl.server.seen import answer_seen
+from chainctl.wire.fault import error_body
+from chainctl.wire.media import READABLE
+from chainctl.worker.answer import Buffer
+from chainctl.worker.boot import TOKEN_HEADER
+from chainctl.worker.call_context import CURRENT_CALL, CallContext
+from chainctl.worker.span import Span
+from chainctl.worker.telemetry import Telemetry
+from chainctl.worker.time_limit import TimeLimit
+from chainctl.worker.trace_context import TraceParent, new_span_id
+from chainctl.worker.worker import Call, Reply, Worker
+
+DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
+RUN = "/run_remote"
+INNER = "/-"
+"""Where a chain's own services call; the same routes are there as for others."""
+_OPEN_PATHS = ("/healthz", "/readyz")
+_TOKEN = TOKEN_HEADER.encode()
+_METHODS = {
+    RUN: "POST",
+    "/healthz": "GET",
+    "/readyz": "GET",
+    "/schema": "GET",
+    "/openapi.json": "GET",
+    "/metrics": "GET",
+    "/spans": "GET",
+}
+_INNER_ONLY = ("/spans",)
+Headers = Mapping[bytes, bytes]
+
+
+class ChainletService:
+    """One chainlet behind HTTP; `worker` is set when it has booted. `body_limit` is in bytes."""
+
+    def __init__(
+        self,
+        name: str,
+        token: Optional[str] = None,
+        *,
+        body_limit: int = DEFAULT_BODY_LIMIT,
+        telemetry: Optional[Telemetry] = None,
+    ) -> None:
+        self.worker: Optional[Worker] = None
+        self.name = name
+        self.body_limit = body_limit
+        self.telemetry = telemetry
+        self._token = token.encode() if token else None
+
+    def refusal(self, method: str, path: str, headers: Headers) -> Optional[Reply]:
+        """Answer what needs no body: unknown routes, wrong methods, strangers, bodies that cannot be read."""
+        route = _route(path)
+        allowed = _METHODS.get(route)
+        if allowed is None or (route == path and path in _INNER_ONLY):
+            return refuse(404, "not_found", f"there is no {path}; calls go to POST /run_remote")
+        if method != allowed and not (allowed == "GET" and method == "HEAD"):
+            return refuse(405, "method_not_allowed", f"{path} takes {allowed}, not {method}")
+        if route not in _OPEN_PATHS and not self.is_trusted(headers):
+            return refuse(401, "unauthorized", "this service answers only its own chain")
+        if route != RUN:
+            return None
+        return self._unreadable(headers)
+
+    def is_trusted(self, headers: Headers) -> bool:
+        """Say whether a request has the chain's token; there may be none."""
+        return self._token is None or hmac.compare_digest(headers.get(_TOKEN, b""), self._token)
+
+    async def answer(
+        self,
+        path: str,
+        headers: Headers,
+        body: Buffer = b"",
+        chunks: Optional[AsyncIterator[Buffer]] = None,
+        query: str = "",
+    ) -> Reply:
+        """Answer a request that was not refused."""
+        if path.endswith(RUN):
+            return await self._run(headers, body, chunks)
+        return await self._describe(_route(path), query)
+
+    def context(self, headers: Headers) -> CallContext:
+        """What the headers say of a call: ids, deadline."""
+        parent = TraceParent.of(headers.get(b"traceparent", b""))
+        timeout = headers.get(b"x-chainctl-timeout-ms", b"")
+        return CallContext(
+            request_id=headers.get(b"x-request-id", b"").decode("latin-1")[:128] or secrets.token_hex(8),
+            trace_id=parent.trace_id,
+            span_id=new_span_id(),
+            parent_id=parent.span_id,
+            is_sampled=parent.is_sampled,
+            deadline=time.monotonic() + int(timeout) / 1000 if timeout.isdigit() else None,
+        )
+
+    def _unreadable(self, headers: Headers) -> Optional[Reply]:
+        media = media_of(headers)
+        if media not in READABLE:
+            known = ", ".join(sorted(filter(None, READABLE)))
+            return refuse(415, "unsupported_media_type", f"{media!r}: send one of {known}")
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.body_limit:
+            return self.too_large()
+        return None
+
+    def too_large(self) -> Reply:
+        return refuse(413, "too_large", f"the body is larger than the limit of {self.body_limit} bytes")
+
+    async def _run(self, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> Reply:
+        if self.worker is None:
+            reply = refuse(503, "not_ready", f"{self.name} is starting")
+            reply.not_started, reply.headers = True, {"retry-after": "1"}
+            return reply
+        context = self.context(headers)
+        CURRENT_CALL.set(context)
+        span = self._span(context)
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        call = Call(body, media_of(headers), accept, context, chunks, span)
+        reply = await self._within_deadline(self.worker, call)
+        if span is not None:
+            self._finish(span, reply)
+        return reply
+
+    async def _within_deadline(self, worker: Worker, call: Call) -> Reply:
+        """Run a call until its deadline; then stop it, and all that it has under way."""
+        remaining = call.context.remaining_sec
+        if remaining is None:
+            return await worker.call(call)
+        if remaining <= 0:
+            return _too_late(self.name, not_started=True)
+        limit = TimeLimit(remaining)
+        try:
+            async with limit:
+                return await worker.call(call)
+        except TimeoutError:
+            if not limit.has_expired:
+                raise
+            return _too_late(self.name, not_started=False)
+
+    def _span(self, context: CallContext) -> Optional[Span]:
+        if self.telemetry is None or not context.is_sampled:
+            return None
+        return Span(
+            trace_id=context.trace_id,
+            span_id=context.span_id,
+            parent_id=context.parent_id,
+            request_id=context.request_id,
+            name=self.name,
+            kind="server",
+            start_ns=time.time_ns(),
+        )
+
+    def _finish(self, span: Span, reply: Reply) -> None:
+        """Record the span of a call; of a stream when it ends."""
+        span.status = reply.status
+        if isinstance(reply.body, AsyncIterator):
+            reply.body = self._recorded(span, reply.body)
+        else:
+            self._record(span)
+
+    async def _recorded(self, span: Span, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in chunks:
+                span.items += 1
+                yield chunk
+        except BaseException as error:
+            span.error = type(error).__name__
+            raise
+        finally:
+            self._record(span)
+
+    def _record(self, span: Span) -> None:
+        span.total_ns = time.time_ns() - span.start_ns
+        if self.telemetry is not None:
+            self.telemetry.record(span)
+
+    async def _describe(self, route: str, query: str) -> Reply:
+        if route == "/healthz":
+            return _json(200, {"status": "ok"})
+        if route in ("/metrics", "/spans"):
+            return self._seen(route, query)
+        if self.worker is None:
+            return _json(503, {"status": "starting", "chainlet": self.name})
+        if route == "/readyz":
+            health = await self.worker.health()
+            status = {"status": "ready" if health.is_ready else "unhealthy", "chainlet": self.name}
+            return _json(200 if health.is_ready else 503, {**status, "reason": health.reason})
+        schemas = self.worker.schemas()
+        return _json(200, schemas if route == "/schema" else openapi(self.name, schemas))
+
+    def _seen(self, route: str, query: str) -> Reply:
+        if self.telemetry is None:
+            return refuse(404, "not_found", "this service keeps no telemetry: CHAINCTL_TELEMETRY is off")
+        return Reply(*answer_seen(route, query, self.telemetry))
+
+
+def media_of(headers: Headers) -> str:
+    """The content type of a request without parameters, in lower case."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def refuse(status: int, kind: str, message: str) -> Reply:
+    return Reply(status, error_body(kind, message))
+
+
+def _route(path: str) -> str:
+    return path[len(INNER) :] if path.startswith(INNER + "/") else path
+
+
+def _too_late(name: str, *, not_started: bool) -> Reply:
+    reply = refuse(504, "deadline", f"the deadline of the call passed before {name} answered")
+    reply.not_started = not_started
+    return reply
+
+
+def _json(status: int, value: Any) -> Reply:
+    return Reply(status, json.dumps(value).encode())

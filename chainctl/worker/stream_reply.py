@@ -1,0 +1,63 @@
+"""The items of a stream and what the caller takes in; the bytes of the answer, as they come, out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from chainctl.wire.item import ItemCodec
+from chainctl.wire.media import EVENTS, STREAM
+from chainctl.wire.stream_frame import Kind, whole_frame
+from chainctl.worker.error_reply import error_body_of
+
+
+@dataclass(frozen=True)
+class StreamForm:
+    """How items are written: `end` goes last, and `failure` makes the last words of an error.
+
+    Without a `failure` an error breaks the connection off, so that nobody takes the answer for whole.
+    """
+
+    content_type: str
+    item: Callable[[Any], bytes]
+    end: bytes = b""
+    failure: Optional[Callable[[BaseException], bytes]] = None
+
+    async def body(self, first: Sequence[Any], rest: AsyncGenerator[Any, None]) -> AsyncIterator[bytes]:
+        """Yield the answer's bytes. Closing it closes the items."""
+        async with aclosing(rest):
+            try:
+                for item in first:
+                    yield self.item(item)
+                async for item in rest:
+                    yield self.item(item)
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
+                last_words = self._last_words(error)
+                if last_words is None:
+                    raise
+                yield last_words
+                return
+            if self.end:
+                yield self.end
+
+    def _last_words(self, error: BaseException) -> Optional[bytes]:
+        return None if self.failure is None else self.failure(error)
+
+
+def stream_form(codec: ItemCodec, accept: str) -> StreamForm:
+    """Choose frames for our own services, events when they are asked for, else plain items."""
+    if STREAM in accept:
+        return StreamForm(STREAM, codec.frame, whole_frame(Kind.END), _error_frame)
+    if EVENTS in accept:
+        return StreamForm(EVENTS, codec.event, b"event: end\ndata:\n\n", _error_event)
+    return StreamForm(codec.plain_type, codec.plain)
+
+
+def _error_frame(error: BaseException) -> bytes:
+    return whole_frame(Kind.ERROR, error_body_of(error))
+
+
+def _error_event(error: BaseException) -> bytes:
+    return b"event: error\ndata: %b\n\n" % error_body_of(error)
