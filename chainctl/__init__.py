@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from chainctl.sdk.markers import depends, depends_context
     from chainctl.sdk.paths import make_abs_path_here
     from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
-    from chainctl.wire.fault import RemoteErrorDetail
+    from chainctl.wire.error_detail import RemoteErrorDetail
     from chainctl.worker.local import run_local
     from chainctl.worker.stub import StubBase
 
@@ -62,7 +62,7 @@ _HOMES = {
     "MissingDependencyError": "chainctl.errors",
     "RPCOptions": "chainctl.sdk.config",
     "RemoteConfig": "chainctl.sdk.config",
-    "RemoteErrorDetail": "chainctl.wire.fault",
+    "RemoteErrorDetail": "chainctl.wire.error_detail",
     "StubBase": "chainctl.worker.stub",
     "WebSocketDisconnect": "chainctl.sdk.websocket",
     "WebSocketProtocol": "chainctl.sdk.websocket",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, MutableMapping
 from typing import Any, Generic, Optional, TypeVar, Union
 
 from pydantic_core import to_json
 
 from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
-from chainctl.wire.fault import user_frames
+from chainctl.worker.failure import log_text
 
 T = TypeVar("T")
 Scope = MutableMapping[str, Any]
@@ -48,8 +47,7 @@ async def serve_websocket(
         await websocket.close_quietly(RESTARTING)
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
-        frames = "".join(traceback.format_list(user_frames(error)))
-        _LOG.error("run_remote raised %s: %s\n%s", type(error).__name__, error, frames.rstrip())
+        _LOG.error("run_remote raised\n%s", log_text(error))
         await websocket.close_quietly(FAILED)
     else:
         await websocket.close_quietly(NORMAL)
