@@ -12,7 +12,7 @@ from chainctl.sdk.http_error import HTTPError
 from chainctl.wire.error_detail import Origin, with_origin
 from chainctl.wire.error_report import error_report
 from chainctl.wire.fault import RemoteErrorDetail, detail_in, parse_error_body
-from chainctl.worker.http_client import Answer
+from chainctl.worker.answer import Answer
 
 _USER_KINDS = ("user", "")  # a stranger that describes an exception as we do gives no kind
 _HANDED_ON = (503, 504)
