@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Optional
@@ -104,7 +103,7 @@ class ChainletService:
         parent = received(headers.get(b"traceparent", b"").decode("latin-1"), self._sampler)
         timeout = headers.get(b"x-chainctl-timeout-ms", b"")
         return CallContext(
-            request_id=headers.get(b"x-request-id", b"").decode("latin-1")[:128] or secrets.token_hex(8),
+            request_id=headers.get(b"x-request-id", b"").decode("latin-1")[:128] or f"{new_span_id():016x}",
             trace_id=parent.trace_id,
             span_id=new_span_id(),
             parent_id=parent.span_id,

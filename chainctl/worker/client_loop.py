@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, Optional, TypeVar
 
 from chainctl.worker.call_context import CURRENT_CALL
+from chainctl.worker.sync_bridge import await_here, can_await_here
 
 T = TypeVar("T")
 
@@ -22,8 +23,12 @@ class ClientLoop:
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end and return its result, or raise what it raised.
 
-        It is cancelled when the call that is being run is.
+        It is cancelled when the call that is being run is. In a task that bridges sync calls it runs
+        there, and the task's event loop goes on.
         """
+        if can_await_here():
+            result: T = await_here(call)
+            return result
         future = asyncio.run_coroutine_threadsafe(call, self._running())
         context = CURRENT_CALL.get()
         if context is not None:

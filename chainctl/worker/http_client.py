@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing
 from typing import Optional, TypeVar
@@ -144,15 +145,15 @@ class HttpClient:
         if not connection.can_be_reused or len(self._idle) >= _MOST_IDLE:
             connection.close()
             return
-        loop = asyncio.get_running_loop()
         connection.was_used = True
-        self._idle.append((loop.time(), connection))
+        self._idle.append((time.monotonic(), connection))
         if self._sweeper is None:
+            loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(_IDLE_SEC, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Close what was idle for long; the longest idle are first, as the latest is always taken."""
-        oldest = loop.time() - _IDLE_SEC
+        oldest = time.monotonic() - _IDLE_SEC
         while self._idle and self._idle[0][0] <= oldest:
             self._idle.pop(0)[1].close()
         self._sweeper = None

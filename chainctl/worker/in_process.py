@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import logging
@@ -10,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Optional
 
-from chainctl.sdk.declaration import Declaration
+from chainctl.sdk.declaration import Declaration, endpoint_of
 from chainctl.sdk.resolver import CURRENT_RESOLVER
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.invalid import InvalidValue
@@ -22,6 +23,7 @@ from chainctl.worker.call_context import CURRENT_CALL, CallContext
 from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.resolvers import RefusingResolver
+from chainctl.worker.sync_bridge import bridge_tasks, can_await_here
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
@@ -45,9 +47,14 @@ class InProcessWorker:
         self.gate = Gate(limit, declaration.config.options.queue_limit)
         self._threads = CallThreads(limit or 1)
         self._buffers = buffers or Buffers()
+        self._bridges_calls = self._endpoint.is_async and any(
+            not endpoint_of(dependency.target).is_async for dependency in declaration.dependencies
+        )
         self.body_limit = declaration.config.options.max_body_bytes
 
     async def call(self, call: Call) -> Reply:
+        if self._bridges_calls and not can_await_here():
+            return await self._in_bridged_task(call)
         try:
             arguments = await self._arguments(call)
         except InvalidValue as error:
@@ -62,6 +69,14 @@ class InProcessWorker:
         if self._endpoint.is_stream:
             return await self._stream(call, arguments, since)
         return await self._whole(call, arguments, since)
+
+    async def _in_bridged_task(self, call: Call) -> Reply:
+        """Run a call, and whatever tasks it makes, so that sync calls do not stop the loop."""
+        loop = asyncio.get_running_loop()
+        if not bridge_tasks(loop):
+            self._bridges_calls = False
+            _LOG.warning("sync calls will stop the event loop: the greenlet package is not installed")
+        return await loop.create_task(self.call(call))
 
     async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
         CURRENT_RESOLVER.set(RefusingResolver())

@@ -74,6 +74,7 @@ class Transport:
         self._breaker = CircuitBreaker() if service.options.circuit_breaker else None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient]
         self._clients = weakref.WeakKeyDictionary()
+        self._last_client: Optional[_LoopClient] = None
 
     async def call(self, message: Message, decode: Callable[[Answer], T]) -> T:
         """Send a message, decode the answer. Raises RemoteFault, TimeoutError or the remote's error.
@@ -272,10 +273,15 @@ class Transport:
 
     def _client(self) -> _LoopClient:
         loop = asyncio.get_running_loop()
+        last = self._last_client
+        if last is not None and last.loop is loop:
+            return last
         client = self._clients.get(loop)
         if client is None:
             limit = self.service.options.concurrency_limit
-            client = self._clients[loop] = _LoopClient(HttpClient(self._address), asyncio.Semaphore(limit))
+            http = HttpClient(self._address)
+            client = self._clients[loop] = _LoopClient(loop, http, asyncio.Semaphore(limit))
+        self._last_client = client
         return client
 
     def _timed_out(self, exchange: Exchange) -> TimeoutError:
@@ -289,7 +295,8 @@ class Transport:
 class _LoopClient:
     """What one event loop needs to call the service: connections, and permits for calls under way."""
 
-    def __init__(self, http: HttpClient, permits: asyncio.Semaphore) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, http: HttpClient, permits: asyncio.Semaphore) -> None:
+        self.loop = loop
         self.http = http
         self.permits = permits
 
