@@ -18,6 +18,7 @@ from chainctl.sdk.config import DockerImage
 # What the runtime in the image needs; loose, so that the user's own pins decide.
 RUNTIME_REQUIREMENTS = (
     "httptools>=0.5",
+    "msgpack>=1.0.2",
     "prometheus-client>=0.20",
     "pydantic>=2.9,<3",
     "uvicorn>=0.20",
