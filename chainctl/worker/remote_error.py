@@ -12,7 +12,7 @@ from chainctl.sdk.http_error import HTTPError
 from chainctl.wire.error_detail import Origin, with_origin
 from chainctl.wire.error_report import error_report
 from chainctl.wire.fault import RemoteErrorDetail, detail_in, parse_error_body
-from chainctl.worker.http_client import Answer
+from chainctl.worker.answer import Answer
 
 _USER_KINDS = ("user", "")  # a stranger that describes an exception as we do gives no kind
 _HANDED_ON = (503, 504)
@@ -23,7 +23,8 @@ class RemoteFault(GenericRemoteException):
     """A call failed for a reason that is no exception of the other side's user code.
 
     `status` is the HTTP status that the caller's own caller should see, `kind` that of the first
-    error answer, `retry_after_sec` how long to wait until another call makes sense.
+    error answer, `retry_after_sec` how long to wait until another call makes sense. `was_retried`
+    says that repeating the call helped nothing.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class RemoteFault(GenericRemoteException):
         self.status = status
         self.kind = kind
         self.retry_after_sec = retry_after_sec
+        self.was_retried = False
 
     @classmethod
     def unreachable(cls, name: str, error: Exception) -> RemoteFault:
@@ -49,7 +51,7 @@ class RemoteFault(GenericRemoteException):
         return cls(f"`{name}` broke off: {error}", status=502)
 
     @classmethod
-    def circuit_open(cls, name: str, retry_after_sec: float) -> RemoteFault:
+    def circuit_open(cls, name: str, retry_after_sec: Optional[float] = None) -> RemoteFault:
         message = f"`{name}` fails too often and is left alone for a while"
         return cls(message, status=503, kind="circuit_open", retry_after_sec=retry_after_sec)
 
@@ -72,7 +74,7 @@ def error_of(name: str, answer: Answer) -> Exception:
     made from one string, or from a status and a text; else it is a GenericRemoteException. What is
     no exception of user code is a RemoteFault, and a TimeoutError where the time ran out.
     """
-    error = parse_error_body(answer.body)
+    error = parse_error_body(bytes(answer.body))
     kind: str = error["kind"]
     detail = detail_in(error)
     if detail is None:
@@ -81,6 +83,11 @@ def error_of(name: str, answer: Answer) -> Exception:
     report = error_report(name, answer.status, detail)
     made = _made(detail, report) if kind in _USER_KINDS else _fault(report, kind, answer)
     return with_origin(made, origin)
+
+
+def raised_in_stream(name: str, body: bytes) -> Exception:
+    """Make the exception for an error that ended a stream."""
+    return error_of(name, Answer(500, body=body))
 
 
 def _fault(text: str, kind: str, answer: Answer) -> Exception:

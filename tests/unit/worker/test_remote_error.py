@@ -17,8 +17,8 @@ import chainctl as chains
 from chainctl.wire.error_detail import MOST_LINKS, RemoteErrorDetail, origin_of
 from chainctl.wire.fault import Fault, circuit_open, deadline, detail_in, invalid_output, overloaded
 from chainctl.wire.signature import ArgumentsCodec, Field
+from chainctl.worker.answer import Answer
 from chainctl.worker.failure import fault_of, log_text
-from chainctl.worker.http_client import Answer
 from chainctl.worker.remote_error import RemoteFault, error_of
 
 
