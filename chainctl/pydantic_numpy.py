@@ -39,7 +39,9 @@ class NumpyArrayField:
         if not isinstance(other, NumpyArrayField):
             return NotImplemented
         mine, theirs = self.array, other.array
-        return mine.dtype == theirs.dtype and mine.shape == theirs.shape and mine.tobytes() == theirs.tobytes()
+        return (
+            mine.dtype == theirs.dtype and mine.shape == theirs.shape and mine.tobytes() == theirs.tobytes()
+        )
 
     __hash__ = None  # type: ignore[assignment]  # as of everything that can change
 
@@ -97,7 +99,8 @@ def _serialized(value: NumpyArrayField, info: pydantic.SerializationInfo) -> Any
 def _raw(array: np.ndarray[Any, Any], order: str) -> memoryview:
     """The bytes of an array in memory order; only one that is in pieces is copied."""
     flat = array.ravel(order="K") if order == "F" else np.ascontiguousarray(array).reshape(-1)
-    return memoryview(flat.view(np.uint8)) if flat.size and flat.dtype.itemsize else memoryview(b"")
+    data: Any = flat.view(np.uint8) if flat.size and flat.dtype.itemsize else b""
+    return memoryview(data)
 
 
 def _from_buffer(form: dict[str, Any], context: Any) -> np.ndarray[Any, Any]:

@@ -64,7 +64,6 @@ class ChainletApp:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         worker = self.service.worker
-        await receive()  # the wish to connect
         if not self.service.is_trusted(headers):
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         elif worker is None:
@@ -126,5 +125,3 @@ async def _send_stream(send: Send, chunks: Any) -> None:
     finally:
         if hasattr(stream, "aclose"):
             await stream.aclose()
-
-

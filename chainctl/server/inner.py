@@ -202,23 +202,31 @@ class InnerConnection(asyncio.BufferedProtocol):
         self._direct = None
         self._task = task = self._loop.create_task(self._serve(body, chunks))
         self._tasks.add(task)
-        task.add_done_callback(self._served)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> None:
-        if self._refusal is not None:
-            await self._write(self._refusal)
-            return
-        query = self._url.partition(b"?")[2].decode("latin-1")
-        await self._write(await self._service.answer(self._path(), self._headers, body, chunks, query))
+        """Answer, and be ready for the next request in the same step: it may come at once."""
+        is_answered = False
+        try:
+            await self._write(self._refusal or await self._answer(body, chunks))
+            is_answered = True
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever broke off is logged, and the connection ends
+            if not self._is_lost:
+                _LOG.exception("an answer broke off")
+        finally:
+            self._served(is_answered=is_answered)
 
-    def _served(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    async def _answer(self, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> Reply:
+        query = self._url.partition(b"?")[2].decode("latin-1")
+        return await self._service.answer(self._path(), self._headers, body, chunks, query)
+
+    def _served(self, *, is_answered: bool) -> None:
         self._task = None
         if self._is_lost:
             return
-        if task.cancelled() or task.exception() is not None:
-            if not task.cancelled():
-                _LOG.error("a call broke off", exc_info=task.exception())
+        if not is_answered:
             self._hang_up()
         elif self._is_closing or not self._keep or not self._is_read():
             self._transport.close()

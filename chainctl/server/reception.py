@@ -64,14 +64,14 @@ class Reception(asyncio.Protocol):
         self._transport.close()
 
     def _leave(self) -> None:
-        self._state.connections.discard(self)  # type: ignore[arg-type]  # see connection_made
+        self._state.connections.discard(self)
         if self._patience is not None:
             self._patience.cancel()
 
     def _inner(self) -> InnerConnection:
         app: ChainletApp = self._config.app  # type: ignore[assignment]  # the only one we serve
         connection = InnerConnection(
-            app.service, self._loop, app.scratch, self._state.tasks, self._state.connections.discard  # type: ignore[arg-type]  # see connection_made
+            app.service, self._loop, app.scratch, self._state.tasks, self._state.connections.discard
         )  # fmt: skip
         self._state.connections.add(connection)  # type: ignore[arg-type]  # see connection_made
         return connection

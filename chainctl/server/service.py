@@ -20,11 +20,12 @@ from chainctl.wire.fault import error_body
 from chainctl.wire.media import READABLE
 from chainctl.worker.answer import Buffer
 from chainctl.worker.boot import TOKEN_HEADER
+from chainctl.worker.buffers import SHARED_HEADER
 from chainctl.worker.call_context import CURRENT_CALL, CallContext
 from chainctl.worker.span import Span
 from chainctl.worker.telemetry import Telemetry
 from chainctl.worker.time_limit import TimeLimit
-from chainctl.worker.trace_context import TraceParent, new_span_id
+from chainctl.worker.trace_context import Sampler, follow_caller, new_span_id, received
 from chainctl.worker.worker import Call, Reply, Worker
 
 DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
@@ -33,6 +34,7 @@ INNER = "/-"
 """Where a chain's own services call; the same routes are there as for others."""
 _OPEN_PATHS = ("/healthz", "/readyz")
 _TOKEN = TOKEN_HEADER.encode()
+_SHARED = SHARED_HEADER.encode()
 _METHODS = {
     RUN: "POST",
     "/healthz": "GET",
@@ -56,11 +58,13 @@ class ChainletService:
         *,
         body_limit: int = DEFAULT_BODY_LIMIT,
         telemetry: Optional[Telemetry] = None,
+        sampler: Sampler = follow_caller,
     ) -> None:
         self.worker: Optional[Worker] = None
         self.name = name
         self.body_limit = body_limit
         self.telemetry = telemetry
+        self._sampler = sampler
         self._token = token.encode() if token else None
 
     def refusal(self, method: str, path: str, headers: Headers) -> Optional[Reply]:
@@ -92,11 +96,11 @@ class ChainletService:
         """Answer a request that was not refused."""
         if path.endswith(RUN):
             return await self._run(headers, body, chunks)
-        return await self._describe(_route(path), query)
+        return await self._describe(path, query)
 
     def context(self, headers: Headers) -> CallContext:
         """What the headers say of a call: ids, deadline."""
-        parent = TraceParent.of(headers.get(b"traceparent", b""))
+        parent = received(headers.get(b"traceparent", b"").decode("latin-1"), self._sampler)
         timeout = headers.get(b"x-chainctl-timeout-ms", b"")
         return CallContext(
             request_id=headers.get(b"x-request-id", b"").decode("latin-1")[:128] or secrets.token_hex(8),
@@ -129,7 +133,8 @@ class ChainletService:
         CURRENT_CALL.set(context)
         span = self._span(context)
         accept = headers.get(b"accept", b"").decode("latin-1")
-        call = Call(body, media_of(headers), accept, context, chunks, span)
+        shared = headers.get(_SHARED, b"").decode("latin-1")
+        call = Call(body, media_of(headers), accept, shared, context, chunks, span)
         reply = await self._within_deadline(self.worker, call)
         if span is not None:
             self._finish(span, reply)
@@ -152,16 +157,17 @@ class ChainletService:
             return _too_late(self.name, not_started=False)
 
     def _span(self, context: CallContext) -> Optional[Span]:
-        if self.telemetry is None or not context.is_sampled:
+        if self.telemetry is None:
             return None
         return Span(
-            trace_id=context.trace_id,
-            span_id=context.span_id,
-            parent_id=context.parent_id,
-            request_id=context.request_id,
-            name=self.name,
-            kind="server",
-            start_ns=time.time_ns(),
+            self.name,
+            "server",
+            context.trace_id,
+            context.span_id,
+            context.parent_id,
+            context.request_id,
+            context.is_sampled,
+            time.time_ns(),
         )
 
     def _finish(self, span: Span, reply: Reply) -> None:
@@ -188,11 +194,12 @@ class ChainletService:
         if self.telemetry is not None:
             self.telemetry.record(span)
 
-    async def _describe(self, route: str, query: str) -> Reply:
+    async def _describe(self, path: str, query: str) -> Reply:
+        route = _route(path)
         if route == "/healthz":
             return _json(200, {"status": "ok"})
         if route in ("/metrics", "/spans"):
-            return self._seen(route, query)
+            return self._seen(path, query)
         if self.worker is None:
             return _json(503, {"status": "starting", "chainlet": self.name})
         if route == "/readyz":
@@ -202,10 +209,12 @@ class ChainletService:
         schemas = self.worker.schemas()
         return _json(200, schemas if route == "/schema" else openapi(self.name, schemas))
 
-    def _seen(self, route: str, query: str) -> Reply:
-        if self.telemetry is None:
+    def _seen(self, path: str, query: str) -> Reply:
+        seen = answer_seen(path, query, self.telemetry) if self.telemetry is not None else None
+        if seen is None:
             return refuse(404, "not_found", "this service keeps no telemetry: CHAINCTL_TELEMETRY is off")
-        return Reply(*answer_seen(route, query, self.telemetry))
+        status, content_type, body = seen
+        return Reply(status, body, content_type)
 
 
 def media_of(headers: Headers) -> str:

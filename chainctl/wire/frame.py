@@ -142,7 +142,7 @@ def _found(references: list[str], index: int, length: int, find: Optional[Find])
         raise _malformed("a buffer is kept where it cannot be found")
     try:
         return find(references[index], length)
-    except (ValueError, OSError) as error:
+    except (ValueError, LookupError, OSError) as error:
         raise _malformed(str(error)) from error
 
 

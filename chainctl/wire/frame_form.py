@@ -99,4 +99,5 @@ def _base64(text: str) -> bytes:
 
 
 def _stand_in(value: bytes, info: core_schema.SerializationInfo) -> dict[str, int]:
-    return {"$buffer": info.context[BUFFERS].add(value)}
+    context: Any = info.context
+    return {"$buffer": context[BUFFERS].add(value)}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pydantic
 
-
 _MALFORMED = ("json_invalid", "malformed")
 
 

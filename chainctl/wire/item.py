@@ -71,6 +71,8 @@ class ItemCodec:
 
     def _raw(self, item: Any) -> bytes:
         wanted = self._annotation
-        if not isinstance(item, wanted) and not (wanted is bytes and isinstance(item, (bytearray, memoryview))):
+        if not isinstance(item, wanted) and not (
+            wanted is bytes and isinstance(item, (bytearray, memoryview))
+        ):
             raise InvalidValue.single(f"yielded {type(item).__name__}, not {wanted.__name__}")
         return item.encode() if isinstance(item, str) else bytes(item)

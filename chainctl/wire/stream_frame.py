@@ -83,7 +83,10 @@ class FrameReader:
         if self.is_over:
             raise StreamGarbage("there are bytes after the end of the stream")
         number, length = _HEAD.unpack_from(whole, start)
-        if not Kind.ITEM <= number <= Kind.FRAMED_ARGUMENTS or whole[start + 1 : start + 4] != b"\0\0\0":
+        if (
+            not Kind.ITEM <= number <= Kind.FRAMED_ARGUMENTS
+            or bytes(whole[start + 1 : start + 4]) != b"\0\0\0"
+        ):
             raise StreamGarbage("these bytes are no frame of a stream")
         if length > self._limit:
             raise StreamGarbage(f"a frame of {length} bytes is larger than the limit of {self._limit}")

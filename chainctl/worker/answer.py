@@ -23,7 +23,7 @@ class BrokenAnswerError(ConnectionError):
 class Answer:
     """Status, headers (lower-case names) and the whole body of an answer.
 
-    `body` is writable where it is large. `first_byte_at` is the event loop's time in seconds.
+    `body` is writable where it is large. `first_byte_at` is a time of `time.monotonic()`.
     """
 
     status: int

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Optional
 
-Release = Callable[[], None]
+SHARED_HEADER = "x-chainctl-shared"
+"""Says where its sender can find buffers that are not in the message."""
 
 
 class Buffers:
-    """Keeps every buffer in its message. What knows a better place for them derives from it."""
+    """Keeps every buffer in its message. What knows a better place for them derives from it.
 
-    def placing(self) -> Placing:
-        """Begin a message."""
+    `identity` names the place that both sides must see, "" where there is none.
+    """
+
+    identity = ""
+
+    def placing(self, peer: str = "") -> Placing:
+        """Begin a message to a service whose place has the identity `peer`."""
         return Placing()
 
     def find(self, reference: str, length: int) -> memoryview:

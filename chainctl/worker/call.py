@@ -17,7 +17,7 @@ from chainctl.wire.media import FRAME, JSON, JSON_TYPES, MSGPACK, MSGPACK_TYPES
 from chainctl.wire.signature import Codec, ResultCodec
 from chainctl.worker.answer import Buffer
 from chainctl.worker.arguments import arguments_codec
-from chainctl.worker.buffers import Buffers
+from chainctl.worker.buffers import SHARED_HEADER, Buffers
 from chainctl.worker.output import OutputMismatch
 from chainctl.worker.stream_reply import StreamForm, stream_form
 from chainctl.worker.worker import Call, Reply
@@ -39,11 +39,14 @@ class EndpointCall:
 
     def decode(self, media: str, body: Buffer, find: Optional[Find] = None) -> dict[str, Any]:
         """Parse arguments. Raises InvalidValue."""
+        decoded: dict[str, Any]
         if media in JSON_TYPES:
-            return self._arguments.decode(body or b"{}")
-        if media == FRAME:
-            return self._arguments.decode_frame(body, find)
-        return self._arguments.decode_msgpack(body)
+            decoded = self._arguments.decode(body or b"{}")
+        elif media == FRAME:
+            decoded = self._arguments.decode_frame(body, find)
+        else:
+            decoded = self._arguments.decode_msgpack(body)
+        return decoded
 
     def reply(self, result: Any, call: Call, buffers: Buffers) -> Reply:
         """Serialise a result in the form that the caller takes. Raises OutputMismatch."""
@@ -55,13 +58,14 @@ class EndpointCall:
         if media == MSGPACK:
             answer = MSGPACK if call.media in JSON_TYPES else call.media
             return Reply(200, self._checked(codec.encode_msgpack, result), answer)
-        placing = buffers.placing()
+        placing = buffers.placing(call.shared)
         try:
             parts = self._checked(lambda value: codec.encode_frame(value, placing.place), result)
         except BaseException:
             placing.release()
             raise
-        return Reply(200, parts, FRAME, release=placing.release)
+        here = {SHARED_HEADER: buffers.identity} if call.shared and buffers.identity else {}
+        return Reply(200, parts, FRAME, headers=here, release=placing.release)
 
     def encode(self, result: Any) -> bytes:
         """Serialise a result as JSON. Raises OutputMismatch saying which field does not fit."""

@@ -7,6 +7,7 @@ back when a stream is not read.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Optional, cast
@@ -129,7 +130,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             return
         if not self._got_bytes:
             self._got_bytes = True
-            self._answer.first_byte_at = self._loop.time()
+            self._answer.first_byte_at = time.monotonic()
         try:
             self._parser.feed_data(self._scratch[:count])
         except httptools.HttpParserError as error:
@@ -197,9 +198,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     # --- inside ---
 
-    async def _begin(
-        self, head: bytes, parts: Parts, deadline: Optional[float], *, streamed: bool
-    ) -> None:
+    async def _begin(self, head: bytes, parts: Parts, deadline: Optional[float], *, streamed: bool) -> None:
         if not self.is_open:
             raise NotSentError("the connection was closed while it was idle")
         self._reset(streamed=streamed)
@@ -285,5 +284,3 @@ def _length(headers: dict[str, str]) -> int:
     """The announced length of a body in bytes, -1 where it comes in chunks or until the end."""
     text = headers.get("content-length", "")
     return int(text) if text.isdigit() else -1
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from typing import Any, Optional
@@ -14,6 +15,8 @@ from chainctl.worker.remote_error import RemoteFault
 from chainctl.worker.span import Span
 from chainctl.worker.worker import Reply
 
+PASSING = (asyncio.CancelledError, GeneratorExit)
+"""What ends work from outside, and is no error of user code."""
 _LOG = logging.getLogger("chainctl.worker")
 
 

@@ -6,7 +6,7 @@ After J. Dean and L. A. Barroso, "The Tail at Scale", CACM 2013.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from chainctl.worker.answer import Answer
 from chainctl.worker.retry import RetryBudget
@@ -35,7 +35,7 @@ def hedged(
     return once
 
 
-async def _first_good(tasks: list[asyncio.Future[Answer]]) -> Answer:
+async def _first_good(tasks: Sequence[asyncio.Future[Answer]]) -> Answer:
     """The first that did not fail; when all fail, the first failure."""
     waiting = set(tasks)
     while waiting:

@@ -19,7 +19,7 @@ from chainctl.worker.arguments_stream import ArgumentsStream
 from chainctl.worker.buffers import Buffers
 from chainctl.worker.call import EndpointCall
 from chainctl.worker.call_context import CURRENT_CALL, CallContext
-from chainctl.worker.error_reply import error_reply, input_reply, overload_reply
+from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.resolvers import RefusingResolver
 from chainctl.worker.threads import CallThreads
@@ -44,6 +44,7 @@ class InProcessWorker:
         self.gate = Gate(limit, declaration.config.options.queue_limit)
         self._threads = CallThreads(limit or 1)
         self._buffers = buffers or Buffers()
+        self.body_limit = declaration.config.options.max_body_bytes
 
     async def call(self, call: Call) -> Reply:
         try:
@@ -75,7 +76,9 @@ class InProcessWorker:
             return Health(True)
         try:
             result = await self._maybe_in_thread(self._is_healthy)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
             _LOG.exception("is_healthy raised")
             return Health(False, f"is_healthy raised {type(error).__name__}: {error}")
         return Health(bool(result), "" if result else "is_healthy returned False")
@@ -115,7 +118,9 @@ class InProcessWorker:
                 result = await self._threads.run(functools.partial(self._call.run_sync, arguments), leave)
             ran = time.perf_counter_ns()
             reply = self._call.reply(result, call, self._buffers)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
             return error_reply(error, span)
         if span is not None:
             span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran
@@ -129,7 +134,9 @@ class InProcessWorker:
             first = await items.__anext__()
         except StopAsyncIteration:
             return Reply(200, form.body((), items), form.content_type)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
             return error_reply(error, call.span)
         return Reply(200, form.body([first], items), form.content_type)
 
@@ -144,7 +151,8 @@ class InProcessWorker:
     def _produced(self, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
         if self._endpoint.is_async:
             return self._call.run_stream(arguments)
-        return self._threads.items(self._call.run_sync(arguments))
+        items: AsyncGenerator[Any, None] = self._threads.items(self._call.run_sync(arguments))
+        return items
 
     async def _maybe_in_thread(self, function: Callable[[], Any]) -> Any:
         if inspect.iscoroutinefunction(function):

@@ -14,9 +14,13 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Message:
-    """`parts` are sent without being joined; `release` is called when the exchange has ended."""
+    """`parts` are sent without being joined; `release` is called when the exchange has ended.
+
+    `shared` names the place where the caller can find large buffers, "" where there is none.
+    """
 
     parts: Parts
     content_type: str = "application/json"
     accept: str = "*/*"
+    shared: str = ""
     release: Callable[[], None] = _nothing

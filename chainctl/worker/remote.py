@@ -16,7 +16,7 @@ from chainctl.wire.signature import ResultCodec
 from chainctl.wire.stream_frame import FrameReader, Kind, StreamGarbage, whole_frame
 from chainctl.worker.answer import Answer, Parts
 from chainctl.worker.arguments import arguments_codec
-from chainctl.worker.buffers import Buffers
+from chainctl.worker.buffers import SHARED_HEADER, Buffers
 from chainctl.worker.message import Message
 from chainctl.worker.remote_error import RemoteFault, raised_in_stream
 from chainctl.worker.transport import Transport
@@ -59,6 +59,8 @@ class RemoteEndpoint:
         self._sends_frames = is_binary or self._arguments.prefers_frames
         gets_frames = self._result is not None and (is_binary or self._result.prefers_frames)
         self._accept = STREAM if endpoint.is_stream else FRAME if gets_frames else JSON
+        self._shared = buffers.identity if self._sends_frames or gets_frames else ""
+        self._peer = ""
 
     def run_remote(self) -> Any:
         """The function that user code calls."""
@@ -82,10 +84,12 @@ class RemoteEndpoint:
     async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         message, items = self._message(args, kwargs)
         sent = None if items is None else self._sent(items)
-        async with self._transport.stream(message, sent) as incoming:
-            async with contextlib.aclosing(self._received(incoming.chunks)) as received:
-                async for item in received:
-                    yield item
+        async with (
+            self._transport.stream(message, sent) as incoming,
+            contextlib.aclosing(self._received(incoming.chunks)) as received,
+        ):
+            async for item in received:
+                yield item
 
     def run_sync_stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Yield the items of a stream to sync code."""
@@ -99,7 +103,9 @@ class RemoteEndpoint:
         finally:
             self._transport.run_sync(stream.aclose())
 
-    def _message(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Message, Optional[AsyncIterator[Any]]]:
+    def _message(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Message, Optional[AsyncIterator[Any]]]:
         given = dict(self._signature.bind(*args, **kwargs).arguments)
         name = self.endpoint.item_parameter
         items = None if name is None else given.pop(name)
@@ -112,14 +118,14 @@ class RemoteEndpoint:
         if is_stream:
             return Message((self._first_frame(given),), STREAM, self._accept)
         if not self._sends_frames:
-            return Message((self._arguments.encode(given),), JSON, self._accept)
-        placing = self._buffers.placing()
+            return Message((self._arguments.encode(given),), JSON, self._accept, self._shared)
+        placing = self._buffers.placing(self._peer)
         try:
             parts = self._arguments.encode_frame(given, placing.place)
         except BaseException:
             placing.release()
             raise
-        return Message(parts, FRAME, self._accept, placing.release)
+        return Message(parts, FRAME, self._accept, self._shared, placing.release)
 
     def _first_frame(self, given: dict[str, Any]) -> bytes:
         if self._sends_frames:
@@ -153,6 +159,8 @@ class RemoteEndpoint:
 
     def _decoded(self, answer: Answer) -> Any:
         assert self._result is not None
+        if self._shared:
+            self._peer = answer.headers.get(SHARED_HEADER, self._peer)
         try:
             if answer.media_type == FRAME:
                 return self._result.decode_frame(answer.body, self._buffers.find)
@@ -164,5 +172,3 @@ class RemoteEndpoint:
 def _without_self(cls: type) -> inspect.Signature:
     signature = inspect.signature(inspect.getattr_static(cls, ENDPOINT))
     return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Final
 
 from chainctl.worker.segment_directory import SegmentDirectory
-from chainctl.worker.segment_owner import lock_alone
+from chainctl.worker.segment_owner import lock_alone, lock_shared
 from chainctl.worker.segment_pages import addressed
 from chainctl.worker.segment_reference import SegmentReference
 
@@ -50,22 +50,24 @@ class SegmentFile:
             self._address = address  # it stays mapped as long as this object lives
 
     def try_begin(self) -> bool:
-        """Begin to fill it anew unless somebody reads it, or has removed it; say whether it was begun."""
+        """Begin to fill it anew unless somebody reads it, or has removed it; say whether it was begun.
+
+        From then on until it is filled it is locked like a reader's: nobody takes its memory away.
+        """
         if not lock_alone(self._handle):
             return False
-        try:
-            if not os.fstat(self._handle).st_nlink:
-                return False
-            self._generation += 1
-            HEADER.pack_into(self._memory, 0, MARK, self._generation)
-            self._is_filling = True
-            return True
-        finally:
+        if not os.fstat(self._handle).st_nlink:
             fcntl.flock(self._handle, fcntl.LOCK_UN)
+            return False
+        self._generation += 1
+        HEADER.pack_into(self._memory, 0, MARK, self._generation)
+        self._is_filling = lock_shared(self._handle)
+        return self._is_filling
 
     def fill(self, address: int, length: int) -> SegmentReference:
         """Copy bytes from an address, letting other threads run; return where they are now."""
         ctypes.memmove(self._address + HEADER_BYTES, address, length)
+        fcntl.flock(self._handle, fcntl.LOCK_UN)
         self._is_filling = False
         return SegmentReference(self.name, HEADER_BYTES, length, self._generation)
 

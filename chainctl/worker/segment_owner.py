@@ -67,6 +67,15 @@ def lock_alone(handle: int) -> bool:
     return True
 
 
+def lock_shared(handle: int) -> bool:
+    """Lock an open file together with others unless somebody has it alone; say whether it is now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _sweep_owner(directory: SegmentDirectory, owner: str, segments: list[str]) -> None:
     """Remove an owner that is dead; one without a file is, as the file comes first and goes last."""
     handle = _opened(directory, owner + _SUFFIX)

@@ -79,6 +79,8 @@ class SegmentPool:
 
     def close(self) -> None:
         """Remove the segments; what others have mapped stays theirs."""
+        if os.getpid() != self._process:  # another thread of the parent may have held the lock
+            return
         with self._lock:
             self._end()
             self._holds.clear()

@@ -32,7 +32,8 @@ class SegmentStore:
         self._lock = threading.Lock()
         self._lent: dict[int, SegmentMapping] = {}
         self._idle: deque[SegmentMapping] = deque()
-        weakref.finalize(self, _drop_all, self._idle).atexit = False
+        self._end = weakref.finalize(self, _forget, self._idle, self._directory)
+        self._end.atexit = False
         _STORES.add(self)
 
     def find(self, reference: str, length: int) -> memoryview:
@@ -74,10 +75,8 @@ class SegmentStore:
     def close(self) -> None:
         """Forget the directory and all that is idle; views that were given out stay good."""
         with self._lock:
-            _drop_all(self._idle)
-            if self._directory:
-                self._directory.close()
-                self._directory = None
+            self._end()
+            self._directory = None
 
     def before_fork(self) -> None:
         """Leave nothing to two processes that only one may unlock; nothing changes until `after_fork`."""
@@ -132,6 +131,12 @@ class SegmentStore:
         self._idle.append(mapping)
         if len(self._idle) > _MOST_IDLE:
             _drop_oldest(self._idle)
+
+
+def _forget(idle: deque[SegmentMapping], directory: Optional[SegmentDirectory]) -> None:
+    _drop_all(idle)
+    if directory is not None:
+        directory.close()
 
 
 def _drop_all(idle: deque[SegmentMapping]) -> None:

@@ -16,6 +16,7 @@ from typing import Optional
 
 from chainctl.worker.segment_directory import SegmentDirectory
 from chainctl.worker.segment_file import HEADER, HEADER_BYTES, MARK
+from chainctl.worker.segment_owner import lock_shared
 from chainctl.worker.segment_pages import addressed, pages_unwritten
 from chainctl.worker.segment_reference import SegmentGoneError, SegmentReference
 
@@ -86,10 +87,8 @@ class SegmentMapping:
         os.close(self._handle)
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SegmentGoneError(f"{self.name} is being filled anew") from None
+        if not lock_shared(self._handle):
+            raise SegmentGoneError(f"{self.name} is being filled anew")
 
     def _check(self, wanted: SegmentReference) -> None:
         found = os.fstat(self._handle)

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from chainctl.wire.item import ItemCodec
 from chainctl.wire.media import EVENTS, STREAM
 from chainctl.wire.stream_frame import Kind, whole_frame
-from chainctl.worker.error_reply import error_body_of
+from chainctl.worker.error_reply import PASSING, error_body_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class StreamForm:
                     yield self.item(item)
                 async for item in rest:
                     yield self.item(item)
-            except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
+            except PASSING:
+                raise
+            except BaseException as error:  # the boundary to user code
                 last_words = self._last_words(error)
                 if last_words is None:
                     raise

@@ -30,13 +30,12 @@ class CallThreads:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._pool, context.run, _without_stop_iteration, function)
-        work.add_done_callback(lambda _: None)
         try:
             result = await asyncio.shield(work)
         except asyncio.CancelledError:
             if not work.done():
                 _stop_calls()
-                work.add_done_callback(lambda ended: (_seen(ended), done()))
+                work.add_done_callback(lambda ended: _end(ended, done))
                 raise
             done()
             raise
@@ -64,10 +63,11 @@ def _stop_calls() -> None:
         context.scope.cancel()
 
 
-def _seen(ended: asyncio.Future[Any]) -> None:
-    """Take note of how a call ended that nobody waits for any more."""
+def _end(ended: asyncio.Future[Any], done: Callable[[], None]) -> None:
+    """Take note that a call ended that nobody waits for any more."""
     if not ended.cancelled():
         ended.exception()
+    done()
 
 
 def _without_stop_iteration(function: Callable[[], T]) -> T:

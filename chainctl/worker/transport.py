@@ -9,22 +9,27 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Optional, TypeVar
+from typing import Optional, TypeVar
 
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.context import DeployedServiceDescriptor
 from chainctl.worker.address import Address
 from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError, Parts
 from chainctl.worker.breaker import CircuitBreaker
-from chainctl.worker.call_context import CURRENT_CALL, CallContext
+from chainctl.worker.buffers import SHARED_HEADER
+from chainctl.worker.call_context import CURRENT_CALL
 from chainctl.worker.client_loop import ClientLoop
+from chainctl.worker.exchange import Exchange
 from chainctl.worker.hedge import hedged
 from chainctl.worker.http_client import HttpClient, request_head
 from chainctl.worker.message import Message
 from chainctl.worker.remote_error import RemoteFault, error_of
 from chainctl.worker.retry import RetryBudget, backoff_sec, may_help
+from chainctl.worker.telemetry import Telemetry
 
 T = TypeVar("T")
+INNER_PATH = "/-/run_remote"
+"""Where chainlets of one chain call each other."""
 _LOST_STATUS = (502, 503, 504)
 
 
@@ -52,16 +57,19 @@ class Transport:
         headers: Mapping[str, str],
         loop: ClientLoop,
         *,
-        path: str = "/-/run_remote",
+        path: str = INNER_PATH,
         waits_for_start: Callable[[], bool] = lambda: False,
+        telemetry: Optional[Telemetry] = None,
     ) -> None:
         self.service = service
+        self._telemetry = telemetry
         self._waits_for_start = waits_for_start
         self._headers = headers
         self._path = path
+        self._tells_deadline = path == INNER_PATH
         self._loop = loop
         self._address = _address(service)
-        self._heads: dict[tuple[str, str], bytes] = {}
+        self._heads: dict[tuple[str, str, str], bytes] = {}
         self._budget = RetryBudget()
         self._breaker = CircuitBreaker() if service.options.circuit_breaker else None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient]
@@ -73,21 +81,30 @@ class Transport:
         `decode` runs before anything else can use the connection.
         """
         client = self._client()
-        context = CURRENT_CALL.get()
-        deadline = self._deadline(context)
-        await self._permit(client, deadline)
+        exchange = self._exchange()
         try:
-            answer = await self._attempts(client, message, context, deadline)
-            if answer.status >= 300:
-                raise error_of(self.service.display_name, answer)
-            return decode(answer)
+            await self._permit(client, exchange)
+            try:
+                answer = await self._attempts(client, message, exchange)
+                if answer.status >= 300:
+                    raise error_of(self.service.display_name, answer)
+                return exchange.decoded(decode, answer)
+            finally:
+                client.permits.release()
+        except BaseException as error:
+            exchange.failed(error)
+            raise
         finally:
-            client.permits.release()
             message.release()
+            exchange.record(self._telemetry)
 
     def call_sync(self, message: Message, decode: Callable[[Answer], T]) -> T:
         """Do what `call` does, from sync code."""
-        return self._loop.run(self.call(message, decode))
+        return self.run_sync(self.call(message, decode))
+
+    def run_sync(self, work: Awaitable[T]) -> T:
+        """Run what uses this transport from sync code."""
+        return self._loop.run(_awaited(work))
 
     @asynccontextmanager
     async def stream(
@@ -99,20 +116,25 @@ class Transport:
         timeout bounds the wait for the head of the answer: a stream may last.
         """
         client = self._client()
-        context = CURRENT_CALL.get()
-        deadline = self._deadline(context)
-        await self._permit(client, deadline)
+        exchange = self._exchange()
         try:
-            answer, chunks = await self._opened(client, message, items, context, deadline)
-            async with aclosing(chunks) as body:  # type: ignore[type-var]  # it is a generator
-                if answer.status >= 300:
-                    answer.body = b"".join([chunk async for chunk in body])
-                    raise error_of(self.service.display_name, answer)
-                async with aclosing(self._unbroken(body)) as unbroken:
-                    yield Incoming(answer, unbroken)
+            await self._permit(client, exchange)
+            try:
+                answer, chunks = await self._opened(client, message, items, exchange)
+                async with aclosing(chunks) as body:  # type: ignore[type-var]  # it is a generator
+                    if answer.status >= 300:
+                        answer.body = b"".join([chunk async for chunk in body])
+                        raise error_of(self.service.display_name, answer)
+                    async with aclosing(self._unbroken(body)) as unbroken:
+                        yield Incoming(answer, unbroken)
+            finally:
+                client.permits.release()
+        except BaseException as error:
+            exchange.failed(error)
+            raise
         finally:
-            client.permits.release()
             message.release()
+            exchange.record(self._telemetry)
 
     async def _unbroken(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         try:
@@ -123,29 +145,27 @@ class Transport:
 
     # --- attempts ---
 
-    async def _attempts(
-        self, client: _LoopClient, message: Message, context: Optional[CallContext], deadline: float
-    ) -> Answer:
+    async def _attempts(self, client: _LoopClient, message: Message, exchange: Exchange) -> Answer:
         def attempt() -> Awaitable[Answer]:
-            head = self._head(message, context, deadline)
-            return client.http.request(head, message.parts, deadline)
+            head = self._head(message, exchange, exchange.deadline)
+            return client.http.request(head, message.parts, exchange.deadline)
 
         hedge_after = self.service.options.hedge_after_sec
         once = attempt if hedge_after is None else hedged(attempt, hedge_after, self._budget)
-        return await self._repeated(once, deadline)
+        return await self._repeated(once, exchange)
 
     async def _opened(
         self,
         client: _LoopClient,
         message: Message,
         items: Optional[AsyncIterator[Parts]],
-        context: Optional[CallContext],
-        deadline: float,
+        exchange: Exchange,
     ) -> tuple[Answer, AsyncIterator[bytes]]:
         chunks: list[AsyncIterator[bytes]] = []
+        deadline = exchange.deadline
 
         async def attempt() -> Answer:
-            head = self._head(message, context, None)
+            head = self._head(message, exchange, exchange.outer_deadline)
             if items is None:
                 answer, body = await client.http.stream(head, message.parts, deadline)
             else:
@@ -153,29 +173,30 @@ class Transport:
             chunks[:] = [body]
             return answer
 
-        answer = await self._repeated(attempt, deadline, may_repeat=items is None)
+        answer = await self._repeated(attempt, exchange, may_repeat=items is None)
         return answer, chunks[0]
 
     async def _repeated(
-        self, once: Callable[[], Awaitable[Answer]], deadline: float, *, may_repeat: bool = True
+        self, once: Callable[[], Awaitable[Answer]], exchange: Exchange, *, may_repeat: bool = True
     ) -> Answer:
         options = self.service.options
         self._budget.note_call()
         for attempt in itertools.count(1):
+            exchange.attempts = attempt
             is_booting = self._waits_for_start()
             last = not may_repeat or (attempt >= options.retries and not is_booting)
-            answer, error = await self._tried(once)
+            answer, error = await self._tried(once, exchange)
             if not self._may_repeat(answer, error) or last:
                 return self._final(answer, error, was_repeated=attempt > 1)
             wait = backoff_sec(attempt, "" if answer is None else answer.headers.get("retry-after", ""))
-            too_late = time.monotonic() + wait >= deadline
+            too_late = time.monotonic() + wait >= exchange.deadline
             if too_late or not (is_booting or self._budget.take()):
                 return self._final(answer, error, was_repeated=True)
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     async def _tried(
-        self, once: Callable[[], Awaitable[Answer]]
+        self, once: Callable[[], Awaitable[Answer]], exchange: Exchange
     ) -> tuple[Optional[Answer], Optional[ConnectionError]]:
         if self._breaker is not None and not self._breaker.admits():
             raise RemoteFault.circuit_open(self.service.display_name)
@@ -186,7 +207,7 @@ class Transport:
             return answer, None
         except TimeoutError:
             failed = True
-            raise self._timed_out() from None
+            raise self._timed_out(exchange) from None
         except ConnectionError as error:
             failed = True
             return None, error
@@ -220,34 +241,34 @@ class Transport:
 
     # --- what goes with each attempt ---
 
-    def _head(self, message: Message, context: Optional[CallContext], deadline: Optional[float]) -> bytes:
-        """The head of one attempt; `deadline` is left out for streams, which may outlast the edge's timeout."""
-        key = (message.content_type, message.accept)
+    def _head(self, message: Message, exchange: Exchange, deadline: Optional[float]) -> bytes:
+        key = (message.content_type, message.accept, message.shared)
         head = self._heads.get(key)
         if head is None:
             own = {"content-type": key[0], "accept": key[1], **self._headers}
+            if message.shared:
+                own[SHARED_HEADER] = message.shared
             head = self._heads[key] = request_head(self._address, "POST", self._path, own)
-        if context is not None:
-            deadline = context.deadline if deadline is None else deadline
-            head += b"traceparent: 00-%032x-%016x-0%d\r\nx-request-id: %b\r\n" % (
-                context.trace_id, context.span_id, context.is_sampled, context.request_id.encode("latin-1"),
-            )  # fmt: skip
-        if deadline is not None:
-            head += b"x-chainctl-timeout-ms: %d\r\n" % max(0, (deadline - time.monotonic()) * 1000)
-        return head
+        head += exchange.trace_lines
+        if deadline is None or not self._tells_deadline:
+            return head
+        return head + b"x-chainctl-timeout-ms: %d\r\n" % max(0, (deadline - time.monotonic()) * 1000)
 
-    def _deadline(self, context: Optional[CallContext]) -> float:
-        own = time.monotonic() + self.service.options.timeout_sec
-        return own if context is None or context.deadline is None else min(own, context.deadline)
+    def _exchange(self) -> Exchange:
+        options = self.service.options
+        return Exchange(self.service.display_name, CURRENT_CALL.get(), options.timeout_sec)
 
-    async def _permit(self, client: _LoopClient, deadline: float) -> None:
+    async def _permit(self, client: _LoopClient, exchange: Exchange) -> None:
         if not client.permits.locked():
             await client.permits.acquire()
             return
+        left = max(0.0, exchange.deadline - time.monotonic())
         try:
-            await asyncio.wait_for(client.permits.acquire(), max(0.0, deadline - time.monotonic()))
+            await asyncio.wait_for(client.permits.acquire(), left)
         except (TimeoutError, asyncio.TimeoutError):
-            raise self._timed_out() from None
+            raise self._timed_out(exchange) from None
+        finally:
+            exchange.has_permit()
 
     def _client(self) -> _LoopClient:
         loop = asyncio.get_running_loop()
@@ -257,12 +278,10 @@ class Transport:
             client = self._clients[loop] = _LoopClient(HttpClient(self._address), asyncio.Semaphore(limit))
         return client
 
-    def _timed_out(self) -> TimeoutError:
+    def _timed_out(self, exchange: Exchange) -> TimeoutError:
         """Say which limit was met: the edge's own, or what the caller's caller had left."""
         name, seconds = self.service.display_name, self.service.options.timeout_sec
-        context = CURRENT_CALL.get()
-        remaining = None if context is None else context.remaining_sec
-        if remaining is not None and remaining <= 0:
+        if exchange.is_bounded_from_outside:
             return TimeoutError(f"`{name}` did not answer before the deadline of the call.")
         return TimeoutError(f"`{name}` did not answer within {seconds:g} s.")
 
@@ -273,6 +292,10 @@ class _LoopClient:
     def __init__(self, http: HttpClient, permits: asyncio.Semaphore) -> None:
         self.http = http
         self.permits = permits
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
 
 
 async def _after(first: Parts, items: AsyncIterator[Parts]) -> AsyncIterator[Parts]:
@@ -286,5 +309,3 @@ def _address(service: DeployedServiceDescriptor) -> Address:
         return Address.of(service.url)
     except ValueError as error:
         raise MissingDependencyError(f"the address of `{service.display_name}`: {error}") from error
-
-

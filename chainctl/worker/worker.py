@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol, Union
 
@@ -17,13 +17,14 @@ from chainctl.worker.span import Span
 class Call:
     """One call as it came: the body, whole or as it comes (`chunks`), and what is known of it.
 
-    `media` is the body's content type, `accept` what the caller wants back. The worker writes the
-    times of its parts into `span`, where there is one.
+    `media` is the body's content type, `accept` what the caller wants back, `shared` where it can find
+    buffers beside the message. The worker writes the times of its parts into `span`, where there is one.
     """
 
     body: Buffer = b""
     media: str = JSON
     accept: str = ""
+    shared: str = ""
     context: CallContext = field(default_factory=CallContext)
     chunks: Optional[AsyncIterator[Buffer]] = None
     span: Optional[Span] = None
@@ -49,7 +50,7 @@ class Reply:
         body = self.body
         if isinstance(body, bytes):
             return (body,)
-        return body if isinstance(body, Sequence) else None
+        return None if isinstance(body, AsyncIterator) else body
 
 
 @dataclass(frozen=True)

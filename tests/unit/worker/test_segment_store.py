@@ -106,6 +106,20 @@ def test_too_many_leases_are_copies(directory: Path, pool: SegmentPool) -> None:
     store.close()
 
 
+def test_a_store_that_is_forgotten_closes_its_files(directory: Path, pool: SegmentPool) -> None:
+    """Also without a close."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    store = SegmentStore(directory)
+    reference = placed(pool, b"a" * SIZE)
+    pool.release([reference])
+    made = len(list(Path("/proc/self/fd").iterdir()))
+    store.find(reference, SIZE)
+    del store
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) == made - 1
+    assert made > before
+
+
 def test_views_outlive_the_store(directory: Path, pool: SegmentPool) -> None:
     """A store that is closed or forgotten takes nothing from who has a view."""
     for ends in (SegmentStore.close, lambda store: None):
