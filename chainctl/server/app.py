@@ -102,8 +102,6 @@ async def _send(send: Send, reply: Reply) -> None:
     parts = reply.parts
     headers = [(b"content-type", reply.content_type.encode())]
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
-    if reply.not_started:
-        headers.append((b"x-chainctl-not-started", b"1"))
     if parts is not None:
         headers.append((b"content-length", str(sum(map(len, parts))).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

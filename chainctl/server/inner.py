@@ -295,8 +295,6 @@ class InnerConnection(asyncio.BufferedProtocol):
 
 def _head(reply: Reply) -> bytes:
     head = _status_head(reply.status, reply.content_type)
-    if reply.not_started:
-        head += b"x-chainctl-not-started: 1\r\n"
     for name, value in reply.headers.items():
         head += f"{name}: {value}\r\n".encode("latin-1")
     return head

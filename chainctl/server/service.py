@@ -16,12 +16,13 @@ from typing import Any, Optional
 
 from chainctl.server.openapi import openapi
 from chainctl.server.seen import answer_seen
-from chainctl.wire.fault import error_body
-from chainctl.wire.media import READABLE
+from chainctl.wire.fault import deadline, error_body, not_ready, too_large, unsupported_media_type
+from chainctl.wire.media import JSON, MSGPACK, READABLE
 from chainctl.worker.answer import Buffer
 from chainctl.worker.boot import TOKEN_HEADER
 from chainctl.worker.buffers import SHARED_HEADER
 from chainctl.worker.call_context import CURRENT_CALL, CallContext
+from chainctl.worker.error_reply import reply_of
 from chainctl.worker.span import Span
 from chainctl.worker.telemetry import Telemetry
 from chainctl.worker.time_limit import TimeLimit
@@ -114,21 +115,18 @@ class ChainletService:
     def _unreadable(self, headers: Headers) -> Optional[Reply]:
         media = media_of(headers)
         if media not in READABLE:
-            known = ", ".join(sorted(filter(None, READABLE)))
-            return refuse(415, "unsupported_media_type", f"{media!r}: send one of {known}")
+            return reply_of(unsupported_media_type(media, (JSON, MSGPACK)))
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.body_limit:
             return self.too_large()
         return None
 
     def too_large(self) -> Reply:
-        return refuse(413, "too_large", f"the body is larger than the limit of {self.body_limit} bytes")
+        return reply_of(too_large(self.body_limit))
 
     async def _run(self, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> Reply:
         if self.worker is None:
-            reply = refuse(503, "not_ready", f"{self.name} is starting")
-            reply.not_started, reply.headers = True, {"retry-after": "1"}
-            return reply
+            return reply_of(not_ready(self.name))
         context = self.context(headers)
         CURRENT_CALL.set(context)
         span = self._span(context)
@@ -146,7 +144,7 @@ class ChainletService:
         if remaining is None:
             return await worker.call(call)
         if remaining <= 0:
-            return _too_late(self.name, not_started=True)
+            return self._too_late()
         limit = TimeLimit(remaining)
         try:
             async with limit:
@@ -154,7 +152,10 @@ class ChainletService:
         except TimeoutError:
             if not limit.has_expired:
                 raise
-            return _too_late(self.name, not_started=False)
+            return self._too_late()
+
+    def _too_late(self) -> Reply:
+        return reply_of(deadline(f"the deadline of the call passed before {self.name} answered"))
 
     def _span(self, context: CallContext) -> Optional[Span]:
         if self.telemetry is None:
@@ -228,12 +229,6 @@ def refuse(status: int, kind: str, message: str) -> Reply:
 
 def _route(path: str) -> str:
     return path[len(INNER) :] if path.startswith(INNER + "/") else path
-
-
-def _too_late(name: str, *, not_started: bool) -> Reply:
-    reply = refuse(504, "deadline", f"the deadline of the call passed before {name} answered")
-    reply.not_started = not_started
-    return reply
 
 
 def _json(status: int, value: Any) -> Reply:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Optional
 import pydantic
 from typing_extensions import Self
 
-from chainctl.wire.frames import MOST_FRAMES, user_frames
+from chainctl.wire.stack_frames import MOST_FRAMES, user_frames
 
 LONGEST_MESSAGE = 8000
 LONGEST_LINE = 500

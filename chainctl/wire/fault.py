@@ -22,8 +22,8 @@ from chainctl.wire.error_detail import (
     shortened,
     unchanged,
 )
-from chainctl.wire.frames import user_frames
 from chainctl.wire.invalid import InvalidValue
+from chainctl.wire.stack_frames import user_frames
 
 __all__ = [
     "Fault",

@@ -14,7 +14,7 @@ class CircuitBreaker:
 
     def __init__(self, *, window: int = 20, pause_sec: float = 5.0) -> None:
         self._window = window
-        self._pause_sec = pause_sec
+        self.pause_sec = pause_sec
         self._failures = 0
         self._calls = 0
         self._opened_at: Optional[float] = None
@@ -24,7 +24,7 @@ class CircuitBreaker:
         """Say whether a call may be made now."""
         if self._opened_at is None:
             return True
-        if self._is_probing or time.monotonic() - self._opened_at < self._pause_sec:
+        if self._is_probing or time.monotonic() - self._opened_at < self.pause_sec:
             return False
         self._is_probing = True
         return True

@@ -92,7 +92,8 @@ class EndpointCall:
         """How the items of a stream are written for a caller. An item that does not fit is an OutputMismatch."""
         assert self.item_codec is not None
         form = stream_form(self.item_codec, accept)
-        return replace(form, item=lambda item: self._checked(form.item, item))
+        name = self.declaration.display_name
+        return replace(form, item=lambda item: self._checked(form.item, item), chainlet=name)
 
     def schemas(self) -> dict[str, Any]:
         """JSON Schemas of input and output; those of a stream are of one item."""
@@ -156,10 +157,9 @@ class EndpointCall:
         try:
             return encode(result)
         except InvalidValue as error:
-            raise self._mismatch(f"returned what its type does not allow: {error}") from None
-
-    def _mismatch(self, what: str) -> OutputMismatch:
-        return OutputMismatch(f"`{self.declaration.display_name}.run_remote` {what}")
+            name = self.declaration.display_name
+            what = f"`{name}.run_remote` returned what its type does not allow: {error}"
+            raise OutputMismatch(what, error) from None
 
 
 def crossed_over(codec: Codec, value: Any) -> Any:

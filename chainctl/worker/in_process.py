@@ -39,6 +39,7 @@ class InProcessWorker:
     def __init__(self, declaration: Declaration, instance: Any, buffers: Optional[Buffers] = None) -> None:
         self._call = EndpointCall(declaration, instance)
         self._endpoint = declaration.endpoint
+        self._name = declaration.display_name
         self._is_healthy: Optional[Callable[[], Any]] = getattr(instance, "is_healthy", None)
         limit = declaration.config.compute.concurrency or (None if self._endpoint.is_async else 1)
         self.gate = Gate(limit, declaration.config.options.queue_limit)
@@ -52,7 +53,7 @@ class InProcessWorker:
         except InvalidValue as error:
             return input_reply(error)
         except Exception as error:  # noqa: BLE001  # a user's own validators run here
-            return error_reply(error)
+            return error_reply(error, self._name)
         CURRENT_RESOLVER.set(RefusingResolver())
         try:
             since = await self._entered(call)
@@ -121,7 +122,7 @@ class InProcessWorker:
         except PASSING:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to user code
-            return error_reply(error, span)
+            return error_reply(error, self._name, span)
         if span is not None:
             span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran
         return reply
@@ -137,7 +138,7 @@ class InProcessWorker:
         except PASSING:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to user code
-            return error_reply(error, call.span)
+            return error_reply(error, self._name, call.span)
         return Reply(200, form.body([first], items), form.content_type)
 
     async def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:

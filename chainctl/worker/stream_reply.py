@@ -10,12 +10,12 @@ from typing import Any, Optional
 from chainctl.wire.item import ItemCodec
 from chainctl.wire.media import EVENTS, STREAM
 from chainctl.wire.stream_frame import Kind, whole_frame
-from chainctl.worker.error_reply import PASSING, error_body_of
+from chainctl.worker.error_reply import PASSING, error_fault
 
 
 @dataclass(frozen=True)
 class StreamForm:
-    """How items are written: `end` goes last, and `failure` makes the last words of an error.
+    """How items are written: `end` goes last, `failure` makes the last words of an error's JSON body.
 
     Without a `failure` an error breaks the connection off, so that nobody takes the answer for whole.
     """
@@ -23,7 +23,8 @@ class StreamForm:
     content_type: str
     item: Callable[[Any], bytes]
     end: bytes = b""
-    failure: Optional[Callable[[BaseException], bytes]] = None
+    failure: Optional[Callable[[bytes], bytes]] = None
+    chainlet: str = ""
 
     async def body(self, first: Sequence[Any], rest: AsyncGenerator[Any, None]) -> AsyncIterator[bytes]:
         """Yield the answer's bytes. Closing it closes the items."""
@@ -45,7 +46,8 @@ class StreamForm:
                 yield self.end
 
     def _last_words(self, error: BaseException) -> Optional[bytes]:
-        return None if self.failure is None else self.failure(error)
+        body = error_fault(error, self.chainlet).body
+        return None if self.failure is None else self.failure(body)
 
 
 def stream_form(codec: ItemCodec, accept: str) -> StreamForm:
@@ -57,9 +59,9 @@ def stream_form(codec: ItemCodec, accept: str) -> StreamForm:
     return StreamForm(codec.plain_type, codec.plain)
 
 
-def _error_frame(error: BaseException) -> bytes:
-    return whole_frame(Kind.ERROR, error_body_of(error))
+def _error_frame(body: bytes) -> bytes:
+    return whole_frame(Kind.ERROR, body)
 
 
-def _error_event(error: BaseException) -> bytes:
-    return b"event: error\ndata: %b\n\n" % error_body_of(error)
+def _error_event(body: bytes) -> bytes:
+    return b"event: error\ndata: %b\n\n" % body

@@ -199,7 +199,7 @@ class Transport:
         self, once: Callable[[], Awaitable[Answer]], exchange: Exchange
     ) -> tuple[Optional[Answer], Optional[ConnectionError]]:
         if self._breaker is not None and not self._breaker.admits():
-            raise RemoteFault.circuit_open(self.service.display_name)
+            raise RemoteFault.circuit_open(self.service.display_name, self._breaker.pause_sec)
         failed: Optional[bool] = None
         try:
             answer = await once()

@@ -34,13 +34,12 @@ class Call:
 class Reply:
     """The answer to one call: HTTP status, content type, and the body, in parts or as it comes.
 
-    `release` is called when the caller has the body. `not_started` says that no work was begun.
+    `release` is called when the caller has the body.
     """
 
     status: int
     body: Union[bytes, Parts, AsyncIterator[bytes]]
     content_type: str = JSON
-    not_started: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     release: Optional[Callable[[], None]] = None
 

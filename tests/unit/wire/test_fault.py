@@ -29,8 +29,8 @@ from chainctl.wire.fault import (
     unsupported_media_type,
     user_error_body,
 )
-from chainctl.wire.frames import user_frames
 from chainctl.wire.invalid import InvalidValue, Mismatch
+from chainctl.wire.stack_frames import user_frames
 from chainctl.worker.call import OutputMismatch
 
 
