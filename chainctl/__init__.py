@@ -28,13 +28,17 @@ if TYPE_CHECKING:
         CustomImage,
         DockerImage,
         HealthChecks,
+        HTTPOptions,
         RemoteConfig,
         RPCOptions,
+        WebsocketOptions,
     )
     from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment
+    from chainctl.sdk.http_error import HTTPError
     from chainctl.sdk.markers import depends, depends_context
     from chainctl.sdk.paths import make_abs_path_here
-    from chainctl.wire.fault import RemoteErrorDetail
+    from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
+    from chainctl.wire.error_detail import RemoteErrorDetail
     from chainctl.worker.local import run_local
     from chainctl.worker.stub import StubBase
 
@@ -52,12 +56,17 @@ _HOMES = {
     "DockerImage": "chainctl.sdk.config",
     "Environment": "chainctl.sdk.context",
     "GenericRemoteException": "chainctl.errors",
+    "HTTPError": "chainctl.sdk.http_error",
+    "HTTPOptions": "chainctl.sdk.config",
     "HealthChecks": "chainctl.sdk.config",
     "MissingDependencyError": "chainctl.errors",
     "RPCOptions": "chainctl.sdk.config",
     "RemoteConfig": "chainctl.sdk.config",
-    "RemoteErrorDetail": "chainctl.wire.fault",
+    "RemoteErrorDetail": "chainctl.wire.error_detail",
     "StubBase": "chainctl.worker.stub",
+    "WebSocketDisconnect": "chainctl.sdk.websocket",
+    "WebSocketProtocol": "chainctl.sdk.websocket",
+    "WebsocketOptions": "chainctl.sdk.config",
     "depends": "chainctl.sdk.markers",
     "depends_context": "chainctl.sdk.markers",
     "make_abs_path_here": "chainctl.sdk.paths",
@@ -80,12 +89,17 @@ __all__ = [
     "DockerImage",
     "Environment",
     "GenericRemoteException",
+    "HTTPError",
+    "HTTPOptions",
     "HealthChecks",
     "MissingDependencyError",
     "RPCOptions",
     "RemoteConfig",
     "RemoteErrorDetail",
     "StubBase",
+    "WebSocketDisconnect",
+    "WebSocketProtocol",
+    "WebsocketOptions",
     "__version__",
     "depends",
     "depends_context",

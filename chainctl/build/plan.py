@@ -14,7 +14,7 @@ from chainctl.build.instructions import (
     run_commands,
     shell_words,
 )
-from chainctl.build.requirements import requirement_files
+from chainctl.build.requirements import requirement_files, runtime_requirements
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.graph.graph import ChainGraph, ChainletSpec
@@ -60,11 +60,13 @@ def plan_build(graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings
     Dockerfile cannot hold.
     """
     require_renderable(graph, settings)
-    return BuildPlan(tuple(_image(spec, chain, snapshot, settings) for spec in graph.chainlets))
+    return BuildPlan(tuple(_image(graph, spec, chain, snapshot, settings) for spec in graph.chainlets))
 
 
-def _image(spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings) -> ImagePlan:
-    context = build_context(spec, chain, snapshot, settings)
+def _image(
+    graph: ChainGraph, spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings
+) -> ImagePlan:
+    context = build_context(graph, spec, chain, snapshot, settings)
     ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", context.digest[:TAG_LENGTH])
     base = settings.image_for(spec.remote_config.docker_image.base_image)
     return ImagePlan(spec.name, ref, context, base)
@@ -76,11 +78,11 @@ def repository_part(name: str) -> str:
 
 
 def build_context(
-    spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings
+    graph: ChainGraph, spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings
 ) -> BuildContext:
     """Put together all files that one image is built from."""
     config = spec.remote_config
-    requirements, given = requirement_files(config.docker_image, snapshot)
+    requirements, given = requirement_files(config.docker_image, snapshot, runtime_requirements(graph, spec))
     packages = _package_files(config, snapshot)
     data = _data_files(config, snapshot)
     values = _values(spec, chain, config, settings, given, data=bool(data), packages=bool(packages))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -13,16 +13,21 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from chainctl.build.context import ContextFile
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.errors import ChainDefinitionError, Problem
+from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import DockerImage
 
 # What the runtime in the image needs; loose, so that the user's own pins decide.
 RUNTIME_REQUIREMENTS = (
     "httptools>=0.5",
+    "msgpack>=1.0.2",
     "prometheus-client>=0.20",
     "pydantic>=2.9,<3",
-    "uvicorn>=0.20",
+    "uvicorn>=0.27",
     "uvloop>=0.17; platform_python_implementation == 'CPython'",
 )
+# What the server needs besides where a chainlet is called by websocket, or calls sync chainlets from async code.
+WEBSOCKET_REQUIREMENTS = ("websockets>=12",)
+BRIDGE_REQUIREMENTS = ("greenlet>=3",)
 _INCLUDE = re.compile(r"^\s*(?:-[rc][\s=]*|--(?:requirement|constraint)[\s=]+)(\S+)")
 # Sources of packages that no index has: the project itself and other members of its workspace.
 _LOCAL = frozenset(["virtual", "editable", "directory"])
@@ -37,9 +42,11 @@ class Pin:
     is_member: bool = False
 
 
-def requirement_files(image: DockerImage, snapshot: SourceSnapshot) -> tuple[list[ContextFile], list[str]]:
+def requirement_files(
+    image: DockerImage, snapshot: SourceSnapshot, runtime: Sequence[str] = RUNTIME_REQUIREMENTS
+) -> tuple[list[ContextFile], list[str]]:
     """Return files for `requirements/` in the context, and the names of those that pip is given."""
-    files = [_text_file("runtime.txt", RUNTIME_REQUIREMENTS)]
+    files = [_text_file("runtime.txt", runtime)]
     given = ["runtime.txt"]
     if image.pip_requirements:
         files.append(_text_file("pip_requirements.txt", image.pip_requirements))
@@ -61,6 +68,14 @@ def requirement_files(image: DockerImage, snapshot: SourceSnapshot) -> tuple[lis
     start, included = _with_includes(str(file), snapshot.texts)
     files += [ContextFile.of_text(f"requirements/user/{path}", text) for path, text in included]
     return files, [*given, f"user/{start}"]
+
+
+def runtime_requirements(graph: ChainGraph, spec: ChainletSpec) -> tuple[str, ...]:
+    """Return what the runtime needs in the image of one chainlet, sorted."""
+    calls_sync = any(not graph.chainlet(edge.callee).is_async for edge in graph.callees(spec.name))
+    websocket = WEBSOCKET_REQUIREMENTS if spec.is_websocket else ()
+    bridge = BRIDGE_REQUIREMENTS if spec.is_async and calls_sync else ()
+    return tuple(sorted([*RUNTIME_REQUIREMENTS, *websocket, *bridge]))
 
 
 def _text_file(name: str, lines: Iterable[str]) -> ContextFile:

@@ -70,6 +70,8 @@ class Description:
                 input_schema=schemas[0],
                 output_schema=schemas[1],
                 files=self._files(closure),
+                takes_stream=endpoint.item_parameter is not None,
+                is_websocket=endpoint.is_websocket,
             )
         )
 

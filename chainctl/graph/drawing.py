@@ -60,6 +60,8 @@ def graph_json(graph: ChainGraph) -> dict[str, Any]:
                 "line": spec.line,
                 "is_async": spec.is_async,
                 "is_stream": spec.is_stream,
+                "takes_stream": spec.takes_stream,
+                "is_websocket": spec.is_websocket,
                 "input_schema": spec.input_schema,
                 "output_schema": spec.output_schema,
                 "remote_config": spec.config,

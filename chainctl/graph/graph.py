@@ -48,6 +48,8 @@ class ChainletSpec:
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any]
     files: tuple[SourceFileRef, ...]
+    takes_stream: bool = False
+    is_websocket: bool = False
 
     @property
     def remote_config(self) -> RemoteConfig:

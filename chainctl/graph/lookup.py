@@ -14,7 +14,7 @@ def lookup_problems(classes: Iterable[type]) -> Iterator[Problem]:
     for cls in classes:
         if _found(cls) is not cls:
             yield class_span(cls).problem(
-                "CH0210",
+                "CH0211",
                 f"`{cls.__name__}` cannot be found as `{cls.__module__}.{cls.__qualname__}`",
                 note="a service imports the module and takes the class by its name",
                 help="define the class at module level, under the name that it keeps",

@@ -6,7 +6,7 @@ import enum
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, Optional, Union
+from typing import Any, Literal, Optional, TypeVar, Union
 
 import pydantic
 
@@ -172,8 +172,43 @@ class HealthChecks(FrozenModel):
     startup_threshold_seconds: Optional[int] = None
 
 
+class HTTPOptions(FrozenModel):
+    """Calls come as HTTP requests: the default."""
+
+    kind: Literal["http"] = "http"
+
+    @pydantic.model_validator(mode="after")
+    def _kind_is_written(self) -> HTTPOptions:
+        return _with_kind(self)
+
+
+class WebsocketOptions(FrozenModel):
+    """Calls come as websocket connections; idle ones are kept alive by pings. Seconds; None is the default."""
+
+    kind: Literal["websocket"] = "websocket"
+    ping_interval_seconds: Optional[float] = pydantic.Field(default=None, gt=0)
+    ping_timeout_seconds: Optional[float] = pydantic.Field(default=None, gt=0)
+
+    @pydantic.model_validator(mode="after")
+    def _kind_is_written(self) -> WebsocketOptions:
+        return _with_kind(self)
+
+
+TransportT = TypeVar("TransportT", HTTPOptions, WebsocketOptions)
+
+
+def _with_kind(options: TransportT) -> TransportT:
+    """Count `kind` among what the user wrote, so that it is in the JSON form that tells the two apart."""
+    options.model_fields_set.add("kind")
+    return options
+
+
 class ChainletOptions(FrozenModel):
-    """Options of a running chainlet."""
+    """Options of a running chainlet.
+
+    `max_body_bytes` bounds the body of one call. `queue_limit` bounds the calls that wait for
+    their turn; more are answered 503 at once. None is the server's own limit.
+    """
 
     enable_b10_tracing: bool = False
     enable_debug_logs: bool = False
@@ -181,20 +216,37 @@ class ChainletOptions(FrozenModel):
     health_checks: HealthChecks = HealthChecks()
     metadata: Optional[Any] = None
     streaming_read_timeout: int = 60
-    transport: Optional[Any] = None
+    transport: Optional[Union[HTTPOptions, WebsocketOptions]] = None
+    max_body_bytes: Optional[int] = pydantic.Field(default=None, ge=1)
+    queue_limit: Optional[int] = pydantic.Field(default=None, ge=0)
 
 
 class RPCOptions(FrozenModel):
     """How a dependency is called.
 
     `retries` counts attempts in total: 1 is a single attempt. `timeout_sec` bounds the whole
-    call. `concurrency_limit` bounds the calls under way from one caller.
+    call. `concurrency_limit` bounds the calls under way from one caller. An `idempotent` call may
+    be repeated after the other side may have begun to work on it. `hedge_after_sec` sends a second
+    attempt when no answer came in that time; the first answer counts, and the call must be
+    idempotent. With `circuit_breaker`, calls to a service that keeps failing fail at once for a while.
     """
 
     retries: int = pydantic.Field(default=1, ge=1)
     timeout_sec: float = pydantic.Field(default=DEFAULT_TIMEOUT_SEC, gt=0)
     use_binary: bool = False
     concurrency_limit: int = pydantic.Field(default=DEFAULT_CONCURRENCY_LIMIT, ge=1)
+    idempotent: bool = False
+    hedge_after_sec: Optional[float] = pydantic.Field(default=None, gt=0)
+    circuit_breaker: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _hedges_what_may_repeat(self) -> RPCOptions:
+        if self.hedge_after_sec is not None and not self.idempotent:
+            raise ValueError(
+                "`hedge_after_sec` makes a call twice, so it needs `idempotent=True`: write that"
+                " where a call may run twice without harm"
+            )
+        return self
 
 
 class RemoteConfig(FrozenModel):

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from chainctl.errors import Problem
-from chainctl.sdk.config import BasetenImage, CustomImage, RemoteConfig
+from chainctl.sdk.config import BasetenImage, CustomImage, HTTPOptions, RemoteConfig, WebsocketOptions
 from chainctl.sdk.subject import Subject, shown
+from chainctl.sdk.websocket_checks import takes_websocket
 
 _DISPLAY_NAME = re.compile(r"^[a-zA-Z0-9_-]+\Z")
 
@@ -29,6 +30,7 @@ def config_problems(subject: Subject) -> Iterator[Problem]:
             help='rename it in `RemoteConfig(name="…")`: letters, digits, `_` and `-`',
         )
     yield from _image_problems(subject, config)
+    yield from _transport_problems(subject, config)
     yield from _ineffective(subject, config)
 
 
@@ -50,6 +52,18 @@ def _image_problems(subject: Subject, config: RemoteConfig) -> Iterator[Problem]
             )
 
 
+def _transport_problems(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:
+    by_websocket = takes_websocket(subject.cls)
+    if isinstance(config.options.transport, HTTPOptions if by_websocket else WebsocketOptions):
+        yield subject.at("remote_config").problem(
+            "CH0511",
+            f"`{subject.name}` sets the transport `{type(config.options.transport).__name__}`, but its"
+            f" `run_remote` is called by {'websocket' if by_websocket else 'requests'}",
+            help=f"{'use `WebsocketOptions(…)`' if by_websocket else 'use `HTTPOptions()`'}, or leave"
+            " `transport` out: the argument of `run_remote` decides",
+        )
+
+
 def _ineffective(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:
     """Warn of what is accepted so that files carry over, and changes nothing here."""
     base = config.docker_image.base_image
@@ -61,7 +75,6 @@ def _ineffective(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:
         "external_data": bool(config.assets.external_data),
         "weights": bool(config.assets.weights),
         "enable_b10_tracing": config.options.enable_b10_tracing,
-        "transport": config.options.transport is not None,
         "streaming_read_timeout": "streaming_read_timeout" in config.options.model_fields_set,
     }
     names = [f"`{name}`" for name, is_written in written.items() if is_written]

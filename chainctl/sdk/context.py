@@ -11,6 +11,7 @@ import pydantic
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.config import RPCOptions
 from chainctl.sdk.frozen import FrozenModel
+from chainctl.sdk.read_secrets import READ_SECRETS
 
 API_KEY_SECRET = "baseten_chain_api_key"  # a name, not a value
 
@@ -43,7 +44,10 @@ class DeployedServiceDescriptor(FrozenModel):
 
 
 class Secrets(Mapping[str, str]):
-    """Secrets by name, read when asked for; prints no values and cannot be listed."""
+    """Secrets by name, read when asked for; prints no values and cannot be listed.
+
+    A value that was read is kept out of error answers and logs from then on.
+    """
 
     def __init__(self, read: Callable[[str], Optional[str]], declared: Optional[frozenset[str]]) -> None:
         self._read = read
@@ -78,6 +82,7 @@ class Secrets(Mapping[str, str]):
                 hint=f"give one: environment variable `CHAINCTL_SECRET_{key}`, a secrets file, or"
                 " `run_local(secrets={…})` in process.",
             )
+        READ_SECRETS.add(value)
         return value
 
     def get(self, key: str, default: Any = None) -> Any:

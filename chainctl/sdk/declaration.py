@@ -12,6 +12,7 @@ from typing import Any, Optional
 from chainctl.sdk.chainlet import has_own_init
 from chainctl.sdk.config import RemoteConfig, RPCOptions
 from chainctl.sdk.markers import DependencyMarker, name_of, options_of, target_of
+from chainctl.sdk.websocket import WebSocketProtocol
 
 ENDPOINT = "run_remote"
 CONTEXT = "context"
@@ -24,6 +25,7 @@ _ITERATORS = (
     collections.abc.Iterable,
     collections.abc.Generator,
 )
+_STREAMS = (collections.abc.AsyncIterator, collections.abc.AsyncIterable)
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,27 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A typed `run_remote`. `returns` is the item type where `is_stream`."""
+    """A typed `run_remote`.
+
+    `returns` is the item type where `is_stream`. `item_parameter` names the argument that is a
+    stream of `item_annotation`, None where there is none. Where `is_websocket`, the one argument is
+    the connection.
+    """
 
     parameters: tuple[Parameter, ...]
     returns: Any
     is_async: bool
     is_stream: bool
+    item_parameter: Optional[str] = None
+    item_annotation: Any = None
+    is_websocket: bool = False
+
+    @property
+    def value_parameters(self) -> tuple[Parameter, ...]:
+        """The arguments that travel as values: neither the stream nor the connection."""
+        if self.is_websocket:
+            return ()
+        return tuple(p for p in self.parameters if p.name != self.item_parameter)
 
 
 @dataclass(frozen=True)
@@ -93,12 +110,16 @@ def endpoint_of(cls: type) -> Endpoint:
         for p in list(inspect.signature(function).parameters.values())[1:]
     ]
     returns = hints.get("return", Any)
+    streams = [p for p in parameters if is_async_iterator(p.annotation)]
     is_stream = inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)
     return Endpoint(
         parameters=tuple(parameters),
         returns=item_type(returns) if is_stream else returns,
         is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
         is_stream=is_stream,
+        item_parameter=streams[0].name if streams else None,
+        item_annotation=item_type(streams[0].annotation) if streams else None,
+        is_websocket=any(p.annotation is WebSocketProtocol for p in parameters),
     )
 
 
@@ -126,6 +147,16 @@ def resolve_target(cls: type, target: object) -> Optional[type]:
 def is_iterator(annotation: Any) -> bool:
     """Say whether an annotation is one of the iterator types, bare or with an item type."""
     return annotation in _ITERATORS or typing.get_origin(annotation) in _ITERATORS
+
+
+def is_async_generator_type(annotation: Any) -> bool:
+    """Say whether an annotation is one that an async generator has."""
+    return is_async_iterator(annotation) or typing.get_origin(annotation) is collections.abc.AsyncGenerator
+
+
+def is_async_iterator(annotation: Any) -> bool:
+    """Say whether an annotation is that of a stream: `AsyncIterator` or `AsyncIterable`, bare or not."""
+    return annotation in _STREAMS or typing.get_origin(annotation) in _STREAMS
 
 
 def item_type(annotation: Any) -> Any:

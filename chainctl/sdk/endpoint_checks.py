@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Iterator
 from typing import Any
 
 from chainctl.errors import Problem
-from chainctl.sdk.declaration import ENDPOINT, is_iterator, item_type
-from chainctl.sdk.locate import Span
+from chainctl.sdk.declaration import ENDPOINT, is_async_iterator, is_iterator
+from chainctl.sdk.stream_checks import input_stream_problems, output_stream_problems
 from chainctl.sdk.subject import (
     POSITIONAL_ONLY,
     VARIADIC,
@@ -20,6 +19,8 @@ from chainctl.sdk.subject import (
     unresolved_problem,
 )
 from chainctl.sdk.type_checks import type_problems
+from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.sdk.websocket_checks import is_websocket, websocket_problems
 
 
 def endpoint_problems(subject: Subject) -> Iterator[Problem]:
@@ -51,8 +52,12 @@ def endpoint_problems(subject: Subject) -> Iterator[Problem]:
     if unresolved(subject, ENDPOINT) is not None:
         yield unresolved_problem(subject, ENDPOINT)
         return
+    if is_websocket(hints):
+        yield from websocket_problems(subject, function, parameters[1:], hints)
+        return
     for parameter in parameters[1:]:
         yield from _parameter_problems(subject, parameter, hints)
+    yield from input_stream_problems(subject, function, parameters[1:], hints)
     yield from _return_problems(subject, function, hints)
 
 
@@ -73,7 +78,7 @@ def _parameter_problems(
             f"`{subject.name}.run_remote`: argument `{parameter.name}` has no type",
             help=f"annotate it, such as `{parameter.name}: str`",
         )
-    else:
+    elif not is_async_iterator(hints[parameter.name]):
         yield from type_problems(at, f"argument `{parameter.name}`", hints[parameter.name])
 
 
@@ -89,42 +94,13 @@ def _return_problems(subject: Subject, function: Any, hints: dict[str, Any]) -> 
     returns = hints["return"]
     yields = inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)
     if yields or is_iterator(returns):
-        yield from _stream_problems(subject, at, function, returns, yields=yields)
+        yield from output_stream_problems(subject, function, returns, yields=yields)
+    elif returns is WebSocketProtocol:
+        yield at.problem(
+            "CH0424",
+            f"`{subject.name}.run_remote` returns a websocket, which cannot be handed to a caller",
+            help="take it as the one argument: `async def run_remote(self, websocket:"
+            " chains.WebSocketProtocol) -> None`",
+        )
     else:
         yield from type_problems(at, "the result", returns)
-
-
-def _stream_problems(
-    subject: Subject, at: Span, function: Any, returns: Any, *, yields: bool
-) -> Iterator[Problem]:
-    name = f"`{subject.name}.run_remote`"
-    if not yields:
-        yield at.problem(
-            "CH0410",
-            f"{name} says that it returns an iterator, but it never yields",
-            help="use `yield`, or return a `list[…]`",
-        )
-    elif not is_iterator(returns):
-        yield at.problem(
-            "CH0411",
-            f"{name} yields, but says that it returns {shown(returns)}",
-            help="annotate it as `-> AsyncIterator[str]` or `-> AsyncIterator[bytes]`",
-        )
-    elif inspect.isgeneratorfunction(function):
-        yield at.problem(
-            "CH0414",
-            f"{name} is a sync generator; streams need `async def`",
-            help="write `async def run_remote(…) -> AsyncIterator[…]`",
-        )
-    elif not typing.get_args(returns):
-        yield at.problem(
-            "CH0412",
-            f"{name} streams items without saying of which type",
-            help="annotate it as `-> AsyncIterator[str]` or `-> AsyncIterator[bytes]`",
-        )
-    elif item_type(returns) not in (str, bytes):
-        yield at.problem(
-            "CH0413",
-            f"{name} streams {shown(item_type(returns))}; streams carry `str` or `bytes`",
-            help="serialise items yourself, such as `yield item.model_dump_json()`",
-        )

@@ -12,6 +12,7 @@ from chainctl.sdk.context import DeploymentContext
 from chainctl.sdk.declaration import CONTEXT, resolve_target
 from chainctl.sdk.markers import ContextMarker, DependencyMarker, name_of, target_of
 from chainctl.sdk.subject import POSITIONAL_ONLY, VARIADIC, Subject, hints_of, shown
+from chainctl.sdk.websocket_checks import takes_websocket
 
 
 def init_problems(subject: Subject) -> Iterator[Problem]:
@@ -109,6 +110,13 @@ def _target_problems(
             "CH0204",
             f"`{subject.name}` depends on `{name_of(written)}`, which is no chainlet",
             help="derive it from `chains.ChainletBase`, or use it directly without `depends`",
+        )
+    elif takes_websocket(target):
+        yield at.problem(
+            "CH0210",
+            f"`{subject.name}` depends on `{target.__name__}`, which is called by websocket",
+            note="a chainlet calls others by requests; only the entrypoint may be called by websocket",
+            help="make it the entrypoint, or give it a stream: `AsyncIterator[…]` as argument and as result",
         )
     elif not _fits(hints.get(parameter.name), target):
         yield at.problem(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, TypeVar, Union, cast
+from typing import TYPE_CHECKING, NoReturn, Optional, TypeVar, Union, cast
 
 from chainctl.errors import ChainsRuntimeError
 from chainctl.sdk.config import DEFAULT_CONCURRENCY_LIMIT, DEFAULT_TIMEOUT_SEC, RPCOptions
@@ -75,17 +75,26 @@ def depends(
     timeout_sec: float = DEFAULT_TIMEOUT_SEC,
     use_binary: bool = False,
     concurrency_limit: int = DEFAULT_CONCURRENCY_LIMIT,
+    idempotent: bool = False,
+    hedge_after_sec: Optional[float] = None,
+    circuit_breaker: bool = False,
 ) -> ChainletT:
     """Declare that a chainlet calls another one; only as a default in `__init__`.
 
     `chainlet_cls` is a class, or the name of one in the same module. `retries` counts attempts in
     total, `timeout_sec` bounds one call in seconds, `concurrency_limit` the calls under way.
+    `idempotent` says that a call may be repeated after work on it may have begun; only then may
+    `hedge_after_sec` make a second attempt when no answer came in that time. `circuit_breaker`
+    lets calls fail at once for a while when the service keeps failing.
     """
     options = RPCOptions(
         retries=retries,
         timeout_sec=timeout_sec,
         use_binary=use_binary,
         concurrency_limit=concurrency_limit,
+        idempotent=idempotent,
+        hedge_after_sec=hedge_after_sec,
+        circuit_breaker=circuit_breaker,
     )
     return cast("ChainletT", DependencyMarker(chainlet_cls, options))
 

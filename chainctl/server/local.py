@@ -21,10 +21,12 @@ import uvicorn
 
 from chainctl.sdk.declaration import declaration_of
 from chainctl.server.app import ChainletApp
+from chainctl.server.reception import Reception
+from chainctl.server.service import ChainletService
 from chainctl.wire.fault import RemoteErrorDetail, error_body
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import LocalFidelity, run_local
-from chainctl.worker.worker import Reply
+from chainctl.worker.worker import Call, Reply
 
 _BACKLOG = 1024
 
@@ -70,11 +72,12 @@ def boot_local(request: LocalRequest) -> InProcessWorker:
 
 async def run_once(worker: InProcessWorker, body: bytes) -> dict[str, Any]:
     """Run one call and collect its answer; a stream that fails half-way is a failure."""
-    reply = await worker.call(body)
-    if isinstance(reply.body, bytes):
-        return {"status": reply.status, "body": reply.body.decode(errors="replace")}
+    reply = await worker.call(Call(body))
+    if reply.parts is not None:
+        return {"status": reply.status, "body": b"".join(reply.parts).decode(errors="replace")}
+    stream: Any = reply.body
     try:
-        chunks = [chunk async for chunk in reply.body]
+        chunks = [chunk async for chunk in stream]
     except Exception as error:  # noqa: BLE001  # the boundary to user code
         reply = Reply(500, error_body("stream", f"{type(error).__name__}: {error}"))
         return {"status": reply.status, "body": error_body("stream", str(error)).decode()}
@@ -92,10 +95,16 @@ def serve_local(worker: InProcessWorker, request: LocalRequest, descriptor: int)
         _answer(descriptor, {"refused": error.strerror})
         return
     _answer(descriptor, {"listening": f"http://127.0.0.1:{listener.getsockname()[1]}"})
-    app = ChainletApp(request.qualname)
-    app.worker = worker
+    service = ChainletService(request.qualname)
+    service.worker = worker
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=request.port, lifespan="off", ws="none", log_config=None, access_log=False
+        ChainletApp(service),
+        host="127.0.0.1",
+        port=request.port,
+        lifespan="off",
+        http=Reception,
+        log_config=None,
+        access_log=False,
     )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])

@@ -13,6 +13,7 @@ from typing import Any, Optional, TextIO
 
 from chainctl.server.log_stream import LineStream
 from chainctl.wire.log_line import LogEvent, format_event, shortened
+from chainctl.worker.redaction import RedactingFormatter, redact
 
 CurrentCall = Callable[[], Optional[tuple[str, str]]]
 """Returns (request_id, trace_id) of the call being run, None outside of calls."""
@@ -35,7 +36,9 @@ def install(
     """
     lines = LogLines(chainlet, service, current)
     if environ.get(FORMAT_VARIABLE, "").strip().lower() == "text":
-        logging.basicConfig(level=level, stream=sys.stderr, format=TEXT_FORMAT)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(RedactingFormatter(logging.Formatter(TEXT_FORMAT)))
+        logging.basicConfig(level=level, handlers=[handler])
     else:
         lines.take_over(level)
     return lines
@@ -95,7 +98,7 @@ class LogLines:
             time=_iso(time or datetime.now(timezone.utc)),
             level=level,
             chainlet=chainlet,
-            message=message,
+            message=redact(message),
             service=service,
             request_id=request_id,
             trace_id=trace_id,

@@ -8,14 +8,23 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
 import uvicorn
 
 from chainctl.server.app import ChainletApp
+from chainctl.server.log_lines import install
+from chainctl.server.otlp import start_exporter
+from chainctl.server.reception import Reception
+from chainctl.server.service import ChainletService
 from chainctl.wire.fault import user_frames
 from chainctl.worker.boot import ChainletManifest, boot
+from chainctl.worker.call_context import CURRENT_CALL
+from chainctl.worker.sampling import sampler_of
+from chainctl.worker.segment_sharing import SegmentSharing
+from chainctl.worker.telemetry import Telemetry
 
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
@@ -29,29 +38,52 @@ def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: b
     It listens at once and boots beside, so that a health probe can tell starting from dead.
     Exits with 1 after a traceback when the chainlet cannot be created.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if debug_logs else logging.INFO,
-        stream=sys.stderr,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
     data_dir = app_dir / "data"
     manifest = ChainletManifest.of(os.environ, data_dir if data_dir.is_dir() else None)
-    app = ChainletApp(name, manifest.token)
-    server = uvicorn.Server(_config(app, os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN)))
-    starter = _Starter(app, server, module, qualname, manifest)
+    level = logging.DEBUG if debug_logs else logging.INFO
+    lines = install(name, manifest.service, _current_ids, level=level)
+    telemetry = _telemetry(name, manifest, os.environ)
+    service = ChainletService(name, manifest.token, telemetry=telemetry, sampler=sampler_of(os.environ))
+    exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
+    server = uvicorn.Server(_config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN)))
+    sharing = SegmentSharing.opened(os.environ)
+    starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
     server.run()
+    if exporter is not None:
+        exporter.close()
+    if sharing is not None:
+        sharing.close()
+    lines.flush()
     if starter.failed:
         sys.exit(1)
+
+
+def _telemetry(name: str, manifest: ChainletManifest, environ: Mapping[str, str]) -> Optional[Telemetry]:
+    if environ.get("CHAINCTL_TELEMETRY", "").strip().lower() == "off":
+        return None
+    return Telemetry(manifest.service or name, name)
+
+
+def _current_ids() -> Optional[tuple[str, str]]:
+    context = CURRENT_CALL.get()
+    return None if context is None else (context.request_id, f"{context.trace_id:032x}")
 
 
 class _Starter:
     """Boots the chainlet while the server already listens."""
 
     def __init__(
-        self, app: ChainletApp, server: uvicorn.Server, module: str, qualname: str, manifest: ChainletManifest
+        self,
+        service: ChainletService,
+        server: uvicorn.Server,
+        module: str,
+        qualname: str,
+        manifest: ChainletManifest,
+        sharing: Optional[SegmentSharing],
     ) -> None:
-        self._app = app
+        self._sharing = sharing
+        self._service = service
         self._server = server
         self._place = (module, qualname)
         self._manifest = manifest
@@ -59,7 +91,9 @@ class _Starter:
 
     def run(self) -> None:
         try:
-            self._app.worker = boot(*self._place, self._manifest)
+            worker = boot(*self._place, self._manifest, self._service.telemetry, self._sharing)
+            self._service.body_limit = worker.body_limit or self._service.body_limit
+            self._service.worker = worker
         except BaseException as error:  # noqa: BLE001  # user code may raise anything, SystemExit included
             _LOG.error("%s could not start\n%s", self._place[1], _readable(error))
             self.failed = True
@@ -87,9 +121,9 @@ def _config(app: ChainletApp, listen: str) -> uvicorn.Config:
         host=host or "127.0.0.1",
         port=int(port) if kind == "tcp" else 0,
         uds=uds,
-        http="httptools",
+        http=Reception,
         loop="uvloop",
-        ws="none",
+        ws="auto",
         lifespan="off",
         log_config=None,
         access_log=False,

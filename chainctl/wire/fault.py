@@ -1,74 +1,145 @@
-"""An error that crosses a process border: its JSON form, made of an exception and turned back into one."""
+"""A failure of a call in; its HTTP answer out, and back: what an error answer says.
+
+The body is `{"error": {"kind", "message", …}}`. Kinds that the framework gives have a function each; an
+exception of user code has the kind `user` and is described by a RemoteErrorDetail.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import traceback
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import pydantic
 
-_FRAMEWORK = str(Path(__file__).resolve().parent.parent) + os.sep
-_MAX_FRAMES = 50
+from chainctl.wire.error_detail import (
+    LONGEST_LINE,
+    LONGEST_MESSAGE,
+    Clean,
+    RemoteErrorDetail,
+    StackFrame,
+    shortened,
+    unchanged,
+)
+from chainctl.wire.invalid import InvalidValue
+from chainctl.wire.stack_frames import user_frames
+
+__all__ = [
+    "Fault",
+    "RemoteErrorDetail",
+    "StackFrame",
+    "cancelled",
+    "circuit_open",
+    "deadline",
+    "detail_body",
+    "detail_in",
+    "error_body",
+    "invalid_input",
+    "invalid_output",
+    "malformed",
+    "not_ready",
+    "overloaded",
+    "parse_error_body",
+    "too_large",
+    "unsupported_media_type",
+    "user_error_body",
+    "user_frames",
+]
+
+NOT_STARTED_HEADER = "x-chainctl-not-started"
+_LARGEST_BODY = 8 << 20
+_LONGEST_PAGE = 2000
+_MOST_PROBLEMS = 100
 
 
-class StackFrame(pydantic.BaseModel):
-    """One line of a traceback."""
+@dataclass(frozen=True)
+class Fault:
+    """An error answer: its HTTP status, body, and the headers that it has besides its content type."""
 
-    filename: str
-    lineno: Optional[int] = None
-    name: str
-    line: Optional[str] = None
-
-
-class RemoteErrorDetail(pydantic.BaseModel):
-    """What a caller learns of an exception in a remote chainlet: type, message, the user's frames."""
-
-    exception_cls_name: str
-    exception_module_name: Optional[str] = None
-    exception_message: str
-    user_stack_trace: list[StackFrame] = []
+    status: int
+    kind: str
+    message: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, error: BaseException) -> RemoteErrorDetail:
-        """Describe an exception without the framework's own frames."""
-        return cls(
-            exception_cls_name=type(error).__name__,
-            exception_module_name=type(error).__module__,
-            exception_message=_message(error),
-            user_stack_trace=[
-                StackFrame(filename=f.filename, lineno=f.lineno, name=f.name, line=f.line)
-                for f in user_frames(error)
-            ],
-        )
-
-    def format(self) -> str:
-        """Render it as Python renders a traceback."""
-        frames = [(f.filename, f.lineno or 0, f.name, f.line) for f in self.user_stack_trace]
-        lines = traceback.StackSummary.from_list(frames).format()
-        shown = f"{self.exception_cls_name}: {self.exception_message}"
-        return f"Chainlet-Traceback (most recent call last):\n{''.join(lines)}{shown}"
+    def of(
+        cls, status: int, kind: str, message: str, headers: Optional[Mapping[str, str]] = None, **more: Any
+    ) -> Fault:
+        return cls(status, kind, message, error_body(kind, message, **more), headers or {})
 
 
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001  # the user's class may do anything when it is printed
-        return "<the message cannot be printed>"
+def deadline(message: str) -> Fault:
+    """The time that the caller gave ran out."""
+    return Fault.of(504, "deadline", message)
 
 
-def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """The frames of an exception that are not the framework's or the machinery below it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f for f in frames if not _is_machinery(f.filename)][-_MAX_FRAMES:]
+def overloaded(message: str, retry_after_sec: int = 1) -> Fault:
+    """Too many calls wait already; no work was begun."""
+    return Fault.of(503, "overloaded", message, _not_started(retry_after_sec))
 
 
-def _is_machinery(filename: str) -> bool:
-    inside = filename.startswith((_FRAMEWORK, "<frozen importlib"))
-    return inside or filename.endswith(("concurrent/futures/thread.py", "asyncio/threads.py"))
+def not_ready(chainlet: str, retry_after_sec: int = 1) -> Fault:
+    """The chainlet is still being created; no work was begun."""
+    return Fault.of(503, "not_ready", f"{chainlet} is starting", _not_started(retry_after_sec))
+
+
+def circuit_open(chainlet: str, retry_after_sec: int = 1) -> Fault:
+    """A service that was to be called fails so often that it is left alone for a while."""
+    message = f"`{chainlet}` fails too often and is left alone for a while"
+    return Fault.of(503, "circuit_open", message, {"retry-after": str(retry_after_sec)})
+
+
+def cancelled(message: str = "the caller went away") -> Fault:
+    """Nobody waits for the answer any more."""
+    return Fault.of(499, "cancelled", message)
+
+
+def malformed(message: str) -> Fault:
+    """The body is not well-formed in its format."""
+    return Fault.of(400, "malformed", message)
+
+
+def invalid_input(error: InvalidValue, clean: Clean = unchanged) -> Fault:
+    """Arguments do not fit their types, or their bytes are not even well-formed.
+
+    `clean` takes secrets out of what the user's own validators say.
+    """
+    status, kind = (400, "malformed") if error.is_malformed else (422, "invalid_input")
+    return Fault.of(status, kind, _bounded(clean(str(error))), problems=_problems(error, clean))
+
+
+def invalid_output(message: str, error: Optional[InvalidValue] = None, clean: Clean = unchanged) -> Fault:
+    """What `run_remote` gave does not fit its annotation; the message says where."""
+    problems = _problems(error, clean) if error is not None else []
+    return Fault.of(500, "invalid_output", _bounded(clean(message)), problems=problems)
+
+
+def too_large(limit: int) -> Fault:
+    """The body has more bytes than the limit."""
+    return Fault.of(413, "too_large", f"the body is larger than the limit of {limit} bytes")
+
+
+def unsupported_media_type(given: str, accepted: Sequence[str] = ("application/json",)) -> Fault:
+    """The body is in a format that is not read here."""
+    shown = shortened(given, LONGEST_LINE)
+    return Fault.of(415, "unsupported_media_type", f"{shown!r}: send {' or '.join(accepted)}")
+
+
+def _not_started(retry_after_sec: int) -> dict[str, str]:
+    return {NOT_STARTED_HEADER: "1", "retry-after": str(retry_after_sec)}
+
+
+def _problems(error: InvalidValue, clean: Clean) -> list[dict[str, str]]:
+    return [
+        {"path": _bounded(clean(m.path)), "message": _bounded(clean(m.message))}
+        for m in error.mismatches[:_MOST_PROBLEMS]
+    ]
+
+
+def _bounded(text: str) -> str:
+    return shortened(text, LONGEST_MESSAGE)
 
 
 def error_body(kind: str, message: str, **more: Any) -> bytes:
@@ -76,26 +147,52 @@ def error_body(kind: str, message: str, **more: Any) -> bytes:
     return json.dumps({"error": {"kind": kind, "message": message, **more}}, default=str).encode()
 
 
-def user_error_body(error: BaseException) -> bytes:
-    """The JSON body for an exception that user code raised."""
-    detail = RemoteErrorDetail.of(error)
-    message = f"{detail.exception_cls_name}: {detail.exception_message}"
-    return error_body("user", message, **detail.model_dump())
+def detail_body(detail: RemoteErrorDetail, kind: str = "user") -> bytes:
+    """The JSON body for an exception that is described."""
+    of_class = f"{detail.exception_cls_name}: " if kind == "user" else ""
+    always = {"exception_cls_name", "exception_module_name", "exception_message", "user_stack_trace"}
+    values = detail.model_dump(mode="json")
+    told = {name: value for name, value in values.items() if value or name in always}
+    return error_body(kind, of_class + detail.exception_message, **told)
+
+
+def user_error_body(
+    error: BaseException, *, chainlet: Optional[str] = None, clean: Clean = unchanged
+) -> bytes:
+    """The JSON body for an exception that user code raised, in the chainlet that is named."""
+    return detail_body(RemoteErrorDetail.of(error, chainlet=chainlet, clean=clean))
 
 
 def parse_error_body(body: bytes) -> dict[str, Any]:
-    """Read an error answer of ours or of a stranger; always returns a `message`."""
+    """Read an error answer of ours or of a stranger; always returns a printable `message` and a `kind`."""
     try:
-        error = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError):
-        return {"message": body[:2000].decode(errors="replace").strip() or "empty answer"}
-    return error if isinstance(error, dict) and "message" in error else {"message": str(error)}
+        error = json.loads(body)["error"] if len(body) <= _LARGEST_BODY else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        error = None
+    if error is None:
+        page = body[: 4 * _LONGEST_PAGE].decode(errors="replace").strip()[:_LONGEST_PAGE]
+        return {"kind": "", "message": shortened(page, _LONGEST_PAGE) or "empty answer"}
+    if not isinstance(error, dict) or "message" not in error:
+        error = {**error, "message": error} if isinstance(error, dict) else {"message": error}
+    kind = error.get("kind")
+    return {
+        **error,
+        "kind": shortened(kind, LONGEST_LINE) if isinstance(kind, str) else "",
+        "message": _bounded(_text(error["message"])),
+    }
 
 
-def detail_in(error: dict[str, Any]) -> Optional[RemoteErrorDetail]:
+def _text(value: Any) -> str:
+    try:
+        return value if isinstance(value, str) else str(value)
+    except RecursionError:
+        return "<the message cannot be printed>"
+
+
+def detail_in(error: Mapping[str, Any]) -> Optional[RemoteErrorDetail]:
     """The exception described in a parsed error answer, None when it describes none."""
-    names: Sequence[str] = list(RemoteErrorDetail.model_fields)
+    given = {name: error[name] for name in RemoteErrorDetail.model_fields if name in error}
     try:
-        return RemoteErrorDetail.model_validate({k: v for k, v in error.items() if k in names})
-    except pydantic.ValidationError:
+        return RemoteErrorDetail.model_validate(given).bounded()
+    except (pydantic.ValidationError, RecursionError):
         return None

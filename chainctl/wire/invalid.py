@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import pydantic
 
+_MALFORMED = ("json_invalid", "malformed")
+_MOST_PLACES = 100
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -27,13 +30,20 @@ class InvalidValue(ValueError):
     @classmethod
     def of(cls, error: pydantic.ValidationError) -> InvalidValue:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        return cls([Mismatch(".".join(map(str, e["loc"])), e["msg"], e["type"]) for e in found])
+        places = [Mismatch(".".join(map(str, e["loc"])), e["msg"], e["type"]) for e in found[:_MOST_PLACES]]
+        more = len(found) - len(places)
+        return cls([*places, Mismatch("", f"and {more} more places")] if more else places)
 
     @classmethod
     def single(cls, message: str) -> InvalidValue:
         return cls([Mismatch("", message)])
 
+    @classmethod
+    def malformed(cls, message: str) -> InvalidValue:
+        """Say that bytes are not what they claim to be."""
+        return cls([Mismatch("", message, "malformed")])
+
     @property
     def is_malformed(self) -> bool:
         """Whether the bytes were not even well-formed."""
-        return any(m.kind == "json_invalid" and not m.path for m in self.mismatches)
+        return any(m.kind in _MALFORMED and not m.path for m in self.mismatches)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 import pydantic
 from typing_extensions import NotRequired, TypedDict
 
+from chainctl.wire.frame import Buffer, Find, Place, framed, unframed
+from chainctl.wire.frame_form import FrameForm, holds_buffers
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.json_form import JsonForm
+from chainctl.wire.msgpack_form import packed, unpacked
 
 REQUIRED: Any = object()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,62 @@ class Field:
     default: Any = REQUIRED
 
 
-class ArgumentsCodec:
-    """Turns the keyword arguments of a call into JSON bytes and back.
+class Codec:
+    """Turns values of a type into JSON, msgpack and frames, and back.
+
+    All raise InvalidValue, naming each place that does not fit. JSON and frames are what a chain's
+    own services speak, msgpack is for clients that bring msgpack_numpy.
+    """
+
+    def __init__(self, annotation: Any) -> None:
+        self._form = JsonForm(annotation)
+
+    @functools.cached_property
+    def prefers_frames(self) -> bool:
+        """Whether the type holds bytes or arrays, which JSON can only carry as base64."""
+        return holds_buffers(self._form.core_schema)
+
+    @functools.cached_property
+    def _framed(self) -> FrameForm:
+        return FrameForm(self._form.core_schema)
+
+    def encode(self, value: Any) -> bytes:
+        """Validate and serialise a value as JSON."""
+        return _encoded(self._form.dump, value)
+
+    def decode(self, data: Buffer) -> Any:
+        """Parse and validate JSON."""
+        return _decoded(self._form.parse, data)
+
+    def encode_frame(self, value: Any, place: Optional[Place] = None) -> list[Buffer]:
+        """Validate and serialise a value as the parts of a frame; large buffers are parts themselves.
+
+        `place` may put a buffer elsewhere: it returns a reference then, else None.
+        """
+        if not self.prefers_frames:
+            return framed(self.encode(value), [])
+        return _encoded(lambda given: self._framed.dump(given, place), value)
+
+    def decode_frame(self, message: Buffer, find: Optional[Find] = None) -> Any:
+        """Parse and validate a frame. Arrays are views of the message, and can be written to.
+
+        `find` returns the buffer of a reference and a length, or raises ValueError.
+        """
+        if not self.prefers_frames:
+            return self.decode(unframed(message, find)[0])
+        return _decoded(lambda given: self._framed.parse(given, find), message)
+
+    def encode_msgpack(self, value: Any) -> bytes:
+        """Validate and serialise a value as msgpack, arrays as msgpack_numpy has them."""
+        return _encoded(lambda given: packed(self._form.dump_values(given)), value)
+
+    def decode_msgpack(self, data: Buffer) -> Any:
+        """Parse and validate msgpack. Arrays of a large message that can be written to are views of it."""
+        return _decoded(lambda given: self._form.validate(unpacked(given)), data)
+
+
+class ArgumentsCodec(Codec):
+    """Turns the keyword arguments of a call into bytes and back.
 
     Arguments that were not given stay out, so that the function's own defaults hold.
     """
@@ -35,16 +94,7 @@ class ArgumentsCodec:
         make: Any = TypedDict  # its members are known at run time only
         typed = make(title, {f.name: _member(f) for f in fields})
         typed.__pydantic_config__ = pydantic.ConfigDict(extra="forbid")
-        self._form = JsonForm(typed)
-
-    def encode(self, arguments: Mapping[str, Any]) -> bytes:
-        """Validate and serialise arguments. Raises InvalidValue naming the argument."""
-        return _encoded(self._form, dict(arguments))
-
-    def decode(self, data: bytes) -> dict[str, Any]:
-        """Parse and validate a JSON object of arguments. Raises InvalidValue naming each path."""
-        decoded: dict[str, Any] = _decoded(self._form, data)
-        return decoded
+        super().__init__(typed)
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the object of arguments, with the defaults that the function has."""
@@ -56,19 +106,8 @@ class ArgumentsCodec:
         return schema
 
 
-class ResultCodec:
-    """Turns the result of a call into JSON bytes and back."""
-
-    def __init__(self, annotation: Any) -> None:
-        self._form = JsonForm(annotation)
-
-    def encode(self, value: Any) -> bytes:
-        """Validate and serialise a result. Raises InvalidValue naming the field that does not fit."""
-        return _encoded(self._form, value)
-
-    def decode(self, data: bytes) -> Any:
-        """Parse and validate a result. Raises InvalidValue."""
-        return _decoded(self._form, data)
+class ResultCodec(Codec):
+    """Turns the result of a call into bytes and back."""
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the result."""
@@ -89,17 +128,17 @@ def _default(field: Field) -> Optional[tuple[Any]]:
         return None
 
 
-def _encoded(form: JsonForm, value: Any) -> bytes:
+def _encoded(write: Callable[[Any], T], value: Any) -> T:
     try:
-        return form.dump(value)
+        return write(value)
     except pydantic.ValidationError as error:
         raise InvalidValue.of(error) from error
     except (ValueError, TypeError) as error:
         raise InvalidValue.single(str(error)) from error
 
 
-def _decoded(form: JsonForm, data: bytes) -> Any:
+def _decoded(read: Callable[[Any], T], data: Any) -> T:
     try:
-        return form.parse(data)
+        return read(data)
     except pydantic.ValidationError as error:
         raise InvalidValue.of(error) from error

@@ -13,10 +13,16 @@ from chainctl.errors import MissingDependencyError
 from chainctl.sdk.chainlet import ChainletMeta
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment, Secrets
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
+from chainctl.sdk.read_secrets import READ_SECRETS
+from chainctl.worker.buffers import Buffers
+from chainctl.worker.client_loop import ClientLoop
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.remote import remote_chainlet
 from chainctl.worker.resolvers import build
-from chainctl.worker.transport import ClientLoop, Transport
+from chainctl.worker.segment_sharing import SegmentSharing
+from chainctl.worker.shared_buffers import SharedBuffers
+from chainctl.worker.telemetry import Telemetry
+from chainctl.worker.transport import Transport
 
 TOKEN_FILE = ".chainctl-token"  # a file's name
 TOKEN_HEADER = "x-chainctl-token"  # a header's name
@@ -56,16 +62,32 @@ class ChainletManifest:
         return path.read_text().strip() if path.is_file() else None
 
 
-def boot(module: str, qualname: str, manifest: ChainletManifest) -> InProcessWorker:
+def boot(
+    module: str,
+    qualname: str,
+    manifest: ChainletManifest,
+    telemetry: Optional[Telemetry] = None,
+    sharing: Optional[SegmentSharing] = None,
+) -> InProcessWorker:
     """Import the module, create the chainlet with stubs for its dependencies. Raises what user code raises."""
     cls: Any = importlib.import_module(module)
     for part in qualname.split("."):
         cls = getattr(cls, part)
     assert isinstance(cls, ChainletMeta)
-    resolver = StubResolver(manifest)
+    buffers = Buffers() if sharing is None else SharedBuffers(sharing)
+    resolver = StubResolver(manifest, buffers, telemetry)
     instance = build(cls, resolver)
     resolver.is_booting = False
-    return InProcessWorker(declaration_of(cls), instance)
+    worker = InProcessWorker(declaration_of(cls), instance, buffers)
+    if telemetry is not None:
+        _watch(worker, telemetry)
+    return worker
+
+
+def _watch(worker: InProcessWorker, telemetry: Telemetry) -> None:
+    gate = worker.gate
+    telemetry.gauge("chainctl_calls_in_flight", "Calls that run now.", lambda: gate.in_flight)
+    telemetry.gauge("chainctl_calls_waiting", "Calls that wait for their turn.", lambda: gate.waiting)
 
 
 class StubResolver:
@@ -74,18 +96,24 @@ class StubResolver:
     All services of a release start at once: a call in `__init__` waits for the one it calls.
     """
 
-    def __init__(self, manifest: ChainletManifest) -> None:
+    def __init__(
+        self, manifest: ChainletManifest, buffers: Buffers, telemetry: Optional[Telemetry] = None
+    ) -> None:
         self.is_booting = True
+        self._buffers = buffers
+        self._telemetry = telemetry
         self._manifest = manifest
         self._loop = ClientLoop()
         token = manifest.token
+        if token:
+            READ_SECRETS.add(token)
         self._headers = {TOKEN_HEADER: token} if token else {}
 
     def arguments(self, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
         declaration = declaration_of(cls)
         services = {d.argument: self._service(d) for d in declaration.dependencies}
         resolved: dict[str, Any] = {
-            d.argument: remote_chainlet(d.target, self._transport(services[d.argument]))
+            d.argument: remote_chainlet(d.target, self._transport(services[d.argument]), self._buffers)
             for d in declaration.dependencies
         }
         if declaration.wants_context:
@@ -93,7 +121,13 @@ class StubResolver:
         return {**resolved, **given}
 
     def _transport(self, service: DeployedServiceDescriptor) -> Transport:
-        return Transport(service, lambda: self._headers, self._loop, waits_for_start=lambda: self.is_booting)
+        return Transport(
+            service,
+            self._headers,
+            self._loop,
+            waits_for_start=lambda: self.is_booting,
+            telemetry=self._telemetry,
+        )
 
     def _service(self, dependency: Dependency) -> DeployedServiceDescriptor:
         name = dependency.target.__name__

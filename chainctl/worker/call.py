@@ -1,43 +1,77 @@
-"""A chainlet object and the bytes of a call in; the bytes of its result out."""
+"""A chainlet object and the body of a call in; the body of its result out."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, Optional
 
 from chainctl.sdk.declaration import Declaration
+from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.wire.frame import joined
 from chainctl.wire.invalid import InvalidValue
-from chainctl.wire.signature import ResultCodec
+from chainctl.wire.item import ItemCodec
+from chainctl.wire.media import FRAME, JSON, JSON_TYPES, MSGPACK, MSGPACK_TYPES
+from chainctl.wire.signature import Codec, ResultCodec
+from chainctl.worker.answer import Buffer
 from chainctl.worker.arguments import arguments_codec
+from chainctl.worker.buffers import SHARED_HEADER, Buffers
+from chainctl.worker.output import OutputMismatch
+from chainctl.worker.stream_reply import StreamForm, stream_form
+from chainctl.worker.worker import Call, Reply
 
-
-class OutputMismatch(Exception):
-    """What `run_remote` returned does not fit its annotation."""
+Find = Callable[[str, int], memoryview]
 
 
 class EndpointCall:
     """Calls one chainlet's `run_remote` with decoded arguments and encodes what it returns."""
 
     def __init__(self, declaration: Declaration, instance: Any) -> None:
+        endpoint = self._endpoint = declaration.endpoint
         self.declaration = declaration
         self._run = instance.run_remote
-        self._arguments = arguments_codec(declaration.cls.__name__, declaration.endpoint)
-        self._result = ResultCodec(declaration.endpoint.returns)
+        self._arguments = arguments_codec(declaration.cls.__name__, endpoint)
+        self._result = None if endpoint.is_stream else ResultCodec(endpoint.returns)
+        self.item_codec = ItemCodec(endpoint.returns) if endpoint.is_stream else None
+        self.input_codec = ItemCodec(endpoint.item_annotation) if endpoint.item_parameter else None
 
-    def decode(self, body: bytes) -> dict[str, Any]:
+    def decode(self, media: str, body: Buffer, find: Optional[Find] = None) -> dict[str, Any]:
         """Parse arguments. Raises InvalidValue."""
-        return self._arguments.decode(body or b"{}")
+        decoded: dict[str, Any]
+        if media in JSON_TYPES:
+            decoded = self._arguments.decode(body or b"{}")
+        elif media == FRAME:
+            decoded = self._arguments.decode_frame(body, find)
+        else:
+            decoded = self._arguments.decode_msgpack(body)
+        return decoded
+
+    def reply(self, result: Any, call: Call, buffers: Buffers) -> Reply:
+        """Serialise a result in the form that the caller takes. Raises OutputMismatch."""
+        media = self._media(call)
+        if media == JSON:
+            return Reply(200, self.encode(result))
+        codec = self._result
+        assert codec is not None
+        if media == MSGPACK:
+            answer = MSGPACK if call.media in JSON_TYPES else call.media
+            return Reply(200, self._checked(codec.encode_msgpack, result), answer)
+        placing = buffers.placing(call.shared)
+        try:
+            parts = self._checked(lambda value: codec.encode_frame(value, placing.place), result)
+        except BaseException:
+            placing.release()
+            raise
+        here = {SHARED_HEADER: buffers.identity} if call.shared and buffers.identity else {}
+        return Reply(200, parts, FRAME, headers=here, release=placing.release)
 
     def encode(self, result: Any) -> bytes:
-        """Serialise a result. Raises OutputMismatch saying which field does not fit."""
-        try:
-            return self._result.encode(result)
-        except InvalidValue as error:
-            name = self.declaration.display_name
-            raise OutputMismatch(
-                f"`{name}.run_remote` returned what its type does not allow: {error}"
-            ) from None
+        """Serialise a result as JSON. Raises OutputMismatch saying which field does not fit."""
+        assert self._result is not None
+        encoded: bytes = self._checked(self._result.encode, result)
+        return encoded
 
     def run_sync(self, arguments: dict[str, Any]) -> Any:
         return self._run(**arguments)
@@ -45,40 +79,91 @@ class EndpointCall:
     async def run(self, arguments: dict[str, Any]) -> Any:
         return await self._run(**arguments)
 
-    async def run_stream(self, arguments: dict[str, Any]) -> AsyncIterator[bytes]:
-        async for item in self._run(**arguments):
-            yield self._item(item)
+    def run_stream(self, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        generator: AsyncGenerator[Any, None] = self._run(**arguments)
+        return generator
+
+    async def converse(self, socket: WebSocketProtocol) -> None:
+        """Run a websocket endpoint."""
+        (parameter,) = self.declaration.endpoint.parameters
+        await self._run(**{parameter.name: socket})
+
+    def stream_form(self, accept: str) -> StreamForm:
+        """How the items of a stream are written for a caller. An item that does not fit is an OutputMismatch."""
+        assert self.item_codec is not None
+        form = stream_form(self.item_codec, accept)
+        name = self.declaration.display_name
+        return replace(form, item=lambda item: self._checked(form.item, item), chainlet=name)
 
     def schemas(self) -> dict[str, Any]:
-        """JSON Schemas of input and output."""
-        return {"input": self._arguments.schema(), "output": self._result.schema()}
+        """JSON Schemas of input and output; those of a stream are of one item."""
+        codec = self._result or self.item_codec
+        assert codec is not None
+        return {"input": self._arguments.schema(), "output": codec.schema()}
 
     # --- the same through the wire format and back, for local runs ---
 
     async def round_trip(self, *args: Any, **kwargs: Any) -> Any:
-        return self._result.decode(self.encode(await self.run(self._crossed(args, kwargs))))
+        return self._back(await self.run(self._crossed(args, kwargs)))
 
     def round_trip_sync(self, *args: Any, **kwargs: Any) -> Any:
-        return self._result.decode(self.encode(self.run_sync(self._crossed(args, kwargs))))
+        return self._back(self.run_sync(self._crossed(args, kwargs)))
 
     async def round_trip_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        is_text = self.declaration.endpoint.returns is str
-        async for item in self.run_stream(self._crossed(args, kwargs)):
-            yield item.decode() if is_text else item
+        async with aclosing(self.run_stream(self._crossed(args, kwargs))) as items:
+            async for item in items:
+                yield self._item_back(item)
+
+    def round_trip_sync_stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        for item in self.run_sync(self._crossed(args, kwargs)):
+            yield self._item_back(item)
 
     def _crossed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        bound = inspect.signature(self._run).bind(*args, **kwargs)
+        given = inspect.signature(self._run).bind(*args, **kwargs).arguments
+        items = self._endpoint.item_parameter
         try:
-            return self.decode(self._arguments.encode(bound.arguments))
+            crossed = crossed_over(self._arguments, {k: v for k, v in given.items() if k != items})
         except InvalidValue as error:
             name = self.declaration.display_name
             raise TypeError(f"`{name}.run_remote` was called with {error}") from error
+        return {**crossed, items: self._items_across(given[items])} if items is not None else crossed
 
-    def _item(self, item: Any) -> bytes:
-        expected = self.declaration.endpoint.returns
-        if not isinstance(item, expected):
+    async def _items_across(self, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        assert self.input_codec is not None
+        async for item in items:
+            yield self.input_codec.round_trip(item)
+
+    def _back(self, result: Any) -> Any:
+        assert self._result is not None
+        codec = self._result
+        return self._checked(lambda value: crossed_over(codec, value), result)
+
+    def _item_back(self, item: Any) -> Any:
+        assert self.item_codec is not None
+        return self._checked(self.item_codec.round_trip, item)
+
+    def _media(self, call: Call) -> str:
+        """The form of the answer: what the caller accepts, else what it sent."""
+        accept = call.accept
+        if FRAME in accept:
+            return FRAME if self._result is not None and self._result.prefers_frames else JSON
+        if JSON in accept:
+            return JSON
+        if call.media in MSGPACK_TYPES or "msgpack" in accept:
+            return MSGPACK
+        return JSON
+
+    def _checked(self, encode: Callable[[Any], Any], result: Any) -> Any:
+        try:
+            return encode(result)
+        except InvalidValue as error:
             name = self.declaration.display_name
-            raise OutputMismatch(
-                f"`{name}.run_remote` yielded {type(item).__name__}, not {expected.__name__}"
-            )
-        return item.encode() if isinstance(item, str) else bytes(item)
+            what = f"`{name}.run_remote` returned what its type does not allow: {error}"
+            raise OutputMismatch(what, error) from None
+
+
+def crossed_over(codec: Codec, value: Any) -> Any:
+    """Encode and decode a value in the form that services use between them. Raises InvalidValue."""
+    if codec.prefers_frames:
+        return codec.decode_frame(joined(codec.encode_frame(value)))
+    return codec.decode(codec.encode(value))

@@ -24,7 +24,8 @@ class CodecChainlet:
         endpoint = call.declaration.endpoint
         self._call = call
         self.run_remote: Any = (
-            call.round_trip_stream if endpoint.is_stream
+            call.round_trip_stream if endpoint.is_stream and endpoint.is_async
+            else call.round_trip_sync_stream if endpoint.is_stream
             else call.round_trip if endpoint.is_async
             else call.round_trip_sync
         )  # fmt: skip

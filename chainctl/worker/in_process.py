@@ -3,67 +3,98 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
 import inspect
 import logging
-import traceback
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Optional, TypeVar
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Optional
 
-from chainctl.sdk.declaration import Declaration
+from chainctl.sdk.declaration import Declaration, endpoint_of
 from chainctl.sdk.resolver import CURRENT_RESOLVER
-from chainctl.wire.fault import error_body, user_error_body, user_frames
+from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.invalid import InvalidValue
-from chainctl.worker.call import EndpointCall, OutputMismatch
-from chainctl.worker.remote_error import RemoteFault
+from chainctl.wire.media import STREAM
+from chainctl.worker.arguments_stream import ArgumentsStream
+from chainctl.worker.buffers import Buffers
+from chainctl.worker.call import EndpointCall
+from chainctl.worker.call_context import CURRENT_CALL, CallContext
+from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply
+from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.resolvers import RefusingResolver
-from chainctl.worker.worker import Health, Reply
+from chainctl.worker.sync_bridge import bridge_tasks, can_await_here
+from chainctl.worker.threads import CallThreads
+from chainctl.worker.worker import Call, Health, Reply
 
 _LOG = logging.getLogger("chainctl.worker")
-_MOST_THREADS = 1024
-T = TypeVar("T")
 
 
 class InProcessWorker:
     """Runs a chainlet's calls: async ones on the event loop, sync ones in threads of its own.
 
     A written `predict_concurrency` bounds the calls that run at once; without one a sync chainlet
-    runs one call at a time and an async one as many as come.
+    runs one call at a time and an async one as many as come. `buffers` places and finds large
+    buffers outside of messages.
     """
 
-    def __init__(self, declaration: Declaration, instance: Any) -> None:
+    def __init__(self, declaration: Declaration, instance: Any, buffers: Optional[Buffers] = None) -> None:
         self._call = EndpointCall(declaration, instance)
         self._endpoint = declaration.endpoint
+        self._name = declaration.display_name
         self._is_healthy: Optional[Callable[[], Any]] = getattr(instance, "is_healthy", None)
         limit = declaration.config.compute.concurrency or (None if self._endpoint.is_async else 1)
-        self._permits = asyncio.Semaphore(limit) if limit else None
-        self._threads = ThreadPoolExecutor(min(limit or 1, _MOST_THREADS) + 1, "chainlet")
+        self.gate = Gate(limit, declaration.config.options.queue_limit)
+        self._threads = CallThreads(limit or 1)
+        self._buffers = buffers or Buffers()
+        self._bridges_calls = self._endpoint.is_async and any(
+            not endpoint_of(dependency.target).is_async for dependency in declaration.dependencies
+        )
+        self.body_limit = declaration.config.options.max_body_bytes
 
-    async def call(self, body: bytes) -> Reply:
+    async def call(self, call: Call) -> Reply:
+        if self._bridges_calls and not can_await_here():
+            return await self._in_bridged_task(call)
         try:
-            arguments = self._call.decode(body)
+            arguments = await self._arguments(call)
         except InvalidValue as error:
-            return _input_reply(error)
+            return input_reply(error)
         except Exception as error:  # noqa: BLE001  # a user's own validators run here
-            return _error_reply(error)
+            return error_reply(error, self._name)
         CURRENT_RESOLVER.set(RefusingResolver())
-        if self._endpoint.is_stream:
-            return await self._stream(arguments)
         try:
-            async with self._permit():
-                return Reply(200, self._call.encode(await self._run(arguments)))
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
-            return _error_reply(error)
+            since = await self._entered(call)
+        except Overloaded as error:
+            return overload_reply(error)
+        if self._endpoint.is_stream:
+            return await self._stream(call, arguments, since)
+        return await self._whole(call, arguments, since)
+
+    async def _in_bridged_task(self, call: Call) -> Reply:
+        """Run a call, and whatever tasks it makes, so that sync calls do not stop the loop."""
+        loop = asyncio.get_running_loop()
+        if not bridge_tasks(loop):
+            self._bridges_calls = False
+            _LOG.warning("sync calls will stop the event loop: the greenlet package is not installed")
+        return await loop.create_task(self.call(call))
+
+    async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
+        CURRENT_RESOLVER.set(RefusingResolver())
+        CURRENT_CALL.set(context)
+        since = await self.gate.enter()
+        try:
+            await self._call.converse(socket)
+        finally:
+            self.gate.leave(since)
 
     async def health(self) -> Health:
         if self._is_healthy is None:
             return Health(True)
         try:
             result = await self._maybe_in_thread(self._is_healthy)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
             _LOG.exception("is_healthy raised")
             return Health(False, f"is_healthy raised {type(error).__name__}: {error}")
         return Health(bool(result), "" if result else "is_healthy returned False")
@@ -71,77 +102,75 @@ class InProcessWorker:
     def schemas(self) -> dict[str, Any]:
         return self._call.schemas()
 
-    async def _run(self, arguments: dict[str, Any]) -> Any:
-        if self._endpoint.is_async:
-            return await self._call.run(arguments)
-        return await self._in_thread(functools.partial(self._call.run_sync, arguments))
+    async def _arguments(self, call: Call) -> dict[str, Any]:
+        began = time.perf_counter_ns()
+        if call.chunks is not None:
+            arguments = await ArgumentsStream(self._call, call.chunks, self._buffers.find).arguments()
+        elif self._endpoint.item_parameter is not None:
+            raise InvalidValue.malformed(f"`{self._endpoint.item_parameter}` is a stream: send {STREAM}")
+        else:
+            arguments = self._call.decode(call.media, call.body, self._buffers.find)
+        if call.span is not None:
+            call.span.decode_ns = time.perf_counter_ns() - began
+        return arguments
 
-    async def _stream(self, arguments: dict[str, Any]) -> Reply:
+    async def _entered(self, call: Call) -> float:
+        began = time.perf_counter_ns()
+        since = await self.gate.enter(call.context.remaining_sec)
+        if call.span is not None:
+            call.span.queue_ns = time.perf_counter_ns() - began
+        return since
+
+    async def _whole(self, call: Call, arguments: dict[str, Any], since: float) -> Reply:
+        span, began = call.span, time.perf_counter_ns()
+        leave = functools.partial(self.gate.leave, since)
+        try:
+            if self._endpoint.is_async:
+                try:
+                    result = await self._call.run(arguments)
+                finally:
+                    leave()
+            else:
+                result = await self._threads.run(functools.partial(self._call.run_sync, arguments), leave)
+            ran = time.perf_counter_ns()
+            reply = self._call.reply(result, call, self._buffers)
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
+            return error_reply(error, self._name, span)
+        if span is not None:
+            span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran
+        return reply
+
+    async def _stream(self, call: Call, arguments: dict[str, Any], since: float) -> Reply:
         """Wait for the first item, so that an error before it is still an error answer."""
-        items = self._items(arguments)
+        form = self._call.stream_form(call.accept)
+        items = self._items(arguments, since)
         try:
             first = await items.__anext__()
         except StopAsyncIteration:
-            return Reply(200, b"", _stream_type(self._endpoint.returns))
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
-            return _error_reply(error)
-        return Reply(200, _chain(first, items), _stream_type(self._endpoint.returns))
+            return Reply(200, form.body((), items), form.content_type)
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
+            return error_reply(error, self._name, call.span)
+        return Reply(200, form.body([first], items), form.content_type)
 
-    async def _items(self, arguments: dict[str, Any]) -> AsyncIterator[bytes]:
-        async with self._permit():
-            async for item in self._call.run_stream(arguments):
-                yield item
+    async def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:
+        try:
+            async with aclosing(self._produced(arguments)) as items:
+                async for item in items:
+                    yield item
+        finally:
+            self.gate.leave(since)
 
-    def _permit(self) -> AbstractAsyncContextManager[Any]:
-        return self._permits or nullcontext()
+    def _produced(self, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        if self._endpoint.is_async:
+            return self._call.run_stream(arguments)
+        items: AsyncGenerator[Any, None] = self._threads.items(self._call.run_sync(arguments))
+        return items
 
     async def _maybe_in_thread(self, function: Callable[[], Any]) -> Any:
         if inspect.iscoroutinefunction(function):
             return await function()
-        return await self._in_thread(function)
-
-    async def _in_thread(self, function: Callable[[], T]) -> T:
-        context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, context.run, _without_stop_iteration, function)
-
-
-def _without_stop_iteration(function: Callable[[], T]) -> T:
-    """Turn StopIteration into RuntimeError, as a coroutine does: a future that gets one never ends."""
-    try:
-        return function()
-    except StopIteration as error:
-        raise RuntimeError("run_remote raised StopIteration") from error
-
-
-def _stream_type(item: Any) -> str:
-    return "text/plain; charset=utf-8" if item is str else "application/octet-stream"
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for item in rest:
-        yield item
-
-
-def _input_reply(error: InvalidValue) -> Reply:
-    status, kind = (400, "malformed") if error.is_malformed else (422, "invalid_input")
-    problems = [{"path": m.path, "message": m.message} for m in error.mismatches]
-    return Reply(status, error_body(kind, str(error), problems=problems))
-
-
-def _error_reply(error: BaseException) -> Reply:
-    if isinstance(error, OutputMismatch):
-        _LOG.error("%s", error)
-        return Reply(500, error_body("invalid_output", str(error)))
-    _log_user_error(error)
-    if isinstance(error, RemoteFault):
-        return Reply(error.status, error_body("dependency", str(error)))
-    if isinstance(error, TimeoutError):
-        return Reply(504, user_error_body(error))
-    return Reply(500, user_error_body(error))
-
-
-def _log_user_error(error: BaseException) -> None:
-    frames = "".join(traceback.format_list(user_frames(error)))
-    _LOG.error("run_remote raised %s: %s\n%s", type(error).__name__, error, frames.rstrip())
+        return await self._threads.run(function)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any, Optional
 
 from chainctl.sdk.declaration import ENDPOINT, endpoint_of
+from chainctl.wire.frame import joined
 from chainctl.wire.invalid import InvalidValue
+from chainctl.wire.item import ItemCodec
+from chainctl.wire.media import FRAME, JSON, STREAM
 from chainctl.wire.signature import ResultCodec
+from chainctl.wire.stream_frame import FrameReader, Kind, StreamGarbage, whole_frame
+from chainctl.worker.answer import Answer, Parts
 from chainctl.worker.arguments import arguments_codec
-from chainctl.worker.remote_error import RemoteFault
+from chainctl.worker.buffers import SHARED_HEADER, Buffers
+from chainctl.worker.message import Message
+from chainctl.worker.remote_error import RemoteFault, raised_in_stream
 from chainctl.worker.transport import Transport
 
 
-def remote_chainlet(cls: type, transport: Transport) -> Any:
+def remote_chainlet(cls: type, transport: Transport, buffers: Optional[Buffers] = None) -> Any:
     """Make a stand-in for a chainlet class: its `run_remote` has the same shape and calls the service."""
-    call = RemoteEndpoint(cls, transport)
-    endpoint = call.endpoint
-    run: Any = call.run_stream if endpoint.is_stream else call.run if endpoint.is_async else call.run_sync
-    return RemoteChainlet(cls.__name__, run)
+    call = RemoteEndpoint(cls, transport, buffers or Buffers())
+    return RemoteChainlet(cls.__name__, call.run_remote())
 
 
 class RemoteChainlet:
@@ -36,50 +40,133 @@ class RemoteChainlet:
 
 
 class RemoteEndpoint:
-    """Encodes calls of one endpoint and decodes their results."""
+    """Encodes calls of one endpoint and decodes their results.
 
-    def __init__(self, cls: type, transport: Transport) -> None:
-        self.endpoint = endpoint_of(cls)
+    Where the types hold bytes or arrays, or the edge says `use_binary`, messages are frames.
+    """
+
+    def __init__(self, cls: type, transport: Transport, buffers: Buffers) -> None:
+        self.endpoint = endpoint = endpoint_of(cls)
         self._name = cls.__name__
         self._signature = _without_self(cls)
-        self._arguments = arguments_codec(cls.__name__, self.endpoint)
-        self._result = ResultCodec(self.endpoint.returns)
+        self._arguments = arguments_codec(cls.__name__, endpoint)
+        self._result = None if endpoint.is_stream else ResultCodec(endpoint.returns)
+        self._items = ItemCodec(endpoint.returns) if endpoint.is_stream else None
+        self._sent_items = ItemCodec(endpoint.item_annotation) if endpoint.item_parameter else None
         self._transport = transport
+        self._buffers = buffers
+        is_binary = transport.service.options.use_binary
+        self._sends_frames = is_binary or self._arguments.prefers_frames
+        gets_frames = self._result is not None and (is_binary or self._result.prefers_frames)
+        self._accept = STREAM if endpoint.is_stream else FRAME if gets_frames else JSON
+        self._shared = buffers.identity if self._sends_frames or gets_frames else ""
+        self._peer = ""
+
+    def run_remote(self) -> Any:
+        """The function that user code calls."""
+        if self.endpoint.is_stream:
+            return self.run_stream if self.endpoint.is_async else self.run_sync_stream
+        return self.run if self.endpoint.is_async else self.run_sync
 
     async def run(self, *args: Any, **kwargs: Any) -> Any:
-        return self._decoded(await self._transport.call(self._encoded(args, kwargs)))
+        message, items = self._message(args, kwargs)
+        if items is None:
+            return await self._transport.call(message, self._decoded)
+        async with self._transport.stream(message, self._sent(items)) as incoming:
+            answer = incoming.answer
+            answer.body = bytearray(b"".join([chunk async for chunk in incoming.chunks]))
+            return self._decoded(answer)
 
     def run_sync(self, *args: Any, **kwargs: Any) -> Any:
-        return self._decoded(self._transport.call_sync(self._encoded(args, kwargs)))
+        message, _ = self._message(args, kwargs)
+        return self._transport.call_sync(message, self._decoded)
 
     async def run_stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        chunks = self._transport.stream(self._encoded(args, kwargs))
-        async with contextlib.aclosing(_text(chunks) if self.endpoint.returns is str else chunks) as items:
-            async for item in items:
+        message, items = self._message(args, kwargs)
+        sent = None if items is None else self._sent(items)
+        async with (
+            self._transport.stream(message, sent) as incoming,
+            contextlib.aclosing(self._received(incoming.chunks)) as received,
+        ):
+            async for item in received:
                 yield item
 
-    def _encoded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        bound = self._signature.bind(*args, **kwargs)
+    def run_sync_stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Yield the items of a stream to sync code."""
+        stream: Any = self.run_stream(*args, **kwargs)
         try:
-            return self._arguments.encode(bound.arguments)
+            while True:
+                try:
+                    yield self._transport.run_sync(anext(stream))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._transport.run_sync(stream.aclose())
+
+    def _message(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Message, Optional[AsyncIterator[Any]]]:
+        given = dict(self._signature.bind(*args, **kwargs).arguments)
+        name = self.endpoint.item_parameter
+        items = None if name is None else given.pop(name)
+        try:
+            return self._encoded(given, is_stream=items is not None), items
         except InvalidValue as error:
             raise TypeError(f"`{self._name}.run_remote` was called with {error}") from error
 
-    def _decoded(self, body: bytes) -> Any:
+    def _encoded(self, given: dict[str, Any], *, is_stream: bool) -> Message:
+        if is_stream:
+            return Message((self._first_frame(given),), STREAM, self._accept)
+        if not self._sends_frames:
+            return Message((self._arguments.encode(given),), JSON, self._accept, self._shared)
+        placing = self._buffers.placing(self._peer)
         try:
-            return self._result.decode(body)
+            parts = self._arguments.encode_frame(given, placing.place)
+        except BaseException:
+            placing.release()
+            raise
+        return Message(parts, FRAME, self._accept, self._shared, placing.release)
+
+    def _first_frame(self, given: dict[str, Any]) -> bytes:
+        if self._sends_frames:
+            return whole_frame(Kind.FRAMED_ARGUMENTS, joined(self._arguments.encode_frame(given)))
+        return whole_frame(Kind.ARGUMENTS, self._arguments.encode(given))
+
+    async def _sent(self, items: AsyncIterator[Any]) -> AsyncIterator[Parts]:
+        assert self._sent_items is not None
+        async for item in items:
+            try:
+                yield (self._sent_items.frame(item),)
+            except InvalidValue as error:
+                raise TypeError(f"`{self._name}.run_remote` was sent an item with {error}") from error
+        yield (whole_frame(Kind.END),)
+
+    async def _received(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, None]:
+        assert self._items is not None
+        reader = FrameReader()
+        try:
+            async for chunk in chunks:
+                for kind, payload in reader.feed(chunk):
+                    if kind is Kind.END:
+                        break
+                    if kind is Kind.ERROR:
+                        raise raised_in_stream(self._transport.service.display_name, bytes(payload))
+                    yield self._items.parse(kind, payload, self._buffers.find)
+        except (StreamGarbage, InvalidValue) as error:
+            raise RemoteFault(f"`{self._name}` streamed what its type does not allow: {error}") from error
+        if not reader.is_over:
+            raise RemoteFault(f"`{self._name}` broke off in the middle of its stream")
+
+    def _decoded(self, answer: Answer) -> Any:
+        assert self._result is not None
+        if self._shared:
+            self._peer = answer.headers.get(SHARED_HEADER, self._peer)
+        try:
+            if answer.media_type == FRAME:
+                return self._result.decode_frame(answer.body, self._buffers.find)
+            return self._result.decode(answer.body)
         except InvalidValue as error:
             raise RemoteFault(f"`{self._name}` answered what its type does not allow: {error}") from error
-
-
-async def _text(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, None]:
-    """Decode UTF-8 that the network may have cut anywhere, also inside a character."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    async with contextlib.aclosing(chunks):
-        async for chunk in chunks:
-            text = decoder.decode(chunk)
-            if text:
-                yield text
 
 
 def _without_self(cls: type) -> inspect.Signature:

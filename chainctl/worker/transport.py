@@ -1,165 +1,314 @@
-"""Calls to one service in, results or Faults out: retries, timeouts, limits above the HTTP client."""
+"""Calls to one service in, results or errors out: permits, deadlines, attempts above the HTTP client."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import random
-import threading
+import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Optional, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Optional, TypeVar
 
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.context import DeployedServiceDescriptor
-from chainctl.worker.http_client import Address, Answer, BrokenAnswerError, HttpClient, NotSentError
+from chainctl.worker.address import Address
+from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError, Parts
+from chainctl.worker.breaker import CircuitBreaker
+from chainctl.worker.buffers import SHARED_HEADER
+from chainctl.worker.call_context import CURRENT_CALL
+from chainctl.worker.client_loop import ClientLoop
+from chainctl.worker.exchange import Exchange
+from chainctl.worker.hedge import hedged
+from chainctl.worker.http_client import HttpClient, request_head
+from chainctl.worker.message import Message
 from chainctl.worker.remote_error import RemoteFault, error_of
+from chainctl.worker.retry import RetryBudget, backoff_sec, may_help
+from chainctl.worker.telemetry import Telemetry
 
 T = TypeVar("T")
-_FIRST_BACKOFF_SEC = 0.1
-_LONGEST_BACKOFF_SEC = 5.0
-_BUSY = 503
+INNER_PATH = "/-/run_remote"
+"""Where chainlets of one chain call each other."""
+_LOST_STATUS = (502, 503, 504)
 
 
-class ClientLoop:
-    """A thread with an event loop, in which sync code has its calls made. Starts when first used."""
+@dataclass(frozen=True)
+class Incoming:
+    """An answer that comes as it is made: its head, and its body in chunks."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end and return its result, or raise what it raised."""
-        return asyncio.run_coroutine_threadsafe(call, self._running()).result()
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="chainctl-calls", daemon=True).start()
-            return self._loop
+    answer: Answer
+    chunks: AsyncGenerator[bytes, None]
 
 
 class Transport:
     """Makes the calls to one service, from any event loop.
 
-    `headers` gives the headers of each call, such as the internal token. A call is repeated (up to
-    `options.retries` attempts in total, backing off exponentially with full jitter) only when the
-    other side has certainly not begun to work on it. While `waits_for_start` holds (the caller
-    itself is still starting), a service that is not up yet is waited for, within the timeout.
+    `headers` are those of each call, such as the internal token. A call is repeated (up to
+    `options.retries` attempts in total) only when the other side has certainly not begun to work on
+    it, or when the edge is idempotent, and only as often as the retry budget lets. While
+    `waits_for_start` holds (the caller itself is still starting), a service that is not up yet is
+    waited for, within the timeout.
     """
 
     def __init__(
         self,
         service: DeployedServiceDescriptor,
-        headers: Callable[[], Mapping[str, str]],
+        headers: Mapping[str, str],
         loop: ClientLoop,
         *,
-        path: str = "/run_remote",
+        path: str = INNER_PATH,
         waits_for_start: Callable[[], bool] = lambda: False,
+        telemetry: Optional[Telemetry] = None,
     ) -> None:
         self.service = service
+        self._telemetry = telemetry
         self._waits_for_start = waits_for_start
         self._headers = headers
         self._path = path
+        self._tells_deadline = path == INNER_PATH
         self._loop = loop
         self._address = _address(service)
+        self._heads: dict[tuple[str, str, str], bytes] = {}
+        self._budget = RetryBudget()
+        self._breaker = CircuitBreaker() if service.options.circuit_breaker else None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient]
         self._clients = weakref.WeakKeyDictionary()
+        self._last_client: Optional[_LoopClient] = None
 
-    async def call(self, body: bytes) -> bytes:
-        """Send a JSON body, return the answer's. Raises RemoteFault, TimeoutError or the remote's error."""
-        client = self._client()
+    async def call(self, message: Message, decode: Callable[[Answer], T]) -> T:
+        """Send a message, decode the answer. Raises RemoteFault, TimeoutError or the remote's error.
 
-        async def request() -> tuple[Answer, None]:
-            return await client.http.request("POST", self._path, self._all_headers(), body), None
-
-        answer, _ = await self._attempts(client.permits, request)
-        client.permits.release()
-        if answer.status >= 300:
-            raise error_of(self.service.display_name, answer)
-        return answer.body
-
-    def call_sync(self, body: bytes) -> bytes:
-        """Do what `call` does, from sync code."""
-        return self._loop.run(self.call(body))
-
-    async def stream(self, body: bytes) -> AsyncGenerator[bytes, None]:
-        """Send a JSON body, yield the answer's body as it comes. Raises what `call` raises.
-
-        The timeout bounds the wait for the first bytes of the answer: a stream may last.
+        `decode` runs before anything else can use the connection.
         """
         client = self._client()
-
-        async def request() -> tuple[Answer, AsyncIterator[bytes]]:
-            answer, chunks = await client.http.stream("POST", self._path, self._all_headers(), body)
-            if answer.status >= 300:
-                answer.body = b"".join([chunk async for chunk in chunks])
-            return answer, chunks
-
-        answer, chunks = await self._attempts(client.permits, request)
+        exchange = self._exchange()
         try:
-            if answer.status >= 300:
-                raise error_of(self.service.display_name, answer)
+            await self._permit(client, exchange)
+            try:
+                answer = await self._attempts(client, message, exchange)
+                if answer.status >= 300:
+                    raise error_of(self.service.display_name, answer)
+                return exchange.decoded(decode, answer)
+            finally:
+                client.permits.release()
+        except BaseException as error:
+            exchange.failed(error)
+            raise
+        finally:
+            message.release()
+            exchange.record(self._telemetry)
+
+    def call_sync(self, message: Message, decode: Callable[[Answer], T]) -> T:
+        """Do what `call` does, from sync code."""
+        return self.run_sync(self.call(message, decode))
+
+    def run_sync(self, work: Awaitable[T]) -> T:
+        """Run what uses this transport from sync code."""
+        return self._loop.run(_awaited(work))
+
+    @asynccontextmanager
+    async def stream(
+        self, message: Message, items: Optional[AsyncIterator[Parts]] = None
+    ) -> AsyncIterator[Incoming]:
+        """Send a message (and what follows it, item by item), give the answer as it comes.
+
+        Raises what `call` raises; the chunks raise RemoteFault when they break off. The edge's
+        timeout bounds the wait for the head of the answer: a stream may last.
+        """
+        client = self._client()
+        exchange = self._exchange()
+        try:
+            await self._permit(client, exchange)
+            try:
+                answer, chunks = await self._opened(client, message, items, exchange)
+                async with aclosing(chunks) as body:  # type: ignore[type-var]  # it is a generator
+                    if answer.status >= 300:
+                        answer.body = b"".join([chunk async for chunk in body])
+                        raise error_of(self.service.display_name, answer)
+                    async with aclosing(self._unbroken(body)) as unbroken:
+                        yield Incoming(answer, unbroken)
+            finally:
+                client.permits.release()
+        except BaseException as error:
+            exchange.failed(error)
+            raise
+        finally:
+            message.release()
+            exchange.record(self._telemetry)
+
+    async def _unbroken(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        try:
             async for chunk in chunks:
                 yield chunk
         except BrokenAnswerError as error:
             raise RemoteFault.broken(self.service.display_name, error) from error
-        finally:
-            client.permits.release()
-            await chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
 
-    async def _attempts(
-        self, permits: asyncio.Semaphore, request: Callable[[], Awaitable[tuple[Answer, T]]]
-    ) -> tuple[Answer, T]:
-        """Wait for a permit and for an answer, both within the timeout; the caller gives the permit back."""
-        try:
-            async with _timeout(self.service.options.timeout_sec):
-                await permits.acquire()
-                try:
-                    return await self._repeated(request)
-                except BaseException:
-                    permits.release()
-                    raise
-        except (TimeoutError, asyncio.TimeoutError):
-            raise self._timed_out() from None
+    # --- attempts ---
 
-    async def _repeated(self, request: Callable[[], Awaitable[tuple[Answer, T]]]) -> tuple[Answer, T]:
+    async def _attempts(self, client: _LoopClient, message: Message, exchange: Exchange) -> Answer:
+        def attempt() -> Awaitable[Answer]:
+            head = self._head(message, exchange, exchange.deadline)
+            return client.http.request(head, message.parts, exchange.deadline)
+
+        hedge_after = self.service.options.hedge_after_sec
+        once = attempt if hedge_after is None else hedged(attempt, hedge_after, self._budget)
+        return await self._repeated(once, exchange)
+
+    async def _opened(
+        self,
+        client: _LoopClient,
+        message: Message,
+        items: Optional[AsyncIterator[Parts]],
+        exchange: Exchange,
+    ) -> tuple[Answer, AsyncIterator[bytes]]:
+        chunks: list[AsyncIterator[bytes]] = []
+        deadline = exchange.deadline
+
+        async def attempt() -> Answer:
+            head = self._head(message, exchange, exchange.outer_deadline)
+            if items is None:
+                answer, body = await client.http.stream(head, message.parts, deadline)
+            else:
+                answer, body = await client.http.send_stream(head, _after(message.parts, items), deadline)
+            chunks[:] = [body]
+            return answer
+
+        answer = await self._repeated(attempt, exchange, may_repeat=items is None)
+        return answer, chunks[0]
+
+    async def _repeated(
+        self, once: Callable[[], Awaitable[Answer]], exchange: Exchange, *, may_repeat: bool = True
+    ) -> Answer:
+        options = self.service.options
+        self._budget.note_call()
         for attempt in itertools.count(1):
-            last = attempt >= self.service.options.retries and not self._waits_for_start()
-            try:
-                answer, rest = await request()
-                if last or not _may_repeat(answer):
-                    return answer, rest
-            except NotSentError as error:
-                if last:
-                    raise RemoteFault.unreachable(self.service.display_name, error) from error
-            except ConnectionError as error:
-                raise RemoteFault.broken(self.service.display_name, error) from error
-            await asyncio.sleep(_backoff(attempt))
+            exchange.attempts = attempt
+            is_booting = self._waits_for_start()
+            last = not may_repeat or (attempt >= options.retries and not is_booting)
+            answer, error = await self._tried(once, exchange)
+            if not self._may_repeat(answer, error) or last:
+                return self._final(answer, error, was_repeated=attempt > 1)
+            wait = backoff_sec(attempt, "" if answer is None else answer.headers.get("retry-after", ""))
+            too_late = time.monotonic() + wait >= exchange.deadline
+            if too_late or not (is_booting or self._budget.take()):
+                return self._final(answer, error, was_repeated=True)
+            await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
-    def _all_headers(self) -> dict[str, str]:
-        return {"content-type": "application/json", "accept": "*/*", **self._headers()}
+    async def _tried(
+        self, once: Callable[[], Awaitable[Answer]], exchange: Exchange
+    ) -> tuple[Optional[Answer], Optional[ConnectionError]]:
+        if self._breaker is not None and not self._breaker.admits():
+            raise RemoteFault.circuit_open(self.service.display_name, self._breaker.pause_sec)
+        failed: Optional[bool] = None
+        try:
+            answer = await once()
+            failed = answer.status in _LOST_STATUS
+            return answer, None
+        except TimeoutError:
+            failed = True
+            raise self._timed_out(exchange) from None
+        except ConnectionError as error:
+            failed = True
+            return None, error
+        finally:
+            self._note(failed)
+
+    def _note(self, failed: Optional[bool]) -> None:
+        if self._breaker is None:
+            return
+        if failed is None:
+            self._breaker.note_given_up()
+        else:
+            self._breaker.note(failed=failed)
+
+    def _may_repeat(self, answer: Optional[Answer], error: Optional[ConnectionError]) -> bool:
+        is_idempotent = self.service.options.idempotent
+        if answer is not None:
+            return may_help(answer, is_idempotent=is_idempotent)
+        return isinstance(error, NotSentError) or is_idempotent
+
+    def _final(
+        self, answer: Optional[Answer], error: Optional[ConnectionError], *, was_repeated: bool
+    ) -> Answer:
+        if answer is not None:
+            return answer
+        assert error is not None
+        make = RemoteFault.unreachable if isinstance(error, NotSentError) else RemoteFault.broken
+        fault = make(self.service.display_name, error)
+        fault.was_retried = was_repeated
+        raise fault from error
+
+    # --- what goes with each attempt ---
+
+    def _head(self, message: Message, exchange: Exchange, deadline: Optional[float]) -> bytes:
+        key = (message.content_type, message.accept, message.shared)
+        head = self._heads.get(key)
+        if head is None:
+            own = {"content-type": key[0], "accept": key[1], **self._headers}
+            if message.shared:
+                own[SHARED_HEADER] = message.shared
+            head = self._heads[key] = request_head(self._address, "POST", self._path, own)
+        head += exchange.trace_lines
+        if deadline is None or not self._tells_deadline:
+            return head
+        return head + b"x-chainctl-timeout-ms: %d\r\n" % max(0, (deadline - time.monotonic()) * 1000)
+
+    def _exchange(self) -> Exchange:
+        options = self.service.options
+        return Exchange(self.service.display_name, CURRENT_CALL.get(), options.timeout_sec)
+
+    async def _permit(self, client: _LoopClient, exchange: Exchange) -> None:
+        if not client.permits.locked():
+            await client.permits.acquire()
+            return
+        left = max(0.0, exchange.deadline - time.monotonic())
+        try:
+            await asyncio.wait_for(client.permits.acquire(), left)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise self._timed_out(exchange) from None
+        finally:
+            exchange.has_permit()
 
     def _client(self) -> _LoopClient:
         loop = asyncio.get_running_loop()
-        if loop not in self._clients:
+        last = self._last_client
+        if last is not None and last.loop is loop:
+            return last
+        client = self._clients.get(loop)
+        if client is None:
             limit = self.service.options.concurrency_limit
-            self._clients[loop] = _LoopClient(HttpClient(self._address), asyncio.Semaphore(limit))
-        return self._clients[loop]
+            http = HttpClient(self._address)
+            client = self._clients[loop] = _LoopClient(loop, http, asyncio.Semaphore(limit))
+        self._last_client = client
+        return client
 
-    def _timed_out(self) -> TimeoutError:
-        seconds = self.service.options.timeout_sec
-        return TimeoutError(f"`{self.service.display_name}` did not answer within {seconds:g} s.")
+    def _timed_out(self, exchange: Exchange) -> TimeoutError:
+        """Say which limit was met: the edge's own, or what the caller's caller had left."""
+        name, seconds = self.service.display_name, self.service.options.timeout_sec
+        if exchange.is_bounded_from_outside:
+            return TimeoutError(f"`{name}` did not answer before the deadline of the call.")
+        return TimeoutError(f"`{name}` did not answer within {seconds:g} s.")
 
 
 class _LoopClient:
     """What one event loop needs to call the service: connections, and permits for calls under way."""
 
-    def __init__(self, http: HttpClient, permits: asyncio.Semaphore) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, http: HttpClient, permits: asyncio.Semaphore) -> None:
+        self.loop = loop
         self.http = http
         self.permits = permits
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
+async def _after(first: Parts, items: AsyncIterator[Parts]) -> AsyncIterator[Parts]:
+    yield first
+    async for parts in items:
+        yield parts
 
 
 def _address(service: DeployedServiceDescriptor) -> Address:
@@ -167,49 +316,3 @@ def _address(service: DeployedServiceDescriptor) -> Address:
         return Address.of(service.url)
     except ValueError as error:
         raise MissingDependencyError(f"the address of `{service.display_name}`: {error}") from error
-
-
-def _may_repeat(answer: Answer) -> bool:
-    """Say whether an answer means that no work was begun."""
-    return answer.status == _BUSY and answer.headers.get("x-chainctl-not-started") == "1"
-
-
-def _backoff(attempt: int) -> float:
-    """Seconds to wait before the next attempt: exponential with full jitter.
-
-    After M. Brooker, "Exponential Backoff And Jitter", 2015.
-    """
-    return random.uniform(0, min(_LONGEST_BACKOFF_SEC, _FIRST_BACKOFF_SEC * 2 ** min(attempt, 16)))
-
-
-class _timeout:  # noqa: N801  # reads like asyncio.timeout, which Python 3.10 lacks
-    """Cancels the enclosed work after some seconds and raises TimeoutError."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._expired = False
-
-    async def __aenter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task: Any = task
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
-
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._timer.cancel()
-        if self._expired and self._took_back() and kind is asyncio.CancelledError:
-            raise TimeoutError from error
-
-    def _expire(self) -> None:
-        self._expired = True
-        self._cancels_before = self._cancels()
-        self._task.cancel()
-
-    def _took_back(self) -> bool:
-        """Take our cancellation back; say whether it was the only one since. Python 3.10 does not count."""
-        if not hasattr(self._task, "uncancel"):
-            return True
-        return bool(self._task.uncancel() <= self._cancels_before)
-
-    def _cancels(self) -> int:
-        return self._task.cancelling() if hasattr(self._task, "cancelling") else 0

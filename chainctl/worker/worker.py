@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any, Protocol, Union
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional, Protocol, Union
+
+from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.wire.media import JSON
+from chainctl.worker.answer import Buffer, Parts
+from chainctl.worker.call_context import CallContext
+from chainctl.worker.span import Span
 
 
-@dataclass(frozen=True)
+@dataclass
+class Call:
+    """One call as it came: the body, whole or as it comes (`chunks`), and what is known of it.
+
+    `media` is the body's content type, `accept` what the caller wants back, `shared` where it can find
+    buffers beside the message. The worker writes the times of its parts into `span`, where there is one.
+    """
+
+    body: Buffer = b""
+    media: str = JSON
+    accept: str = ""
+    shared: str = ""
+    context: CallContext = field(default_factory=CallContext)
+    chunks: Optional[AsyncIterator[Buffer]] = None
+    span: Optional[Span] = None
+
+
+@dataclass
 class Reply:
-    """The answer to one call: HTTP status, content type, and the body, whole or as it comes."""
+    """The answer to one call: HTTP status, content type, and the body, in parts or as it comes.
+
+    `release` is called when the caller has the body.
+    """
 
     status: int
-    body: Union[bytes, AsyncIterator[bytes]]
-    content_type: str = "application/json"
-    not_started: bool = False
+    body: Union[bytes, Parts, AsyncIterator[bytes]]
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    release: Optional[Callable[[], None]] = None
+
+    @property
+    def parts(self) -> Optional[Parts]:
+        """The body in parts, None when it comes as it is made."""
+        body = self.body
+        if isinstance(body, bytes):
+            return (body,)
+        return None if isinstance(body, AsyncIterator) else body
 
 
 @dataclass(frozen=True)
@@ -28,8 +63,12 @@ class Health:
 class Worker(Protocol):
     """Runs one chainlet, in this process or elsewhere."""
 
-    async def call(self, body: bytes) -> Reply:
-        """Run one call; errors are replies too."""
+    async def call(self, call: Call) -> Reply:
+        """Run one call; errors are replies too. Cancelling it stops all that it has under way."""
+        ...
+
+    async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
+        """Run a conversation. Raises what user code raises."""
         ...
 
     async def health(self) -> Health: ...

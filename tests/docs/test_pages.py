@@ -38,6 +38,8 @@ CONFIG_MODELS = [
     config.Compute,
     config.Assets,
     config.ChainletOptions,
+    config.HTTPOptions,
+    config.WebsocketOptions,
     config.HealthChecks,
 ]
 

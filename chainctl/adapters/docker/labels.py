@@ -53,6 +53,11 @@ def secrets_volume(service: str) -> str:
     return f"{service}-secrets"
 
 
+def shared_volume(chain: str) -> str:
+    """Return the name of the volume in memory that all services of a chain have."""
+    return f"{network_name(chain)}-shared"
+
+
 def filler_name(service: str) -> str:
     return f"{service}-filler"
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from chainctl.adapters.docker.labels import shared_volume
 from chainctl.adapters.docker.secrets import make_secrets, remove_secrets, secret_files
 from chainctl.adapters.docker.services_body import service_body
 from chainctl.adapters.docker.services_room import require_room
+from chainctl.adapters.docker.shared_volume import ensure_shared_volume, not_shared
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import create, find_own, remove, start, stop
+from chainctl.adapters.docker.target_containers import Body, create, find_own, remove, start, stop
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.target import Vault
 from chainctl.errors import DeployError
+from chainctl.events import Emit
 
 _NO_GPU = re.compile(r"could not select device driver|nvidia-container-cli|unresolvable CDI|cdi")
 _FALLBACK_PYTHON = "python3"
 
 
-def start_service(connection: Connection, spec: ServiceSpec, vault: Vault, grace_sec: float) -> None:
+def start_service(
+    connection: Connection, spec: ServiceSpec, vault: Vault, grace_sec: float, emit: Emit
+) -> None:
     """Start a service unless it runs; what stopped under its name is replaced, its log included.
 
     Raises DeployError when it does not fit on the engine, when its image is not there and when
@@ -31,12 +37,19 @@ def start_service(connection: Connection, spec: ServiceSpec, vault: Vault, grace
     engine = connection.engine.info()
     require_room(spec, engine)
     files = secret_files(spec, vault)
-    body = service_body(spec, _python_of(connection, spec), engine, grace_sec)
+    body = partial(service_body, spec, _python_of(connection, spec), engine, grace_sec)
     remove(connection, spec.name)
     make_secrets(connection, spec, files)
-    create(connection, spec.name, body)
+    is_sharing = ensure_shared_volume(connection, spec.chain, emit)
     with _gpus_explained(spec):
-        start(connection, spec.name)
+        try:
+            _run(connection, spec.name, body(is_sharing=is_sharing))
+        except DeployError as error:
+            if not is_sharing or shared_volume(spec.chain) not in error.message:
+                raise
+            emit(not_shared(spec.chain, error.message))
+            remove(connection, spec.name)
+            _run(connection, spec.name, body(is_sharing=False))
 
 
 def stop_service(connection: Connection, service: str, chain: str, grace_sec: float) -> None:
@@ -46,6 +59,11 @@ def stop_service(connection: Connection, service: str, chain: str, grace_sec: fl
         stop(connection, service, grace_sec)
     remove(connection, service)
     remove_secrets(connection, service)
+
+
+def _run(connection: Connection, name: str, body: Body) -> None:
+    create(connection, name, body)
+    start(connection, name)
 
 
 def _python_of(connection: Connection, spec: ServiceSpec) -> str:

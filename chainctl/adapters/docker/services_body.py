@@ -13,11 +13,14 @@ from chainctl.adapters.docker.labels import (
     network_name,
     secrets_volume,
     service_labels,
+    shared_volume,
 )
 from chainctl.adapters.docker.target_containers import Body
 from chainctl.deploy.release import SERVICE_PORT, Gpu, ServiceSpec
+from chainctl.deploy.shared_memory import shared_bytes
 
 SECRETS_DIR = PurePosixPath("/run/secrets")
+SHARED_DIR = PurePosixPath("/run/chainctl/shared")
 PROBE = "/app/chainctl/server/probe.py"
 USER_ID = 10001
 _IMPORTS = "/app/code:/app/packages:/app"
@@ -27,15 +30,18 @@ _NANO = 1_000_000_000
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
-def service_body(spec: ServiceSpec, python: str, engine: EngineInfo, grace_sec: float) -> Body:
+def service_body(
+    spec: ServiceSpec, python: str, engine: EngineInfo, grace_sec: float, *, is_sharing: bool
+) -> Body:
     """Return the container of a service; it is let restart only once it has been ready.
 
-    `python` is the image's interpreter, `grace_sec` the time between SIGTERM and SIGKILL.
+    `python` is the image's interpreter, `grace_sec` the time between SIGTERM and SIGKILL;
+    `is_sharing` says whether there is a volume through which the chain's services share memory.
     """
     return {
         "Image": spec.image,
         "User": f"{USER_ID}:{USER_ID}",
-        "Env": environment(spec),
+        "Env": environment(spec, is_sharing=is_sharing),
         "Labels": service_labels(spec),
         "StopSignal": "SIGTERM",
         "StopTimeout": round(grace_sec),
@@ -48,7 +54,10 @@ def service_body(spec: ServiceSpec, python: str, engine: EngineInfo, grace_sec: 
             "LogConfig": LOG_CONFIG,
             "NetworkMode": network_name(spec.chain),
             "Tmpfs": {"/tmp": _tmpfs(spec.resources.memory_bytes // 2)},
-            "Mounts": [secrets_mount(spec, is_read_only=True)],
+            "Mounts": [
+                secrets_mount(spec, is_read_only=True),
+                *([_shared_mount(spec.chain)] if is_sharing else []),
+            ],
             "DeviceRequests": _devices(spec.resources.gpu, engine),
         },
         "NetworkingConfig": {"EndpointsConfig": {network_name(spec.chain): {"Aliases": [spec.name]}}},
@@ -64,7 +73,7 @@ def filler_body(spec: ServiceSpec) -> Body:
     }
 
 
-def environment(spec: ServiceSpec) -> list[str]:
+def environment(spec: ServiceSpec, *, is_sharing: bool) -> list[str]:
     """Return the variables of a service; those that chainctl sets win."""
     urls = {call.chainlet: f"http://{call.service}:{SERVICE_PORT}" for call in spec.calls}
     ours = {
@@ -72,6 +81,7 @@ def environment(spec: ServiceSpec) -> list[str]:
         "CHAINCTL_CHAINLET": spec.chainlet,
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_SERVICES": json.dumps(urls, sort_keys=True),
+        **(_sharing(spec) if is_sharing else {}),
     }
     given = dict(spec.env)
     if "PYTHONPATH" in given:
@@ -86,6 +96,23 @@ def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]
         "Target": str(SECRETS_DIR),
         "ReadOnly": is_read_only,
         "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(spec.chain)},
+    }
+
+
+def _shared_mount(chain: str) -> dict[str, object]:
+    return {
+        "Type": "volume",
+        "Source": shared_volume(chain),
+        "Target": str(SHARED_DIR),
+        "ReadOnly": False,
+        "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(chain)},
+    }
+
+
+def _sharing(spec: ServiceSpec) -> dict[str, str]:
+    return {
+        "CHAINCTL_SHARED_DIR": str(SHARED_DIR),
+        "CHAINCTL_SHARED_BYTES": str(shared_bytes(spec.resources.memory_bytes)),
     }
 
 

@@ -30,7 +30,7 @@ from chainctl.deploy.operations import (
 from chainctl.deploy.release import FrontDoor
 from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import LogLine, Vault
-from chainctl.events import Emit
+from chainctl.events import Emit, Event
 
 DRAIN_SEC = 30.0
 ANSWER_SEC = 3600
@@ -55,6 +55,7 @@ class DockerTarget:
         self._vault = vault
         self._drain_sec = drain_sec
         self._answer_sec = answer_sec
+        self._told: set[Event] = set()
 
     @property
     def name(self) -> str:
@@ -94,7 +95,7 @@ class DockerTarget:
             case EnsureNetwork(chain=chain):
                 ensure_network(connection, chain)
             case StartService(service=spec):
-                start_service(connection, spec, self._vault, self._drain_sec)
+                start_service(connection, spec, self._vault, self._drain_sec, self._once(emit))
             case AwaitReady(service=spec):
                 await_ready(connection, spec)
             case EnsureFrontDoor(chain=chain, front_door=door):
@@ -110,6 +111,16 @@ class DockerTarget:
                 remove_network(connection, chain)
             case _:
                 assert_never(operation)
+
+    def _once(self, emit: Emit) -> Emit:
+        """Return what passes on the first of equal events only: every service of a chain may tell the same."""
+
+        def told(event: Event) -> None:
+            if event not in self._told:
+                self._told.add(event)
+                emit(event)
+
+        return told
 
     def _wanted(self, chain: str, door: FrontDoor) -> WantedDoor:
         settings = DoorSettings(

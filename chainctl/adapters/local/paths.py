@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,15 @@ class RunPaths:
     """The places of one chain.
 
     `state` outlives a reboot. `runtime` holds sockets, and is short because the path of a Unix
-    socket is limited to 108 bytes. `secrets` is on a file system in memory where there is one.
+    socket is limited to 108 bytes. `secrets` is on a file system in memory where there is one;
+    `shared`, where services share large buffers, is nowhere else.
     """
 
     chain: str
     state: Path
     runtime: Path
     secrets: Path
+    shared: Path | None = None
 
     @property
     def memory(self) -> Path:
@@ -62,6 +65,7 @@ class LocalPaths:
     root: Path
     runtime: Path
     secrets: Path
+    shared: Path | None = None
 
     @classmethod
     def of(
@@ -74,12 +78,13 @@ class LocalPaths:
         shared_memory: Path = Path("/dev/shm"),
     ) -> LocalPaths:
         """Choose the runtime directories: the login's, else one of our own."""
+        own = f"chainctl-{uid}"
+        shared = shared_memory / own if os.access(shared_memory, os.W_OK) else None
         if xdg_runtime_dir:
             runtime = Path(xdg_runtime_dir) / "chainctl"
-            return cls(root, runtime, runtime)
-        own = f"chainctl-{uid}"
+            return cls(root, runtime, runtime, shared)
         in_memory = shared_memory if shared_memory.is_dir() else temporary
-        return cls(root, temporary / own, in_memory / own)
+        return cls(root, temporary / own, in_memory / own, shared)
 
     @property
     def images(self) -> Path:
@@ -93,6 +98,7 @@ class LocalPaths:
             state=self.root / "chains" / f"{dns_label(chain)[:40]}-{_short(chain)[:8]}",
             runtime=self.runtime / short,
             secrets=self.secrets / f"{short}-secrets",
+            shared=self.shared / f"{short}-shared" if self.shared else None,
         )
 
 

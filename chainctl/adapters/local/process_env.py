@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chainctl.adapters.local.paths import RunPaths
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.shared_memory import shared_bytes
 
 _INHERITED = frozenset(
     ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "HOME", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH"]
@@ -47,6 +48,16 @@ def process_env(spec: ServiceSpec, run: RunPaths, app: Path, inherited: Mapping[
         "CHAINCTL_CHAIN": spec.chain,
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_CHAINLET": spec.chainlet,
+        **_sharing(spec, run),
+    }
+
+
+def _sharing(spec: ServiceSpec, run: RunPaths) -> dict[str, str]:
+    if run.shared is None:
+        return {}
+    return {
+        "CHAINCTL_SHARED_DIR": str(run.shared),
+        "CHAINCTL_SHARED_BYTES": str(shared_bytes(spec.resources.memory_bytes)),
     }
 
 

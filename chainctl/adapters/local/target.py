@@ -17,6 +17,7 @@ from chainctl.adapters.local.memory import recall
 from chainctl.adapters.local.observation import observed
 from chainctl.adapters.local.orphans import kill_processes_of
 from chainctl.adapters.local.paths import MEMORY_NAME, LocalPaths, RunPaths
+from chainctl.adapters.local.private_directory import private_directory
 from chainctl.adapters.local.process_env import inherited_env
 from chainctl.adapters.local.protocol import CloseDoor, SetRoute, Shutdown, Stop, Verb
 from chainctl.adapters.local.readiness import await_ready
@@ -35,7 +36,7 @@ from chainctl.deploy.operations import (
 from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import LogLine, Vault
 from chainctl.errors import EngineError
-from chainctl.events import Emit
+from chainctl.events import Emit, Notice
 
 
 class LocalTarget:
@@ -63,6 +64,7 @@ class LocalTarget:
         self._drain_sec = drain_sec
         self._patience_sec = patience_sec
         self._inherited = inherited
+        self._told: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -81,11 +83,12 @@ class LocalTarget:
             return observed(chain, recall(run.memory), is_supervised=False)
 
     def apply(self, operation: Operation, emit: Emit) -> None:
-        """Make it so; what happens is told by the executor, so nothing is emitted here."""
+        """Make it so; what happens is told by the executor, so little is emitted here."""
         match operation:
             case EnsureNetwork(chain=chain):
                 self._ensure_supervisor(self._paths.run(chain))
             case StartService(service=spec):
+                self._share(self._paths.run(spec.chain), emit)
                 request = start_request(spec, self._paths, self._vault, self._python, self._inherited)
                 self._ask(self._paths.run(spec.chain), request)
             case AwaitReady(service=spec):
@@ -129,6 +132,18 @@ class LocalTarget:
         self._ensure_supervisor(run)
         SupervisorClient(run).ask(request, within_sec=self._drain_sec + self._patience_sec)
 
+    def _share(self, run: RunPaths, emit: Emit) -> None:
+        """Make the directory through which services share memory; they run without one as well."""
+        if run.shared is None:
+            return
+        try:
+            private_directory(run.shared.parent)
+            private_directory(run.shared)
+        except (EngineError, OSError) as error:
+            if run.chain not in self._told:
+                emit(Notice(f"The services of {run.chain} run without shared memory: {error}"))
+            self._told.add(run.chain)
+
     def _undo(self, run: RunPaths, request: Verb) -> None:
         """Ask for something to go, unless nothing is left of the chain."""
         if recall(run.memory) is not None:
@@ -148,8 +163,9 @@ class LocalTarget:
                 hint="run the same command again",
             )
         kill_processes_of(run.runtime)
-        for directory in (run.secrets, run.runtime, run.state):
-            shutil.rmtree(directory, ignore_errors=True)
+        for directory in (run.secrets, run.shared, run.runtime, run.state):
+            if directory is not None:
+                shutil.rmtree(directory, ignore_errors=True)
 
     def _kill_supervisor(self, run: RunPaths) -> None:
         pid = SupervisorClient(run).pid()

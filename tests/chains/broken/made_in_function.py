@@ -1,4 +1,4 @@
-# expect: CH0210 line 7
+# expect: CH0211 line 7
 import chainctl as chains
 
 

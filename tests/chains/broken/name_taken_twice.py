@@ -1,4 +1,4 @@
-# expect: CH0210 line 13
+# expect: CH0211 line 13
 import chainctl as chains
 
 

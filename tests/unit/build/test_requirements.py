@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 from chainctl.build.requirements import (
     RUNTIME_REQUIREMENTS,
+    WEBSOCKET_REQUIREMENTS,
     included_names,
     included_paths,
     locked_requirements,
@@ -35,6 +36,14 @@ def test_the_runtime_is_always_required() -> None:
     contents, names = files_of({}, {})
     assert names == ["runtime.txt"]
     assert contents == {"requirements/runtime.txt": "".join(f"{r}\n" for r in RUNTIME_REQUIREMENTS)}
+
+
+def test_a_websocket_needs_its_library() -> None:
+    """Only a chainlet that is called by websocket gets it."""
+    files, names = requirement_files(DockerImage(), snapshot_of(), is_websocket=True)
+    assert names == ["runtime.txt"]
+    contents = [f.content.decode() for f in files if isinstance(f.content, bytes)]
+    assert contents == ["".join(f"{r}\n" for r in (*RUNTIME_REQUIREMENTS, *WEBSOCKET_REQUIREMENTS))]
 
 
 def test_a_list_comes_after_the_runtime() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import json
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,21 @@ from chainctl.sdk.config import parse_memory
                 "metadata": None,
                 "streaming_read_timeout": 60,
                 "transport": None,
+                "max_body_bytes": None,
+                "queue_limit": None,
             },
         ),
         (
             chains.RPCOptions(),
-            {"retries": 1, "timeout_sec": 600.0, "use_binary": False, "concurrency_limit": 300},
+            {
+                "retries": 1,
+                "timeout_sec": 600.0,
+                "use_binary": False,
+                "concurrency_limit": 300,
+                "idempotent": False,
+                "hedge_after_sec": None,
+                "circuit_breaker": False,
+            },
         ),
         (
             chains.RemoteConfig(),
@@ -84,7 +95,7 @@ from chainctl.sdk.config import parse_memory
     ids=lambda value: type(value).__name__,
 )
 def test_defaults(value: pydantic.BaseModel, defaults: dict[str, Any]) -> None:
-    """The defaults are those of the older API, and there are no other fields."""
+    """The defaults are those of the older API where it has the field."""
     assert {name: getattr(value, name) for name in type(value).model_fields} == defaults
 
 
@@ -95,6 +106,11 @@ def test_defaults(value: pydantic.BaseModel, defaults: dict[str, Any]) -> None:
         (lambda: chains.RPCOptions(retries=0), "greater than or equal to 1"),
         (lambda: chains.RPCOptions(timeout_sec=0), "greater than 0"),
         (lambda: chains.RPCOptions(concurrency_limit=0), "greater than or equal to 1"),
+        (lambda: chains.RPCOptions(hedge_after_sec=1), "idempotent=True"),
+        (lambda: chains.RPCOptions(hedge_after_sec=0, idempotent=True), "greater than 0"),
+        (lambda: chains.ChainletOptions(max_body_bytes=0), "greater than or equal to 1"),
+        (lambda: chains.ChainletOptions(queue_limit=-1), "greater than or equal to 0"),
+        (lambda: chains.WebsocketOptions(ping_interval_seconds=0), "greater than 0"),
         (lambda: chains.RPCOptions(foo=1), "foo"),  # type: ignore[call-arg]  # the point
         (lambda: chains.RemoteConfig(nme="a"), "nme"),  # type: ignore[call-arg]  # the point
         (lambda: chains.Compute(cpu_count=0), "greater than or equal to 1"),
@@ -166,6 +182,17 @@ def test_concurrency_is_what_was_written() -> None:
     assert chains.Compute().concurrency is None
     assert chains.Compute(predict_concurrency=1).concurrency == 1
     assert chains.Compute(predict_concurrency="cpu_count", cpu_count=4).concurrency == 4
+
+
+@pytest.mark.parametrize(
+    "transport",
+    [None, chains.HTTPOptions(), chains.WebsocketOptions(), chains.WebsocketOptions(ping_timeout_seconds=3)],
+)
+def test_transport_survives_its_json_form(transport: Any) -> None:
+    """The kind is always written, so that options without any field keep their class."""
+    config = chains.RemoteConfig(options=chains.ChainletOptions(transport=transport))
+    written = json.loads(config.model_dump_json(exclude_unset=True))
+    assert chains.RemoteConfig.from_json(written) == config
 
 
 def test_gpu_may_be_an_enum() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, Optional, Protocol
 
 import pydantic
 import pytest
@@ -15,6 +15,7 @@ from chainctl.sdk.checks import problems_of
 from chainctl.sdk.declaration import declaration_of
 from chainctl.sdk.markers import options_of, target_of
 from chainctl.sdk.resolver import CURRENT_RESOLVER, Resolver
+from chainctl.worker.arguments import arguments_codec
 
 
 class Dep(chains.ChainletBase):
@@ -213,6 +214,45 @@ def test_declaration() -> None:
     assert [(d.argument, d.target, d.options.retries) for d in declaration.dependencies] == [("dep", Dep, 2)]
     assert declaration.wants_context
     assert declaration.display_name == "main-one"
+
+
+class Streaming(chains.ChainletBase):
+    async def run_remote(self, size: int, items: AsyncIterable[Optional[int]]) -> AsyncIterator[bytes]:
+        async for item in items:
+            yield bytes(item or size)
+
+
+class Talking(chains.ChainletBase):
+    async def run_remote(self, websocket: chains.WebSocketProtocol) -> None: ...
+
+
+class Counting(chains.ChainletBase):
+    def run_remote(self, size: int) -> Iterator[int]:
+        yield from range(size)
+
+
+def test_endpoint_that_takes_a_stream() -> None:
+    """The stream is told from the arguments that travel as values."""
+    endpoint = declaration_of(Streaming).endpoint
+    assert (endpoint.item_parameter, endpoint.item_annotation) == ("items", Optional[int])
+    assert [p.name for p in endpoint.parameters] == ["size", "items"]
+    assert [p.name for p in endpoint.value_parameters] == ["size"]
+    assert (endpoint.is_async, endpoint.is_stream, endpoint.returns) == (True, True, bytes)
+    assert arguments_codec("Streaming", endpoint).decode(b'{"size": 1}') == {"size": 1}
+
+
+def test_endpoint_that_takes_a_websocket() -> None:
+    """The connection is no value either."""
+    endpoint = declaration_of(Talking).endpoint
+    assert (endpoint.is_websocket, endpoint.item_parameter, endpoint.value_parameters) == (True, None, ())
+    assert not declaration_of(Streaming).endpoint.is_websocket
+
+
+def test_endpoint_that_is_a_sync_generator() -> None:
+    """It streams and is not async; nothing is wrong with it."""
+    endpoint = declaration_of(Counting).endpoint
+    assert (endpoint.is_async, endpoint.is_stream, endpoint.returns) == (False, True, int)
+    assert problems_of(Counting) == []
 
 
 def test_declaration_of_an_unknown_name() -> None:

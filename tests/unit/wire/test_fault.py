@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainctl.wire.error_detail import LONGEST_MESSAGE, RemoteErrorDetail, shortened
 from chainctl.wire.fault import (
-    RemoteErrorDetail,
+    Fault,
+    cancelled,
+    circuit_open,
+    deadline,
     detail_in,
     error_body,
+    invalid_input,
+    invalid_output,
+    malformed,
+    not_ready,
+    overloaded,
     parse_error_body,
+    too_large,
+    unsupported_media_type,
     user_error_body,
-    user_frames,
 )
-from chainctl.worker.call import OutputMismatch
+from chainctl.wire.invalid import InvalidValue, Mismatch
+from chainctl.wire.stack_frames import user_frames
 
 
 def raised(error: BaseException) -> BaseException:
@@ -80,7 +93,7 @@ def test_frames_of_the_framework_are_left_out() -> None:
     """Frames of the framework are no news to the user; files beside it with a similar name are."""
 
     def fail() -> None:
-        raise OutputMismatch("no")
+        raise LookupError("no")
 
     import chainctl.wire.fault as ours
 
@@ -90,10 +103,32 @@ def test_frames_of_the_framework_are_left_out() -> None:
         exec(compile(source, filename, "exec"), namespace)
         try:
             namespace["call"](fail)
-        except OutputMismatch as error:
+        except LookupError as error:
             names = [frame.name for frame in user_frames(error)]
         is_ours = filename == ours.__file__
         assert names[1:] == (["fail"] if is_ours else ["call", "fail"])
+
+
+class Picky(pydantic.BaseModel):
+    size: int
+
+    @pydantic.field_validator("size")
+    @classmethod
+    def _fails(cls, size: int) -> int:
+        raise KeyError(size)
+
+
+def test_frames_of_the_machinery_are_left_out() -> None:
+    """What runs the user's code, and what the user's code runs in pydantic and asyncio, is no news either."""
+
+    async def work() -> None:
+        await asyncio.wait_for(asyncio.to_thread(lambda: Picky(size=1)), 20)
+
+    with pytest.raises(KeyError) as caught:
+        asyncio.run(work())
+    frames = user_frames(caught.value)
+    assert [frame.name for frame in frames][-3:] == ["work", "<lambda>", "_fails"]
+    assert {frame.filename for frame in frames} == {__file__}
 
 
 def test_frames_are_bounded() -> None:
@@ -148,3 +183,53 @@ def test_reading_an_error_never_fails(body: bytes) -> None:
     parsed = parse_error_body(body)
     assert "message" in parsed
     assert detail_in(parsed) is None
+
+
+_WRONG = InvalidValue([Mismatch("names.0", "not a text")])
+_BROKEN = InvalidValue([Mismatch("", "no JSON", "json_invalid")])
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "kind", "headers"),
+    [
+        (deadline("late"), 504, "deadline", {}),
+        (overloaded("full", 2), 503, "overloaded", {"retry-after": "2", "x-chainctl-not-started": "1"}),
+        (not_ready("A"), 503, "not_ready", {"retry-after": "1", "x-chainctl-not-started": "1"}),
+        (circuit_open("B", 9), 503, "circuit_open", {"retry-after": "9"}),
+        (cancelled(), 499, "cancelled", {}),
+        (malformed("no"), 400, "malformed", {}),
+        (invalid_input(_WRONG), 422, "invalid_input", {}),
+        (invalid_input(_BROKEN), 400, "malformed", {}),
+        (invalid_output("no", _WRONG), 500, "invalid_output", {}),
+        (too_large(10), 413, "too_large", {}),
+        (unsupported_media_type("text/html"), 415, "unsupported_media_type", {}),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else None,
+)
+def test_faults_of_the_framework(fault: Fault, status: int, kind: str, headers: dict[str, str]) -> None:
+    """Each has its status and headers, and a body that says its kind and its message."""
+    assert (fault.status, fault.kind, fault.headers) == (status, kind, headers)
+    parsed = parse_error_body(fault.body)
+    assert (parsed["kind"], parsed["message"]) == (kind, fault.message)
+    assert fault.message
+
+
+def test_places_that_do_not_fit_are_listed() -> None:
+    """The paths are there for programs, and in the message for people; a list of many is cut."""
+    assert json.loads(invalid_output("no", _WRONG).body)["error"]["problems"] == [
+        {"path": "names.0", "message": "not a text"}
+    ]
+    many = invalid_input(InvalidValue([Mismatch(str(i), "m" * 1000) for i in range(1000)]))
+    assert len(json.loads(many.body)["error"]["problems"]) == 100
+    assert len(many.message) <= LONGEST_MESSAGE
+
+
+@given(st.text(alphabet=st.characters(), max_size=400), st.integers(100, 200))
+def test_shortened_texts_are_bounded_and_stay(text: str, longest: int) -> None:
+    """A text is never longer than asked for, can be encoded, and does not change a second time."""
+    short = shortened(text, longest)
+    short.encode()
+    assert len(short) <= longest
+    assert shortened(short, longest) == short
+    if len(text) <= longest and text.isascii() and text.isprintable():
+        assert short == text

@@ -13,6 +13,7 @@ from chainctl.adapters.docker.front_door_body import door_body
 from chainctl.adapters.docker.services_body import environment, filler_body, service_body
 from chainctl.adapters.docker.services_room import require_room, shown_bytes
 from chainctl.deploy.release import Call, Fingerprint, FrontDoor, Gpu, Resources, SecretRef, ServiceSpec
+from chainctl.deploy.shared_memory import shared_bytes
 from chainctl.errors import DeployError
 
 GIB = 1 << 30
@@ -36,7 +37,8 @@ def shown(body: dict[str, object]) -> str:
 
 
 def devices(gpu: Gpu | None, engine: EngineInfo = ENGINE) -> object:
-    body = service_body(replace(SPEC, resources=replace(SPEC.resources, gpu=gpu)), "python3", engine, 30)
+    spec = replace(SPEC, resources=replace(SPEC.resources, gpu=gpu))
+    body = service_body(spec, "python3", engine, 30, is_sharing=True)
     host = body["HostConfig"]
     assert isinstance(host, dict)
     return host["DeviceRequests"]
@@ -44,7 +46,7 @@ def devices(gpu: Gpu | None, engine: EngineInfo = ENGINE) -> object:
 
 def test_a_service(golden: Callable[[str, str], None]) -> None:
     """Limits, confinement, labels, health check, network and the mount of secrets."""
-    golden("docker/service.json", shown(service_body(SPEC, "python3", ENGINE, 30)))
+    golden("docker/service.json", shown(service_body(SPEC, "python3", ENGINE, 30, is_sharing=True)))
 
 
 def test_a_front_door(golden: Callable[[str, str], None]) -> None:
@@ -60,13 +62,35 @@ def test_a_filler(golden: Callable[[str, str], None]) -> None:
 
 def test_what_chainctl_tells_a_service_can_not_be_overruled() -> None:
     """A variable of the user's with the same name loses."""
-    assert environment(SPEC) == [
+    assert environment(SPEC, is_sharing=False) == [
         "CHAINCTL_CHAIN=tchain",
         "CHAINCTL_CHAINLET=Hello",
         "CHAINCTL_SERVICE=tchain-hello-11111111",
         'CHAINCTL_SERVICES={"Say Hello": "http://tchain-say-hello-22222222:8000"}',
         "MODE=fast",
     ]
+
+
+def test_a_service_may_run_without_shared_memory() -> None:
+    """Nothing but the mount and the variables that tell of it differs."""
+    with_it = service_body(SPEC, "python3", ENGINE, 30, is_sharing=True)
+    without = service_body(SPEC, "python3", ENGINE, 30, is_sharing=False)
+    told = set(environment(SPEC, is_sharing=True)) - set(environment(SPEC, is_sharing=False))
+    assert told == {"CHAINCTL_SHARED_DIR=/run/chainctl/shared", f"CHAINCTL_SHARED_BYTES={256 << 20}"}
+    host, bare = with_it.pop("HostConfig"), without.pop("HostConfig")
+    assert isinstance(host, dict)
+    assert isinstance(bare, dict)
+    assert host.pop("Mounts")[:1] == bare.pop("Mounts")
+    assert host == bare
+    assert {**with_it, "Env": None} == {**without, "Env": None}
+
+
+@pytest.mark.parametrize(
+    ("memory", "shared"), [(96 << 20, 24 << 20), (GIB, 256 << 20), (64 * GIB, 256 << 20)]
+)
+def test_shared_memory_is_a_part_of_a_services_own(memory: int, shared: int) -> None:
+    """It counts for who fills it: what is shared must leave room to work."""
+    assert shared_bytes(memory) == shared
 
 
 def test_gpus_are_asked_for_as_the_engine_gives_them() -> None:

@@ -32,6 +32,20 @@ def test_without_a_login_the_places_carry_the_user(tmp_path: Path) -> None:
     assert paths.secrets == memory / "chainctl-7"
 
 
+def test_memory_is_shared_where_there_is_some(tmp_path: Path) -> None:
+    """With a login too, as that has little; a place for each chain, none where nobody may write."""
+    memory = tmp_path / "shm"
+    for login in ("/login", None):
+        without = LocalPaths.of(Path("/state"), xdg_runtime_dir=login, uid=7, shared_memory=memory)
+        assert without.run("demo").shared is None
+    memory.mkdir()
+    for login in ("/login", None):
+        paths = LocalPaths.of(Path("/state"), xdg_runtime_dir=login, uid=7, shared_memory=memory)
+        one, other = paths.run("demo").shared, paths.run("other").shared
+        assert one is not None
+        assert (one.parent, one == other) == (memory / "chainctl-7", False)
+
+
 def test_two_state_directories_do_not_share_a_chain() -> None:
     """The same chain name in two projects is two runs."""
     one = LocalPaths.of(Path("/one"), xdg_runtime_dir="/login", uid=7).run("demo")

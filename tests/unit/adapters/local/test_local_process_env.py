@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.adapters.local.process_env import process_env
 from chainctl.deploy.release import Call, Fingerprint, Resources, SecretRef, ServiceSpec
 
-RUN = LocalPaths.of(Path("/state"), xdg_runtime_dir="/login", uid=7).run("demo")
+RUN = LocalPaths.of(
+    Path("/state"), xdg_runtime_dir="/login", uid=7, shared_memory=Path("/no/such/place")
+).run("demo")
 APP = Path("/state/images/demo/a/1/app")
 
 
@@ -48,6 +51,20 @@ def test_the_whole_environment() -> None:
         "CHAINCTL_SERVICE": "demo-a-12345678",
         "CHAINCTL_CHAINLET": "A",
     }
+
+
+def test_where_memory_is_shared_the_service_is_told() -> None:
+    """A directory of the chain's own, and how much of its memory the service may put there."""
+    run = replace(RUN, shared=Path("/dev/shm/own/demo-shared"))
+    spec = replace(spec_of(), resources=Resources(cpus=1, memory_bytes=1 << 20, pids=1))
+    env = process_env(spec, run, APP, {})
+    assert (
+        env.items()
+        >= {
+            "CHAINCTL_SHARED_DIR": "/dev/shm/own/demo-shared",
+            "CHAINCTL_SHARED_BYTES": str(1 << 18),
+        }.items()
+    )
 
 
 def test_the_spec_wins_over_the_shell_and_not_over_the_contract() -> None:

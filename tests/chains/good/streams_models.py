@@ -1,4 +1,3 @@
-# expect: CH0413 line 15
 import chainctl as chains
 
 

@@ -1,0 +1,234 @@
+"""A request's path, headers and body in; the Reply of one chainlet's Worker out, however it was transported.
+
+Routes: `POST /run_remote`, `GET /healthz` (the process answers), `/readyz` (calls can be taken),
+`/schema`, `/openapi.json`, `/metrics`, `/-/spans`. Everything but the two health routes wants the
+chain's internal token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Optional
+
+from chainctl.server.openapi import openapi
+from chainctl.server.seen import answer_seen
+from chainctl.wire.fault import deadline, error_body, not_ready, too_large, unsupported_media_type
+from chainctl.wire.media import JSON, MSGPACK, READABLE
+from chainctl.worker.answer import Buffer
+from chainctl.worker.boot import TOKEN_HEADER
+from chainctl.worker.buffers import SHARED_HEADER
+from chainctl.worker.call_context import CURRENT_CALL, CallContext
+from chainctl.worker.error_reply import reply_of
+from chainctl.worker.span import Span
+from chainctl.worker.telemetry import Telemetry
+from chainctl.worker.time_limit import TimeLimit
+from chainctl.worker.trace_context import Sampler, follow_caller, new_span_id, received
+from chainctl.worker.worker import Call, Reply, Worker
+
+DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
+RUN = "/run_remote"
+INNER = "/-"
+"""Where a chain's own services call; the same routes are there as for others."""
+_OPEN_PATHS = ("/healthz", "/readyz")
+_TOKEN = TOKEN_HEADER.encode()
+_SHARED = SHARED_HEADER.encode()
+_METHODS = {
+    RUN: "POST",
+    "/healthz": "GET",
+    "/readyz": "GET",
+    "/schema": "GET",
+    "/openapi.json": "GET",
+    "/metrics": "GET",
+    "/spans": "GET",
+}
+_INNER_ONLY = ("/spans",)
+Headers = Mapping[bytes, bytes]
+
+
+class ChainletService:
+    """One chainlet behind HTTP; `worker` is set when it has booted. `body_limit` is in bytes."""
+
+    def __init__(
+        self,
+        name: str,
+        token: Optional[str] = None,
+        *,
+        body_limit: int = DEFAULT_BODY_LIMIT,
+        telemetry: Optional[Telemetry] = None,
+        sampler: Sampler = follow_caller,
+    ) -> None:
+        self.worker: Optional[Worker] = None
+        self.name = name
+        self.body_limit = body_limit
+        self.telemetry = telemetry
+        self._sampler = sampler
+        self._token = token.encode() if token else None
+
+    def refusal(self, method: str, path: str, headers: Headers) -> Optional[Reply]:
+        """Answer what needs no body: unknown routes, wrong methods, strangers, bodies that cannot be read."""
+        route = _route(path)
+        allowed = _METHODS.get(route)
+        if allowed is None or (route == path and path in _INNER_ONLY):
+            return refuse(404, "not_found", f"there is no {path}; calls go to POST /run_remote")
+        if method != allowed and not (allowed == "GET" and method == "HEAD"):
+            return refuse(405, "method_not_allowed", f"{path} takes {allowed}, not {method}")
+        if route not in _OPEN_PATHS and not self.is_trusted(headers):
+            return refuse(401, "unauthorized", "this service answers only its own chain")
+        if route != RUN:
+            return None
+        return self._unreadable(headers)
+
+    def is_trusted(self, headers: Headers) -> bool:
+        """Say whether a request has the chain's token; there may be none."""
+        return self._token is None or hmac.compare_digest(headers.get(_TOKEN, b""), self._token)
+
+    async def answer(
+        self,
+        path: str,
+        headers: Headers,
+        body: Buffer = b"",
+        chunks: Optional[AsyncIterator[Buffer]] = None,
+        query: str = "",
+    ) -> Reply:
+        """Answer a request that was not refused."""
+        if path.endswith(RUN):
+            return await self._run(headers, body, chunks)
+        return await self._describe(path, query)
+
+    def context(self, headers: Headers) -> CallContext:
+        """What the headers say of a call: ids, deadline."""
+        parent = received(headers.get(b"traceparent", b"").decode("latin-1"), self._sampler)
+        timeout = headers.get(b"x-chainctl-timeout-ms", b"")
+        return CallContext(
+            request_id=headers.get(b"x-request-id", b"").decode("latin-1")[:128] or f"{new_span_id():016x}",
+            trace_id=parent.trace_id,
+            span_id=new_span_id(),
+            parent_id=parent.span_id,
+            is_sampled=parent.is_sampled,
+            deadline=time.monotonic() + int(timeout) / 1000 if timeout.isdigit() else None,
+        )
+
+    def _unreadable(self, headers: Headers) -> Optional[Reply]:
+        media = media_of(headers)
+        if media not in READABLE:
+            return reply_of(unsupported_media_type(media, (JSON, MSGPACK)))
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.body_limit:
+            return self.too_large()
+        return None
+
+    def too_large(self) -> Reply:
+        return reply_of(too_large(self.body_limit))
+
+    async def _run(self, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> Reply:
+        if self.worker is None:
+            return reply_of(not_ready(self.name))
+        context = self.context(headers)
+        CURRENT_CALL.set(context)
+        span = self._span(context)
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        shared = headers.get(_SHARED, b"").decode("latin-1")
+        call = Call(body, media_of(headers), accept, shared, context, chunks, span)
+        reply = await self._within_deadline(self.worker, call)
+        if span is not None:
+            self._finish(span, reply)
+        return reply
+
+    async def _within_deadline(self, worker: Worker, call: Call) -> Reply:
+        """Run a call until its deadline; then stop it, and all that it has under way."""
+        remaining = call.context.remaining_sec
+        if remaining is None:
+            return await worker.call(call)
+        if remaining <= 0:
+            return self._too_late()
+        limit = TimeLimit(remaining)
+        try:
+            async with limit:
+                return await worker.call(call)
+        except TimeoutError:
+            if not limit.has_expired:
+                raise
+            return self._too_late()
+
+    def _too_late(self) -> Reply:
+        return reply_of(deadline(f"the deadline of the call passed before {self.name} answered"))
+
+    def _span(self, context: CallContext) -> Optional[Span]:
+        if self.telemetry is None:
+            return None
+        return Span(
+            self.name,
+            "server",
+            context.trace_id,
+            context.span_id,
+            context.parent_id,
+            context.request_id,
+            context.is_sampled,
+            time.time_ns(),
+        )
+
+    def _finish(self, span: Span, reply: Reply) -> None:
+        """Record the span of a call; of a stream when it ends."""
+        span.status = reply.status
+        if isinstance(reply.body, AsyncIterator):
+            reply.body = self._recorded(span, reply.body)
+        else:
+            self._record(span)
+
+    async def _recorded(self, span: Span, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in chunks:
+                span.items += 1
+                yield chunk
+        except BaseException as error:
+            span.error = type(error).__name__
+            raise
+        finally:
+            self._record(span)
+
+    def _record(self, span: Span) -> None:
+        span.total_ns = time.time_ns() - span.start_ns
+        if self.telemetry is not None:
+            self.telemetry.record(span)
+
+    async def _describe(self, path: str, query: str) -> Reply:
+        route = _route(path)
+        if route == "/healthz":
+            return _json(200, {"status": "ok"})
+        if route in ("/metrics", "/spans"):
+            return self._seen(path, query)
+        if self.worker is None:
+            return _json(503, {"status": "starting", "chainlet": self.name})
+        if route == "/readyz":
+            health = await self.worker.health()
+            status = {"status": "ready" if health.is_ready else "unhealthy", "chainlet": self.name}
+            return _json(200 if health.is_ready else 503, {**status, "reason": health.reason})
+        schemas = self.worker.schemas()
+        return _json(200, schemas if route == "/schema" else openapi(self.name, schemas))
+
+    def _seen(self, path: str, query: str) -> Reply:
+        seen = answer_seen(path, query, self.telemetry) if self.telemetry is not None else None
+        if seen is None:
+            return refuse(404, "not_found", "this service keeps no telemetry: CHAINCTL_TELEMETRY is off")
+        status, content_type, body = seen
+        return Reply(status, body, content_type)
+
+
+def media_of(headers: Headers) -> str:
+    """The content type of a request without parameters, in lower case."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def refuse(status: int, kind: str, message: str) -> Reply:
+    return Reply(status, error_body(kind, message))
+
+
+def _route(path: str) -> str:
+    return path[len(INNER) :] if path.startswith(INNER + "/") else path
+
+
+def _json(status: int, value: Any) -> Reply:
+    return Reply(status, json.dumps(value).encode())

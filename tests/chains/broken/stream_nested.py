@@ -1,0 +1,9 @@
+# expect: CH0406 line 8
+from collections.abc import AsyncIterator
+
+import chainctl as chains
+
+
+class A(chains.ChainletBase):
+    async def run_remote(self, files: list[AsyncIterator[int]]) -> int:
+        return len(files)

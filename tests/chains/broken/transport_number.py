@@ -1,0 +1,9 @@
+# expect: CH0503 line 6
+import chainctl as chains
+
+
+class A(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(options=chains.ChainletOptions(transport=3))
+
+    def run_remote(self) -> int:
+        return 1
