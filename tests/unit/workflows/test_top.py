@@ -64,8 +64,8 @@ def test_the_load_between_two_looks() -> None:
     assert (load.seconds, load.silent) == (2.0, ("old did not answer GET /-/metrics",))
     assert (left.rates.calls, left.rates.p50_sec, left.edges) == (0, None, {})
     assert (top.rates.calls, top.rates.errors, top.in_flight, top.waiting) == (2.0, 0, 2, 1)
-    assert top.rates.p50_sec == pytest.approx(0.0025 + 0.0025 * 2 / 3)
-    assert top.rates.p99_sec == pytest.approx(0.025 + 0.025 * 0.96)
+    assert top.rates.p50_sec == pytest.approx(0.002 + 0.001 * 2 / 3)
+    assert top.rates.p99_sec == pytest.approx(0.02 + 0.01 * 0.96)
     assert top.memory_bytes > 0
     edge = top.edges["Left"]
     assert (edge.calls, edge.errors, edge.retries) == (0.5, 0.5, 1.0)
