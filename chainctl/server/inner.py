@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
@@ -28,6 +29,8 @@ _MOST_HEAD_BYTES = 64 * 1024
 _JOINED_BYTES = 64 * 1024
 _HIGH_WATER = 1 << 20
 _LINGER_SEC = 2.0
+_IDLE_SEC = 75.0  # more than a client of ours keeps a connection that it does not use
+_REQUEST_SEC = 600.0
 _CLOSE = b"connection: close\r\n"
 _KNOWN = frozenset(HTTPStatus)
 _CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
@@ -64,6 +67,7 @@ class InnerConnection(asyncio.BufferedProtocol):
         self._reset()
 
     def _reset(self) -> None:
+        self._since = time.monotonic()
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
@@ -137,6 +141,11 @@ class InnerConnection(asyncio.BufferedProtocol):
         if self._can_write is not None:
             self._can_write.set_result(None)
             self._can_write = None
+
+    def close_if_stale(self, now: float) -> None:
+        """Hang up on a sender that is silent between two requests, or in the middle of one."""
+        if self._task is None and now - self._since > (_IDLE_SEC if self._url == b"" else _REQUEST_SEC):
+            self._hang_up()
 
     def shutdown(self) -> None:
         """Take no further request; an idle connection ends now, a busy one after its answer."""
