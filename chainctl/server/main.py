@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -50,6 +51,7 @@ def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: b
     sharing = SegmentSharing.opened(os.environ)
     starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
+    signal.signal(signal.SIGTERM, _keep_going)
     server.run()
     if exporter is not None:
         exporter.close()
@@ -58,6 +60,10 @@ def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: b
     lines.flush()
     if starter.failed:
         sys.exit(1)
+
+
+def _keep_going(number: int, frame: object) -> None:
+    """Stand for SIGTERM's default: uvicorn raises the signal again when it has shut down, and more is to be done."""
 
 
 def _telemetry(name: str, manifest: ChainletManifest, environ: Mapping[str, str]) -> Optional[Telemetry]:
