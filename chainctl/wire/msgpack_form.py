@@ -11,13 +11,19 @@ from collections import deque
 from collections.abc import Set
 from typing import Any
 
-import msgpack
+from msgpack.exceptions import OutOfData, UnpackException
 from pydantic_core import to_jsonable_python
 
 from chainctl.wire.frame import Buffer
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.msgpack_reader import BadMessage, TooManyValues, read
 from chainctl.wire.msgpack_tags import restored
+
+# What `import msgpack` gives may have been patched by user code, as msgpack_numpy tells its users to.
+try:
+    from msgpack._cmsgpack import Packer, Unpacker, unpackb
+except ImportError:
+    from msgpack.fallback import Packer, Unpacker, unpackb
 
 _DIRECT_BYTES = 64 * 1024
 _PLAIN = (str, bytes, int, float, list, tuple, dict, type(None))
@@ -26,7 +32,7 @@ _PLAIN = (str, bytes, int, float, list, tuple, dict, type(None))
 def packed(value: Any) -> bytes:
     """Return a value as msgpack. Raises ValueError, TypeError for what has no form in it."""
     try:
-        message: bytes = msgpack.packb(value, default=_form)
+        message: bytes = Packer(default=_form).pack(value)
     except OverflowError as error:
         raise ValueError(f"msgpack has no numbers of more than 64 bits: {error}") from error
     except RecursionError:
@@ -54,20 +60,20 @@ def _copied(message: Buffer) -> Any:
     """Read with the library, which is fast with many values."""
     _require_well_formed(message)
     try:
-        return msgpack.unpackb(message, strict_map_key=False, timestamp=3, object_pairs_hook=_map)
+        return unpackb(message, strict_map_key=False, timestamp=3, object_pairs_hook=_map)
     except (ValueError, TypeError, OverflowError, RecursionError, ArithmeticError) as error:
         raise _malformed(error) from None
 
 
 def _require_well_formed(message: Buffer) -> None:
     """Walk a message before anything is made of it: lengths that lie would make the library reserve memory."""
-    unpacker = msgpack.Unpacker(max_buffer_size=max(len(message), 1), strict_map_key=False)
+    unpacker = Unpacker(max_buffer_size=max(len(message), 1), strict_map_key=False)
     unpacker.feed(message)
     try:
         unpacker.skip()
-    except msgpack.OutOfData:
+    except OutOfData:
         raise _malformed("it ends early") from None
-    except (ValueError, RecursionError, msgpack.UnpackException) as error:
+    except (ValueError, RecursionError, UnpackException) as error:
         raise _malformed(error) from None
     if unpacker.tell() != len(message):
         raise _malformed("there are bytes after its end")

@@ -51,9 +51,12 @@ def _of_numpy(fields: Mapping[Any, Any], form: dict[Any, Any]) -> Any:
 
 
 def _of_tag(read: Callable[[Any], Any], data: Any) -> Any:
+    form = _texts(data)
+    if not isinstance(form, (str, list)):
+        raise ValueError(f"this is not what its tag says: {type(form).__name__}")
     try:
-        return read(_texts(data))
-    except (TypeError, ArithmeticError) as error:
+        return read(form)
+    except (TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"this is not what its tag says: {error}") from None
 
 
@@ -73,11 +76,12 @@ _TAGS: Mapping[Any, Callable[[Any], Any]] = {
 
 
 def _writable(data: Any) -> Any:
+    """Copy bytes that the library made; views are of a message that can be written to."""
     return bytearray(data) if isinstance(data, bytes) else data
 
 
 def _text(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
+    return bytes(value).decode() if isinstance(value, _BYTES) else value
 
 
 def _texts(form: Any) -> Any:
