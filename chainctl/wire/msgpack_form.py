@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Set
 from typing import Any
 
-from msgpack.exceptions import OutOfData, UnpackException
+import msgpack
 from pydantic_core import to_jsonable_python
 
 from chainctl.wire.frame import Buffer
@@ -19,8 +19,7 @@ from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.msgpack_reader import BadMessage, TooManyValues, read
 from chainctl.wire.msgpack_tags import restored
 
-# What `import msgpack` gives may have been patched by user code, as msgpack_numpy tells its users to.
-try:
+try:  # not from the package itself: msgpack_numpy.patch() replaces these three there
     from msgpack._cmsgpack import Packer, Unpacker, unpackb
 except ImportError:
     from msgpack.fallback import Packer, Unpacker, unpackb
@@ -71,9 +70,9 @@ def _require_well_formed(message: Buffer) -> None:
     unpacker.feed(message)
     try:
         unpacker.skip()
-    except OutOfData:
+    except msgpack.OutOfData:
         raise _malformed("it ends early") from None
-    except (ValueError, RecursionError, UnpackException) as error:
+    except (ValueError, RecursionError, msgpack.UnpackException) as error:
         raise _malformed(error) from None
     if unpacker.tell() != len(message):
         raise _malformed("there are bytes after its end")
