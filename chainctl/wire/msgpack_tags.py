@@ -39,8 +39,10 @@ def _tagged(fields: Mapping[Any, Any], form: dict[Any, Any]) -> Any:
 
 
 def _of_numpy(fields: Mapping[Any, Any], form: dict[Any, Any]) -> Any:
-    from chainctl.pydantic_numpy import array_over
-
+    try:
+        from chainctl.pydantic_numpy import array_over
+    except ImportError:
+        raise ValueError("this is an array, and numpy is not installed here") from None
     if fields["nd"] is True and fields.keys() in _ARRAYS:
         if _text(fields.get("kind")) == "O":
             raise ValueError("pickled arrays of objects are not read")

@@ -15,7 +15,7 @@ import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from chainctl.pydantic_numpy import NumpyArrayField
 from chainctl.wire.frame import BufferSource, joined, unframed
@@ -24,6 +24,9 @@ from chainctl.wire.signature import REQUIRED, ArgumentsCodec, Codec, Field, Resu
 from tests.unit.wire.arrays import Array, arrays
 
 LARGE = bytes(range(256)) * 512
+
+
+Blob = TypeAliasType("Blob", bytes)
 
 
 class Color(enum.Enum):
@@ -188,6 +191,7 @@ def test_models_that_hold_themselves(way: str) -> None:
         (Union[list[int], NumpyArrayField], [1]),
         (Union[Cat, Hexed], Hexed(data=LARGE)),
         (list[Union[bytes, Cat]], [LARGE, Cat(purr=LARGE)]),
+        (tuple[Blob, Union[dict[str, int], Blob]], (LARGE, LARGE)),
     ],
 )
 def test_unions(way: str, annotation: Any, value: Any) -> None:

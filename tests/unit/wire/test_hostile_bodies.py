@@ -268,7 +268,7 @@ def test_deep_but_honest_nesting() -> None:
         data: bytes = b""
 
     deep: Any = {}
-    for _ in range(900):
+    for _ in range(400):
         deep = {"next": deep}
     codec = Codec(Chain)
     cases: list[tuple[Callable[[Any], Any], bytes]] = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any, Optional, Union
@@ -205,6 +207,22 @@ def test_refused_tags(form: Any, message: str, padding: int) -> None:
     with pytest.raises(InvalidValue, match=message) as raised:
         unpacked(msgpack.packb([form, bytes(padding)]))
     assert raised.value.is_malformed
+
+
+def test_arrays_where_there_is_no_numpy() -> None:
+    """A service without numpy says so when it is sent an array, and serves everything else."""
+    code = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from chainctl.wire.signature import Codec\n"
+        "from chainctl.wire.frame import joined\n"
+        "codec = Codec(dict[str, bytes])\n"
+        "assert codec.decode_msgpack(codec.encode_msgpack({'a': bytes(9)})) == {'a': bytes(9)}\n"
+        "assert codec.decode_frame(joined(codec.encode_frame({'a': bytes(9999)}))) == {'a': bytes(9999)}\n"
+        "codec.decode_msgpack(sys.stdin.buffer.read())\n"
+    )
+    message = msgpack_numpy.packb({"a": np.arange(3)})
+    run = subprocess.run([sys.executable, "-c", code], input=message, capture_output=True)
+    assert b"numpy is not installed here" in run.stderr
 
 
 def test_texts_and_bytes_of_any_field() -> None:
