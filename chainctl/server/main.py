@@ -29,13 +29,24 @@ from chainctl.worker.telemetry import Telemetry
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
 _BACKLOG = 2048
+_PING_SEC = 20.0
 _LOG = logging.getLogger("chainctl.server")
 
 
-def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: bool = False) -> None:
+def serve(
+    *,
+    name: str,
+    module: str,
+    qualname: str,
+    app_dir: Path,
+    debug_logs: bool = False,
+    ping_interval_sec: Optional[float] = None,
+    ping_timeout_sec: Optional[float] = None,
+) -> None:
     """Serve a chainlet until SIGTERM, then finish the requests under way.
 
-    It listens at once and boots beside, so that a health probe can tell starting from dead.
+    It listens at once and boots beside, so that a health probe can tell starting from dead. Idle
+    websockets are pinged every `ping_interval_sec` and closed without an answer in `ping_timeout_sec`.
     Exits with 1 after a traceback when the chainlet cannot be created.
     """
     data_dir = app_dir / "data"
@@ -45,7 +56,10 @@ def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: b
     telemetry = _telemetry(name, manifest, os.environ)
     service = ChainletService(name, manifest.token, telemetry=telemetry, sampler=sampler_of(os.environ))
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
-    server = uvicorn.Server(_config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN)))
+    config = _config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
+    config.ws_ping_interval = ping_interval_sec or _PING_SEC
+    config.ws_ping_timeout = ping_timeout_sec or _PING_SEC
+    server = uvicorn.Server(config)
     sharing = SegmentSharing.opened(os.environ)
     starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
