@@ -53,6 +53,8 @@ def serve(
     manifest = ChainletManifest.of(os.environ, data_dir if data_dir.is_dir() else None)
     level = logging.DEBUG if debug_logs else logging.INFO
     lines = install(name, manifest.service, _current_ids, level=level)
+    if not debug_logs:
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     telemetry = _telemetry(name, manifest, os.environ)
     service = ChainletService(name, manifest.token, telemetry=telemetry, sampler=sampler_of(os.environ))
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
@@ -71,6 +73,11 @@ def serve(
     lines.flush()
     if starter.failed:
         sys.exit(1)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Leave out that each websocket was accepted, opened and closed: HTTP requests are not told of either."""
+    return record.levelno > logging.INFO or "websockets" not in record.pathname
 
 
 def _telemetry(name: str, manifest: ChainletManifest, environ: Mapping[str, str]) -> Optional[Telemetry]:

@@ -71,6 +71,15 @@ class PushedChain:
         connection.sendall(head.encode() + b"content-type: application/json\r\n\r\n" + body)
         return connection
 
+    def begun_websocket(self) -> socket.socket:
+        """Return the connection of a websocket whose handshake was asked for, and that answers nothing."""
+        connection = socket.create_connection(self.place, timeout=60)
+        connection.sendall(
+            b"GET /run_remote HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        return connection
+
     def messages(self) -> list[str]:
         """What the chainlets printed and logged so far."""
         logged = self.chainctl("logs", self.name, "--target", self.target, "--json").stdout
