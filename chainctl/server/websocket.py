@@ -48,7 +48,7 @@ async def serve_websocket(
         await websocket.close_quietly(RESTARTING)
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
-        _LOG.error("run_remote raised\n%s", log_text(error))
+        _LOG.error("run_remote raised %s", log_text(error))
         await websocket.close_quietly(FAILED)
     else:
         await websocket.close_quietly(NORMAL)

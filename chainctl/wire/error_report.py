@@ -23,18 +23,14 @@ def error_report(chainlet: str, status: int, detail: RemoteErrorDetail) -> str:
 
 
 def local_report(detail: RemoteErrorDetail) -> str:
-    """Render what was raised in this service, for its log: its own traceback, then what led to it."""
-    if not detail.chain:
-        return "\n".join([detail.format(), *detail.notes])
-    values = detail.model_dump(exclude={"chain", "chainlet", "status"})
-    head = ErrorLink(relation="call", **values)
-    own = "Chainlet-Traceback (most recent call last):"
-    shown = [] if _goes_on(head, detail.chain[0]) else _headline(head)
-    return "\n".join([own, *frame_lines(head.user_stack_trace), *shown, *_blocks(detail.chain)])
+    """Render what was raised in this service, for its log: the error, its own frames, then what led to it."""
+    first, *notes = _headline(ErrorLink(**detail.model_dump(exclude={"chain", "chainlet", "status"})))
+    return "\n".join([first, *notes, *frame_lines(detail.user_stack_trace), *_blocks(detail.chain)])
 
 
 def _blocks(links: Sequence[ErrorLink]) -> Iterator[str]:
-    for link, following in zip(links, [*links[1:], None], strict=True):
+    following_ones: list[Optional[ErrorLink]] = [*links[1:], None]
+    for link, following in zip(links, following_ones, strict=False):  # of no link nothing follows
         yield f"├─ {_opening(link)}"
         if link.relation == "call" or link.user_stack_trace:
             yield "│   Chainlet-Traceback (most recent call last):"

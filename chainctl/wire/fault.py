@@ -50,6 +50,7 @@ __all__ = [
 NOT_STARTED_HEADER = "x-chainctl-not-started"
 _LARGEST_BODY = 8 << 20
 _LONGEST_PAGE = 2000
+_MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,19 @@ def malformed(message: str) -> Fault:
     return Fault.of(400, "malformed", message)
 
 
-def invalid_input(error: InvalidValue) -> Fault:
-    """Arguments do not fit their types, or their bytes are not even well-formed."""
+def invalid_input(error: InvalidValue, clean: Clean = unchanged) -> Fault:
+    """Arguments do not fit their types, or their bytes are not even well-formed.
+
+    `clean` takes secrets out of what the user's own validators say.
+    """
     status, kind = (400, "malformed") if error.is_malformed else (422, "invalid_input")
-    return Fault.of(status, kind, _bounded(str(error)), problems=_problems(error))
+    return Fault.of(status, kind, _bounded(clean(str(error))), problems=_problems(error, clean))
 
 
-def invalid_output(message: str, error: Optional[InvalidValue] = None) -> Fault:
+def invalid_output(message: str, error: Optional[InvalidValue] = None, clean: Clean = unchanged) -> Fault:
     """What `run_remote` gave does not fit its annotation; the message says where."""
-    return Fault.of(500, "invalid_output", _bounded(message), problems=_problems(error) if error else [])
+    problems = _problems(error, clean) if error is not None else []
+    return Fault.of(500, "invalid_output", _bounded(clean(message)), problems=problems)
 
 
 def too_large(limit: int) -> Fault:
@@ -126,8 +131,11 @@ def _not_started(retry_after_sec: int) -> dict[str, str]:
     return {NOT_STARTED_HEADER: "1", "retry-after": str(retry_after_sec)}
 
 
-def _problems(error: InvalidValue) -> list[dict[str, str]]:
-    return [{"path": m.path, "message": _bounded(m.message)} for m in error.mismatches[:100]]
+def _problems(error: InvalidValue, clean: Clean) -> list[dict[str, str]]:
+    return [
+        {"path": _bounded(clean(m.path)), "message": _bounded(clean(m.message))}
+        for m in error.mismatches[:_MOST_PROBLEMS]
+    ]
 
 
 def _bounded(text: str) -> str:

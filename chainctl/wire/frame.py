@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from chainctl.wire.invalid import InvalidValue
 
@@ -25,6 +25,7 @@ _MAGIC = b"CHF1"
 _ALIGNMENT = 64
 _INLINE, _ELSEWHERE = 0, 1
 _MOST_REFERENCE_BYTES = 1 << 20
+_MOST_HEADER_BYTES = 0xFFFFFFFF
 
 
 class BufferSink:
@@ -40,20 +41,30 @@ class BufferSink:
 
 
 class BufferSource:
-    """Gives the buffers of one message while its header is read, each once."""
+    """Gives the buffers of one message while its header is read.
+
+    Each may be asked for often: where a type is a union, every alternative is tried. `is_misled` is
+    set once a header asked for a buffer that the message does not have.
+    """
 
     def __init__(self, buffers: Sequence[memoryview]) -> None:
-        self._buffers: list[Optional[memoryview]] = list(buffers)
+        self._buffers = buffers
+        self._copies: dict[int, bytes] = {}
+        self.is_misled = False
 
-    def get(self, index: object) -> memoryview:
+    def get(self, index: Any) -> memoryview:
         """Return a buffer by its index. Raises ValueError."""
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(self._buffers):
+        if type(index) is not int or not 0 <= index < len(self._buffers):
+            self.is_misled = True
             raise ValueError("there is no such buffer in the message")
-        buffer = self._buffers[index]
-        if buffer is None:
-            raise ValueError("a buffer is used twice")
-        self._buffers[index] = None
-        return buffer
+        return self._buffers[index]
+
+    def get_bytes(self, index: Any) -> bytes:
+        """Return a copy of a buffer, the same one each time. Raises ValueError."""
+        buffer = self.get(index)
+        if index not in self._copies:
+            self._copies[index] = bytes(buffer)
+        return self._copies[index]
 
 
 def framed(header: bytes, buffers: Sequence[memoryview], place: Optional[Place] = None) -> list[Buffer]:
@@ -64,11 +75,14 @@ def framed(header: bytes, buffers: Sequence[memoryview], place: Optional[Place] 
     references = [place(buffer) if place else None for buffer in buffers]
     named = [reference for reference in references if reference is not None]
     listed = json.dumps(named).encode() if named else b""
+    if max(len(header), len(listed)) > _MOST_HEADER_BYTES:
+        raise ValueError(f"what is not bytes or arrays is larger than {_MOST_HEADER_BYTES} bytes")
     head = [_PREFIX.pack(_MAGIC, len(header), len(buffers), len(listed))]
-    count = 0
+    index = 0
     for buffer, reference in zip(buffers, references, strict=True):
-        head.append(_ENTRY.pack(len(buffer), _INLINE if reference is None else _ELSEWHERE, count))
-        count += reference is not None
+        kind = (_INLINE, 0) if reference is None else (_ELSEWHERE, index)
+        head.append(_ENTRY.pack(len(buffer), *kind))
+        index += reference is not None
     start = b"".join([*head, listed, header])
     parts: list[Buffer] = [start]
     size = len(start)
@@ -141,9 +155,12 @@ def _found(references: list[str], index: int, length: int, find: Optional[Find])
     if find is None or index >= len(references):
         raise _malformed("a buffer is kept where it cannot be found")
     try:
-        return find(references[index], length)
+        buffer = find(references[index], length)
     except (ValueError, LookupError, OSError) as error:
         raise _malformed(str(error)) from error
+    if len(buffer) != length:
+        raise _malformed(f"a buffer kept elsewhere has {len(buffer)} bytes, not {length}")
+    return buffer
 
 
 def _malformed(why: str) -> InvalidValue:

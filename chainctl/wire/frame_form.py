@@ -1,103 +1,138 @@
-"""A type in; its form in frames out: a JSON header in which bytes and arrays stand for raw buffers."""
+"""A type's core schema in; its form in frames out: a JSON header in which bytes and arrays stand for buffers.
+
+Bytes are `{"$buffer": index}` there, or `{"$bytes": base64}` where a buffer would not be worth it.
+Everything else is as in JSON, so that strict models take what they take from JSON.
+"""
 
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Callable
+import sys
 from typing import Any, Optional
 
-import pydantic
-from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
+from pydantic_core import PydanticSerializationUnexpectedValue, SchemaSerializer, SchemaValidator, core_schema
 
 from chainctl.wire.frame import Buffer, BufferSink, BufferSource, Find, Place, framed, unframed
-from chainctl.wire.json_form import FRESH, SETTINGS, configured
+from chainctl.wire.invalid import InvalidValue
+from chainctl.wire.json_form import FRESH, SETTINGS
+from chainctl.wire.schema_nodes import Node, any_node, rebuilt
 
 BUFFERS = "chainctl_buffers"
 """Where a value's own code finds the buffers in its context, and how its schema says that it looks for them."""
+SMALL_BYTES = 1024
+# Keys of dictionaries are texts in JSON, so bytes stay base64 there.
+_KEYS = frozenset(["keys_schema"])
+_LIMITS = frozenset(["strict", "min_length", "max_length"])
+_UNIONS = ("union", "tagged-union")
 
 
 class FrameForm:
     """Validates values of a type, and turns them into frames and back."""
 
-    def __init__(self, annotation: Any) -> None:
-        schema = configured(_buffered(pydantic.TypeAdapter(annotation).core_schema))
-        self._validator = SchemaValidator(schema, SETTINGS, **FRESH)
-        self._serializer = SchemaSerializer(schema, SETTINGS, **FRESH)
+    def __init__(self, schema: core_schema.CoreSchema) -> None:
+        with_buffers = rebuilt(schema, _with_buffers, _KEYS)
+        self._validator = SchemaValidator(with_buffers, SETTINGS, **FRESH)
+        self._serializer = SchemaSerializer(with_buffers, SETTINGS, **FRESH)
 
     def dump(self, value: Any, place: Optional[Place] = None) -> list[Buffer]:
         """Validate and serialise. Raises pydantic.ValidationError, ValueError, TypeError."""
-        sink = BufferSink()
-        valid = self._validator.validate_python(value)
-        header = self._serializer.to_json(valid, context={BUFFERS: sink}, warnings="error")
-        return framed(header, sink.buffers, place)
+        context = {BUFFERS: BufferSink()}
+        valid = self._validator.validate_python(value, context=context)
+        header = self._serializer.to_json(valid, context=context, warnings="error")
+        return framed(header, context[BUFFERS].buffers, place)
 
     def parse(self, message: Buffer, find: Optional[Find] = None) -> Any:
         """Parse and validate. Raises InvalidValue, pydantic.ValidationError."""
         header, buffers = unframed(message, find)
-        return self._validator.validate_json(bytes(header), context={BUFFERS: BufferSource(buffers)})
+        source = BufferSource(buffers)
+        try:
+            return self._validator.validate_json(bytes(header), context={BUFFERS: source})
+        finally:
+            if source.is_misled:
+                raise InvalidValue.malformed(
+                    "the message is no frame: its header names a buffer it does not have"
+                )
 
 
-def holds_buffers(annotation: Any) -> bool:
+def holds_buffers(schema: core_schema.CoreSchema) -> bool:
     """Say whether values of a type may hold bytes or arrays."""
-    return _any_node(pydantic.TypeAdapter(annotation).core_schema, _is_buffer)
+    return any_node(schema, _is_buffer, _KEYS)
 
 
-def _is_buffer(node: dict[str, Any]) -> bool:
+def _is_buffer(node: Node) -> bool:
     metadata = node.get("metadata")
-    return node.get("type") == "bytes" or (isinstance(metadata, dict) and BUFFERS in metadata)
+    return _is_bytes(node) or (isinstance(metadata, dict) and BUFFERS in metadata)
 
 
-def _any_node(node: Any, test: Callable[[dict[str, Any]], bool]) -> bool:
-    if isinstance(node, (list, tuple)):
-        return any(_any_node(item, test) for item in node)
-    if not isinstance(node, dict):
-        return False
-    return test(node) or any(_any_node(value, test) for key, value in node.items() if key != "metadata")
+def _is_bytes(node: Node) -> bool:
+    return node["type"] == "bytes" and "serialization" not in node
 
 
-def _buffered(node: Any) -> Any:
-    """Copy a core schema in which bytes are buffers, but for the keys of dictionaries."""
-    if isinstance(node, (list, tuple)):
-        return type(node)(map(_buffered, node)) if type(node) in (list, tuple) else node
-    if not isinstance(node, dict):
-        return node
-    if node.get("type") == "bytes" and "serialization" not in node:
-        return _buffer_schema(node)
-    kept = ("config", "default", "metadata", "keys_schema")
-    return {key: value if key in kept else _buffered(value) for key, value in node.items()}
+def _with_buffers(node: Node) -> Any:
+    if _is_bytes(node):
+        return _bytes_schema(node)
+    return _union_schema(node) if node["type"] in _UNIONS and holds_buffers(node) else node
 
 
-def _buffer_schema(node: dict[str, Any]) -> core_schema.CoreSchema:
+def _bytes_schema(node: Node) -> core_schema.CoreSchema:
     """A schema of bytes that takes them from a frame; the name of a definition stays with it."""
-    inner: Any = {key: value for key, value in node.items() if key != "ref"}
-    return core_schema.with_info_before_validator_function(
-        _bytes_of,
+    inner: Any = {key: value for key, value in node.items() if key not in ("ref", "metadata")}
+    is_limited = not _LIMITS.isdisjoint(node)
+
+    def validated(
+        value: Any, handler: core_schema.ValidatorFunctionWrapHandler, info: core_schema.ValidationInfo
+    ) -> Any:
+        if info.mode == "json":
+            return handler(_resolved(value, info))
+        is_view = isinstance(value, (bytearray, memoryview)) and memoryview(value).c_contiguous
+        return value if is_view and not is_limited else handler(value)
+
+    return core_schema.with_info_wrap_validator_function(
+        validated,
         inner,
         ref=node.get("ref"),
+        metadata={BUFFERS: True},
         serialization=core_schema.plain_serializer_function_ser_schema(
             _stand_in, info_arg=True, when_used="json"
         ),
     )
 
 
-def _bytes_of(value: Any, info: core_schema.ValidationInfo) -> Any:
-    if info.mode != "json":
+def _union_schema(node: Node) -> core_schema.CoreSchema:
+    """A union that sees what a stand-in stands for, which else might pass for a dictionary of it."""
+    inner: Any = {key: value for key, value in node.items() if key not in ("ref", "metadata")}
+    return core_schema.with_info_before_validator_function(
+        lambda value, info: _resolved(value, info) if info.mode == "json" else value,
+        inner,
+        ref=node.get("ref"),
+        metadata=node.get("metadata"),
+    )
+
+
+def _stand_in(value: Any, info: core_schema.SerializationInfo) -> dict[str, Any]:
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise PydanticSerializationUnexpectedValue(f"{type(value).__name__} is not bytes")
+    if memoryview(value).nbytes < SMALL_BYTES:
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
+    context: Any = info.context
+    return {"$buffer": context[BUFFERS].add(value)}
+
+
+def _resolved(value: Any, info: core_schema.ValidationInfo) -> Any:
+    """Return what a stand-in stands for; anything else as it is. Raises ValueError."""
+    if not isinstance(value, dict) or not isinstance(info.context, dict):
         return value
-    if isinstance(value, dict) and "$buffer" in value and isinstance(info.context, dict):
-        return bytes(info.context[BUFFERS].get(value["$buffer"]))
-    if isinstance(value, str):
-        return _base64(value)
+    source: BufferSource = info.context[BUFFERS]
+    if value.keys() == {"$buffer"}:
+        return source.get_bytes(value["$buffer"])
+    if value.keys() == {"$bytes"} and isinstance(value["$bytes"], str):
+        return base64.b64decode(value["$bytes"], validate=True)
+    if value.keys() == {"$buffer", "dtype", "shape", "order"} and "chainctl.pydantic_numpy" in sys.modules:
+        return _array(value, source)
     return value
 
 
-def _base64(text: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error as error:
-        raise ValueError(f"no base64: {error}") from None
+def _array(form: dict[str, Any], source: BufferSource) -> Any:
+    from chainctl.pydantic_numpy import array_over
 
-
-def _stand_in(value: bytes, info: core_schema.SerializationInfo) -> dict[str, int]:
-    context: Any = info.context
-    return {"$buffer": context[BUFFERS].add(value)}
+    return array_over(source.get(form["$buffer"]), form["shape"], form["dtype"], form["order"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pydantic
 
 _MALFORMED = ("json_invalid", "malformed")
+_MOST_PLACES = 100
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class InvalidValue(ValueError):
     @classmethod
     def of(cls, error: pydantic.ValidationError) -> InvalidValue:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        return cls([Mismatch(".".join(map(str, e["loc"])), e["msg"], e["type"]) for e in found])
+        places = [Mismatch(".".join(map(str, e["loc"])), e["msg"], e["type"]) for e in found[:_MOST_PLACES]]
+        more = len(found) - len(places)
+        return cls([*places, Mismatch("", f"and {more} more places")] if more else places)
 
     @classmethod
     def single(cls, message: str) -> InvalidValue:

@@ -13,9 +13,10 @@ import pydantic
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator, core_schema
 
+from chainctl.wire.schema_nodes import Node, rebuilt
+
 SETTINGS = CoreConfig(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
 _CONFIGURED = ("model", "dataclass", "typed-dict")
-_OPAQUE = ("config", "default", "metadata")
 
 # Models carry a validator that was built without our settings; newer versions would use that one.
 FRESH: dict[str, Any] = (
@@ -27,8 +28,7 @@ class JsonForm:
     """Validates values of a type, and turns them into JSON bytes and back."""
 
     def __init__(self, annotation: Any) -> None:
-        schema = configured(pydantic.TypeAdapter(annotation).core_schema)
-        self._schema = schema
+        self.core_schema = schema = rebuilt(pydantic.TypeAdapter(annotation).core_schema, _configured)
         self._validator = SchemaValidator(schema, SETTINGS, **FRESH)
         self._serializer = SchemaSerializer(schema, SETTINGS, **FRESH)
 
@@ -52,12 +52,15 @@ class JsonForm:
         return self._validator.validate_json(bytes(data) if isinstance(data, memoryview) else data)
 
     def validate(self, value: Any) -> Any:
-        """Validate plain values as they come out of a parser. Raises pydantic.ValidationError."""
-        return self._validator.validate_python(value)
+        """Validate plain values as they come out of a parser. Raises pydantic.ValidationError.
+
+        Strict types take them too: a parser gives lists and texts where they ask for tuples and dates.
+        """
+        return self._validator.validate_python(value, strict=False)
 
     def schema(self, mode: JsonSchemaMode) -> dict[str, Any]:
         """JSON Schema of what is read ("validation") or written ("serialization")."""
-        return _Schema().generate(self._schema, mode)
+        return _Schema().generate(self.core_schema, mode)
 
 
 class _Schema(GenerateJsonSchema):
@@ -69,13 +72,8 @@ class _Schema(GenerateJsonSchema):
         return {"type": "string", "format": "base64url"}
 
 
-def configured(node: Any) -> Any:
-    """Copy a core schema with our settings on each type that has settings of its own."""
-    if isinstance(node, (list, tuple)):
-        return type(node)(map(configured, node)) if type(node) in (list, tuple) else node
-    if not isinstance(node, dict):
+def _configured(node: Node) -> Node:
+    """Put our settings on a type that has settings of its own."""
+    if node["type"] not in _CONFIGURED:
         return node
-    copy = {key: value if key in _OPAQUE else configured(value) for key, value in node.items()}
-    if copy.get("type") in _CONFIGURED:
-        copy["config"] = {**SETTINGS, **copy.get("config", {})}
-    return copy
+    return {**node, "config": {**SETTINGS, **node.get("config", {})}}

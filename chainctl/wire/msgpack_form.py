@@ -1,13 +1,14 @@
-"""Plain values in, msgpack as `msgpack` and `msgpack_numpy` write it out, and back from bytes of strangers."""
+"""Plain values in, msgpack as `msgpack` and `msgpack_numpy` write it out, and back from bytes of strangers.
+
+What neither of them has a form for is written as it is in JSON: pydantic reads it back by its type.
+"""
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import enum
-import math
 import sys
-import uuid
+from collections import deque
+from collections.abc import Set
 from typing import Any
 
 import msgpack
@@ -15,72 +16,81 @@ from pydantic_core import to_jsonable_python
 
 from chainctl.wire.frame import Buffer
 from chainctl.wire.invalid import InvalidValue
-from chainctl.wire.msgpack_reader import TooManyValues, read
+from chainctl.wire.msgpack_reader import BadMessage, TooManyValues, read
+from chainctl.wire.msgpack_tags import restored
+
+try:  # not from the package itself: msgpack_numpy.patch() replaces these three there
+    from msgpack._cmsgpack import Packer, Unpacker, unpackb
+except ImportError:
+    from msgpack.fallback import Packer, Unpacker, unpackb
 
 _DIRECT_BYTES = 64 * 1024
-_AS_TEXT = (
-    datetime.datetime,
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    decimal.Decimal,
-    uuid.UUID,
-)
+_PLAIN = (str, bytes, int, float, list, tuple, dict, type(None))
 
 
 def packed(value: Any) -> bytes:
     """Return a value as msgpack. Raises ValueError, TypeError for what has no form in it."""
     try:
-        packed: bytes = msgpack.packb(value, default=_plain, use_bin_type=True)
+        message: bytes = Packer(default=_form).pack(value)
     except OverflowError as error:
-        raise ValueError(str(error)) from error
-    return packed
+        raise ValueError(f"msgpack has no numbers of more than 64 bits: {error}") from error
+    except RecursionError:
+        raise ValueError("the value is nested too deeply") from None
+    return message
 
 
-def unpacked(data: Buffer) -> Any:
+def unpacked(message: Buffer) -> Any:
     """Return the value of a message. Raises InvalidValue.
 
-    The bytes are walked once before anything is made of them: lengths that lie would otherwise
-    reserve memory. In large messages of few values, arrays are views of `data`.
+    In large messages of few values, arrays are views of the message if it can be written to.
     """
-    _require_well_formed(data)
+    if len(message) < _DIRECT_BYTES:
+        return _copied(message)
+    view = memoryview(message).cast("B")
     try:
-        return _in_place(data) if len(data) >= _DIRECT_BYTES else _copied(data)
+        return read(memoryview(bytearray(view)) if view.readonly else view, restored)
+    except BadMessage as error:
+        raise _malformed(error) from None
     except TooManyValues:
-        return _copied(data)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidValue.malformed(f"invalid msgpack: {error}") from None
+        return _copied(message)
 
 
-def _in_place(data: Buffer) -> Any:
-    view = memoryview(data)
-    return read(memoryview(bytearray(view)) if view.readonly else view, _restored)
-
-
-def _copied(data: Buffer) -> Any:
+def _copied(message: Buffer) -> Any:
+    """Read with the library, which is fast with many values."""
+    _require_well_formed(message)
     try:
-        return msgpack.unpackb(
-            data, raw=False, strict_map_key=False, timestamp=3, object_hook=_restored, use_list=True
-        )
-    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
-        raise InvalidValue.malformed(f"invalid msgpack: {error}") from None
+        return unpackb(message, strict_map_key=False, timestamp=3, object_pairs_hook=_map)
+    except (ValueError, TypeError, OverflowError, RecursionError, ArithmeticError) as error:
+        raise _malformed(error) from None
 
 
-def _require_well_formed(data: Buffer) -> None:
-    unpacker = msgpack.Unpacker(max_buffer_size=max(len(data), 1), strict_map_key=False)
-    unpacker.feed(data)
+def _require_well_formed(message: Buffer) -> None:
+    """Walk a message before anything is made of it: lengths that lie would make the library reserve memory."""
+    unpacker = Unpacker(max_buffer_size=max(len(message), 1), strict_map_key=False)
+    unpacker.feed(message)
     try:
         unpacker.skip()
     except msgpack.OutOfData:
-        raise InvalidValue.malformed("invalid msgpack: it ends early") from None
+        raise _malformed("it ends early") from None
     except (ValueError, RecursionError, msgpack.UnpackException) as error:
-        raise InvalidValue.malformed(f"invalid msgpack: {error or type(error).__name__}") from None
-    if unpacker.tell() != len(data):
-        raise InvalidValue.malformed("invalid msgpack: there are bytes after its end")
+        raise _malformed(error) from None
+    if unpacker.tell() != len(message):
+        raise _malformed("there are bytes after its end")
 
 
-def _plain(value: Any) -> Any:
-    """Write what msgpack has no form for: arrays as msgpack_numpy does, the rest as in JSON."""
+def _map(pairs: list[tuple[Any, Any]]) -> Any:
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise ValueError("a key is there twice")
+    return restored(form)
+
+
+def _malformed(why: object) -> InvalidValue:
+    return InvalidValue.malformed(f"invalid msgpack: {str(why) or type(why).__name__}")
+
+
+def _form(value: Any) -> Any:
+    """Write what msgpack does not know: arrays as msgpack_numpy does, the rest as in JSON."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
         return _array_form(value)
@@ -89,61 +99,22 @@ def _plain(value: Any) -> Any:
     if isinstance(value, complex):
         return {b"complex": True, b"data": repr(value)}
     if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, (set, frozenset)):
+        return value.value if isinstance(value.value, _PLAIN) else _form(value.value)
+    if isinstance(value, (Set, deque)):
         return list(value)
-    if isinstance(value, _AS_TEXT):
-        return to_jsonable_python(value)
-    raise TypeError(f"{type(value).__name__} has no form in msgpack")
+    return to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
 
 
 def _array_form(array: Any) -> dict[bytes, Any]:
+    from chainctl.pydantic_numpy import raw_bytes
+
     if array.dtype.hasobject:
-        raise TypeError("arrays of objects cannot be sent")
-    is_structured = array.dtype.kind == "V"
+        raise TypeError(f"arrays of {array.dtype} cannot be sent")
+    is_void = array.dtype.kind == "V"
     return {
         b"nd": True,
-        b"type": array.dtype.descr if is_structured else array.dtype.str,
-        b"kind": b"V" if is_structured else b"",
+        b"type": array.dtype.descr if is_void else array.dtype.str,
+        b"kind": b"V" if is_void else b"",
         b"shape": array.shape,
-        b"data": array.tobytes(),
+        b"data": raw_bytes(array),
     }
-
-
-def _restored(form: dict[Any, Any]) -> Any:
-    """Make an array, a scalar or a complex number of msgpack_numpy's maps. Raises ValueError."""
-    if b"nd" in form or "nd" in form:
-        fields = {key.decode() if isinstance(key, bytes) else key: value for key, value in form.items()}
-        if fields.keys() >= {"nd", "type", "data"}:
-            return _array(fields)
-    if b"complex" in form and b"data" in form:
-        return complex(str(form[b"data"]))
-    return form
-
-
-def _array(form: dict[str, Any]) -> Any:
-    import numpy
-
-    from chainctl.pydantic_numpy import dtype_of
-
-    dtype = dtype_of(_texts(form["type"]))
-    data = form["data"]
-    shape = tuple(form.get("shape", ())) if form["nd"] is True else ()
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise ValueError("an array's data is no bytes")
-    if not all(type(size) is int and size >= 0 for size in shape):
-        raise ValueError("an array's shape is no list of sizes")
-    if math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"shape {list(shape)} of {dtype} does not fit {len(data)} bytes")
-    if not len(data):
-        return numpy.empty(shape, dtype)
-    writable = data if isinstance(data, memoryview) else bytearray(data)
-    array = numpy.ndarray(shape, dtype, writable)
-    return array if form["nd"] is True else array[()]
-
-
-def _texts(form: Any) -> Any:
-    """msgpack_numpy's description of fields with texts only; empty names are those of gaps."""
-    if isinstance(form, bytes):
-        return form.decode()
-    return [_texts(item) for item in form] if isinstance(form, (list, tuple)) else form

@@ -1,12 +1,11 @@
-"""A well-formed msgpack message of few values in; the values out, data of arrays as views of the message.
+"""A msgpack message of few values in; the values out, data of arrays as views of the message.
 
 For messages that are mostly arrays: the library copies their data, this does not. See the msgpack
-specification, "Formats".
+specification, "Formats". No length is believed before as many bytes were seen to be there.
 """
 
 from __future__ import annotations
 
-import datetime
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import msgpack
 
 MOST_VALUES = 4096
-_MOST_DEPTH = 256
+_MOST_DEPTH = 128
 _NUMBERS = {
     0xCA: struct.Struct(">f"), 0xCB: struct.Struct(">d"),
     0xCC: struct.Struct(">B"), 0xCD: struct.Struct(">H"), 0xCE: struct.Struct(">I"), 0xCF: struct.Struct(">Q"),
@@ -35,27 +34,40 @@ class TooManyValues(Exception):
     """The message has so many values that reading them one by one takes long."""
 
 
-def read(message: memoryview, hook: Callable[[dict[Any, Any]], Any]) -> Any:
-    """Return the value of a message that was found well-formed; `hook` is given each map.
+class BadMessage(ValueError):
+    """The bytes are no message."""
 
-    Raises TooManyValues.
+
+def read(message: memoryview, hook: Callable[[dict[Any, Any]], Any]) -> Any:
+    """Return the value of a message; `hook` is given each map, in which bytes are views.
+
+    Raises BadMessage, TooManyValues.
     """
-    return _Reader(message, hook).value(0)
+    reader = _Reader(message, hook)
+    try:
+        value = reader.value(0)
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        raise BadMessage(str(error)) from None
+    if reader.at != len(message):
+        raise BadMessage("there are bytes after its end")
+    return value
 
 
 class _Reader:
     def __init__(self, message: memoryview, hook: Callable[[dict[Any, Any]], Any]) -> None:
+        self.at = 0
         self._message = message
         self._hook = hook
-        self._at = 0
         self._left = MOST_VALUES
 
     def value(self, depth: int) -> Any:
+        return _owned(self._value(depth))
+
+    def _value(self, depth: int) -> Any:
         self._left -= 1
         if self._left < 0 or depth > _MOST_DEPTH:
             raise TooManyValues
-        code = self._message[self._at]
-        self._at += 1
+        code = self._take(1)[0]
         if code < 0x80:
             return code
         if code >= 0xE0:
@@ -73,11 +85,13 @@ class _Reader:
             return self._list(code & 0x0F, depth)
         if code < 0xC0:
             return self._text(code & 0x1F)
+        if code == 0xC1:
+            raise ValueError("there is no such format")
         if 0xD4 <= code <= 0xD8:
             return self._extension(1 << (code - 0xD4))
         size = int.from_bytes(self._take(_SIZES[code]), "big")
         if code <= 0xC6:
-            return bytes(self._take(size))
+            return self._take(size)
         if code <= 0xC9:
             return self._extension(size)
         if code <= 0xDB:
@@ -95,28 +109,21 @@ class _Reader:
         return [self.value(depth + 1) for _ in range(size)]
 
     def _map(self, size: int, depth: int) -> Any:
-        self._afford(size)
-        values: dict[Any, Any] = {}
+        self._afford(2 * size)
+        form: dict[Any, Any] = {}
         for _ in range(size):
             key = self.value(depth + 1)
-            is_data = key in (b"data", "data") and not values.keys().isdisjoint((b"nd", "nd"))
-            values[key] = self._data() if is_data else self.value(depth + 1)
-        return self._hook(values)
-
-    def _data(self) -> memoryview:
-        """An array's data, where it is."""
-        code = self._message[self._at]
-        self._at += 1
-        if not 0xC4 <= code <= 0xC6:
-            raise ValueError("an array's data is no bytes")
-        self._left -= 1
-        return self._take(int.from_bytes(self._take(_SIZES[code]), "big"))
+            form[key] = self._value(depth + 1)
+        if len(form) != size:
+            raise ValueError("a key is there twice")
+        restored = self._hook(form)
+        return {key: _owned(value) for key, value in form.items()} if restored is form else restored
 
     def _extension(self, size: int) -> Any:
         code = self._number(_NUMBERS[0xD0])
         data = bytes(self._take(size))
         if code == _TIMESTAMP:
-            return msgpack.Timestamp.from_bytes(data).to_datetime().astimezone(datetime.timezone.utc)
+            return msgpack.Timestamp.from_bytes(data).to_datetime()
         return msgpack.ExtType(code, data)
 
     def _afford(self, values: int) -> None:
@@ -124,5 +131,11 @@ class _Reader:
             raise TooManyValues
 
     def _take(self, size: int) -> memoryview:
-        self._at += size
-        return self._message[self._at - size : self._at]
+        start, self.at = self.at, self.at + size
+        if self.at > len(self._message):
+            raise ValueError("it ends early")
+        return self._message[start : self.at]
+
+
+def _owned(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value

@@ -10,7 +10,7 @@ from typing import Any, Optional, TypeVar
 import pydantic
 from typing_extensions import NotRequired, TypedDict
 
-from chainctl.wire.frame import Buffer, Find, Place
+from chainctl.wire.frame import Buffer, Find, Place, framed, unframed
 from chainctl.wire.frame_form import FrameForm, holds_buffers
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.json_form import JsonForm
@@ -37,41 +37,50 @@ class Codec:
     """
 
     def __init__(self, annotation: Any) -> None:
-        self._annotation = annotation
         self._form = JsonForm(annotation)
 
     @functools.cached_property
     def prefers_frames(self) -> bool:
         """Whether the type holds bytes or arrays, which JSON can only carry as base64."""
-        return holds_buffers(self._annotation)
+        return holds_buffers(self._form.core_schema)
 
     @functools.cached_property
     def _framed(self) -> FrameForm:
-        return FrameForm(self._annotation)
+        return FrameForm(self._form.core_schema)
 
     def encode(self, value: Any) -> bytes:
         """Validate and serialise a value as JSON."""
-        return _guarded(self._form.dump, value)
+        return _encoded(self._form.dump, value)
 
     def decode(self, data: Buffer) -> Any:
         """Parse and validate JSON."""
-        return _guarded(self._form.parse, data)
+        return _decoded(self._form.parse, data)
 
     def encode_frame(self, value: Any, place: Optional[Place] = None) -> list[Buffer]:
-        """Validate and serialise a value as the parts of a frame; large buffers are not copied."""
-        return _guarded(lambda given: self._framed.dump(given, place), value)
+        """Validate and serialise a value as the parts of a frame; large buffers are parts themselves.
+
+        `place` may put a buffer elsewhere: it returns a reference then, else None.
+        """
+        if not self.prefers_frames:
+            return framed(self.encode(value), [])
+        return _encoded(lambda given: self._framed.dump(given, place), value)
 
     def decode_frame(self, message: Buffer, find: Optional[Find] = None) -> Any:
-        """Parse and validate a frame. Arrays are views of the message, and can be written to."""
-        return _guarded(lambda given: self._framed.parse(given, find), message)
+        """Parse and validate a frame. Arrays are views of the message, and can be written to.
+
+        `find` returns the buffer of a reference and a length, or raises ValueError.
+        """
+        if not self.prefers_frames:
+            return self.decode(unframed(message, find)[0])
+        return _decoded(lambda given: self._framed.parse(given, find), message)
 
     def encode_msgpack(self, value: Any) -> bytes:
         """Validate and serialise a value as msgpack, arrays as msgpack_numpy has them."""
-        return _guarded(lambda given: packed(self._form.dump_values(given)), value)
+        return _encoded(lambda given: packed(self._form.dump_values(given)), value)
 
     def decode_msgpack(self, data: Buffer) -> Any:
-        """Parse and validate msgpack."""
-        return _guarded(lambda given: self._form.validate(unpacked(given)), data)
+        """Parse and validate msgpack. Arrays of a large message that can be written to are views of it."""
+        return _decoded(lambda given: self._form.validate(unpacked(given)), data)
 
 
 class ArgumentsCodec(Codec):
@@ -119,14 +128,17 @@ def _default(field: Field) -> Optional[tuple[Any]]:
         return None
 
 
-def _guarded(work: Callable[[Any], T], given: Any) -> T:
+def _encoded(write: Callable[[Any], T], value: Any) -> T:
     try:
-        return work(given)
+        return write(value)
     except pydantic.ValidationError as error:
         raise InvalidValue.of(error) from error
-    except InvalidValue:
-        raise
-    except RecursionError as error:
-        raise InvalidValue.malformed("it is nested too deeply") from error
     except (ValueError, TypeError) as error:
         raise InvalidValue.single(str(error)) from error
+
+
+def _decoded(read: Callable[[Any], T], data: Any) -> T:
+    try:
+        return read(data)
+    except pydantic.ValidationError as error:
+        raise InvalidValue.of(error) from error

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Iterator
-from typing import Union
+from collections.abc import Iterator, Sequence
 
-_HEAD = struct.Struct("<B3xI")
+from chainctl.wire.frame import Buffer
+
+_HEAD = struct.Struct("<B3sI")
+_ZEROS = bytes(3)
 MOST_FRAME_BYTES = 1 << 30
-Buffer = Union[bytes, bytearray, memoryview]
 
 
 class Kind(enum.IntEnum):
@@ -29,65 +30,89 @@ class Kind(enum.IntEnum):
     FRAMED_ARGUMENTS = 8
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+_WITH_BUFFERS = (Kind.FRAMED, Kind.FRAMED_ARGUMENTS)
+
+
 class StreamGarbage(ValueError):
     """Bytes that are no frames of a stream."""
 
 
 def frame_head(kind: Kind, length: int) -> bytes:
-    """Return what goes before a payload of `length` bytes."""
-    return _HEAD.pack(kind, length)
+    """Return what goes before a payload of `length` bytes. Raises ValueError if no reader takes so many."""
+    if length > MOST_FRAME_BYTES:
+        raise ValueError(f"an item of {length} bytes is larger than the limit of {MOST_FRAME_BYTES} bytes")
+    return _HEAD.pack(kind, _ZEROS, length)
 
 
 def whole_frame(kind: Kind, payload: Buffer = b"") -> bytes:
-    """Return a frame in one piece."""
-    return b"".join([_HEAD.pack(kind, len(payload)), payload])
+    """Return a frame in one piece. Raises ValueError."""
+    return b"".join([frame_head(kind, len(payload)), payload])
+
+
+def frame_parts(kind: Kind, parts: Sequence[Buffer]) -> list[Buffer]:
+    """Return a frame whose payload is in pieces, which are not copied. Raises ValueError."""
+    return [frame_head(kind, sum(map(len, parts))), *parts]
 
 
 class FrameReader:
-    """Takes bytes as they come and gives whole frames. `limit` bounds a payload, in bytes."""
+    """Takes bytes as they come and gives whole frames. `limit` bounds a payload, in bytes.
+
+    `is_over` says that END or ERROR was seen.
+    """
 
     def __init__(self, limit: int = MOST_FRAME_BYTES) -> None:
         self._limit = limit
-        self._held: list[Buffer] = []
-        self._size = 0
+        self._held = bytearray()
         self._wanted = _HEAD.size
         self.is_over = False
 
     @property
     def is_clean(self) -> bool:
         """Whether the stream stands between two frames."""
-        return self._size == 0
+        return not self._held
 
-    def feed(self, data: Buffer) -> Iterator[tuple[Kind, bytes]]:
-        """Yield the frames that are complete now. Raises StreamGarbage."""
-        self._held.append(data)
-        self._size += len(data)
-        while self._size >= self._wanted:
-            whole = memoryview(b"".join(self._held))
-            start = 0
-            while len(whole) - start >= _HEAD.size:
-                kind, length = self._head(whole, start)
-                end = start + _HEAD.size + length
-                if end > len(whole):
-                    self._wanted = _HEAD.size + length
-                    break
-                self.is_over = kind in (Kind.END, Kind.ERROR)
-                yield kind, bytes(whole[start + _HEAD.size : end])
-                start, self._wanted = end, _HEAD.size
-            self._held = [whole[start:]]
-            self._size = len(whole) - start
-            if start == 0 or self._size < self._wanted:
+    def feed(self, data: Buffer) -> list[tuple[Kind, Buffer]]:
+        """Return the frames that are complete now. Raises StreamGarbage.
+
+        Payloads that have buffers in them are views that can be written to, the others are bytes.
+        """
+        self._held += data
+        if len(self._held) < self._wanted:
+            return []
+        whole = memoryview(self._held)
+        frames: list[tuple[Kind, Buffer]] = []
+        start = 0
+        for kind, end in self._ends(whole):
+            payload = whole[start + _HEAD.size : end]
+            frames.append((kind, payload if kind in _WITH_BUFFERS else bytes(payload)))
+            start = end
+        if start:
+            self._held = bytearray(whole[start:])
+        return frames
+
+    def _ends(self, whole: memoryview) -> Iterator[tuple[Kind, int]]:
+        """Yield the kind and the end of each whole frame; set how many bytes the next one wants."""
+        start = 0
+        self._wanted = _HEAD.size
+        while start < len(whole):
+            if self.is_over:
+                raise StreamGarbage("there are bytes after the end of the stream")
+            if len(whole) - start < _HEAD.size:
                 return
+            kind, length = self._head(whole, start)
+            end = start + _HEAD.size + length
+            if end > len(whole):
+                self._wanted = _HEAD.size + length
+                return
+            self.is_over = kind in (Kind.END, Kind.ERROR)
+            yield kind, end
+            start = end
 
     def _head(self, whole: memoryview, start: int) -> tuple[Kind, int]:
-        if self.is_over:
-            raise StreamGarbage("there are bytes after the end of the stream")
-        number, length = _HEAD.unpack_from(whole, start)
-        if (
-            not Kind.ITEM <= number <= Kind.FRAMED_ARGUMENTS
-            or bytes(whole[start + 1 : start + 4]) != b"\0\0\0"
-        ):
+        number, zeros, length = _HEAD.unpack_from(whole, start)
+        if number not in _KINDS or zeros != _ZEROS:
             raise StreamGarbage("these bytes are no frame of a stream")
         if length > self._limit:
             raise StreamGarbage(f"a frame of {length} bytes is larger than the limit of {self._limit}")
-        return Kind(number), length
+        return _KINDS[number], length

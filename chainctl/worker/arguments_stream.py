@@ -47,7 +47,7 @@ class ArgumentsStream:
         raise ConnectionError("the caller's stream ended early")
 
 
-async def _frames(chunks: AsyncIterator[Buffer]) -> AsyncIterator[tuple[Kind, bytes]]:
+async def _frames(chunks: AsyncIterator[Buffer]) -> AsyncIterator[tuple[Kind, Buffer]]:
     reader = FrameReader()
     try:
         async for chunk in chunks:

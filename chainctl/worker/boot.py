@@ -13,6 +13,7 @@ from chainctl.errors import MissingDependencyError
 from chainctl.sdk.chainlet import ChainletMeta
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment, Secrets
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
+from chainctl.sdk.read_secrets import READ_SECRETS
 from chainctl.worker.buffers import Buffers
 from chainctl.worker.client_loop import ClientLoop
 from chainctl.worker.in_process import InProcessWorker
@@ -104,6 +105,8 @@ class StubResolver:
         self._manifest = manifest
         self._loop = ClientLoop()
         token = manifest.token
+        if token:
+            READ_SECRETS.add(token)
         self._headers = {TOKEN_HEADER: token} if token else {}
 
     def arguments(self, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:

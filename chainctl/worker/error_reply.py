@@ -37,14 +37,14 @@ def error_fault(error: BaseException, chainlet: str) -> Fault:
     if isinstance(error, OutputMismatch):
         message = redact(str(error))
         _LOG.error("%s", message)
-        return invalid_output(message, error.mismatch)
+        return invalid_output(message, error.mismatch, redact)
     _LOG.error("run_remote raised %s", log_text(error, chainlet=chainlet))
     return fault_of(error, chainlet=chainlet)
 
 
 def input_reply(error: InvalidValue) -> Reply:
     """Name each place that is wrong in a body."""
-    return reply_of(invalid_input(error))
+    return reply_of(invalid_input(error, redact))
 
 
 def overload_reply(error: Overloaded) -> Reply:

@@ -20,14 +20,14 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def fault_of(error: BaseException, *, chainlet: str, clean: Clean = redact) -> Fault:
-    """Make the error answer for what the code of `chainlet` raised.
+def fault_of(error: BaseException, *, chainlet: str = "", clean: Clean = redact) -> Fault:
+    """Make the error answer for what the code of a chainlet raised.
 
     The status is the one that user code set, here or in a service below; else 504 for a
     TimeoutError, that of the fault for a failed call, 500 for the rest. A failed call keeps its kind.
     """
     kind = _kind(error)
-    detail = RemoteErrorDetail.of(error, chainlet=chainlet, clean=clean)
+    detail = RemoteErrorDetail.of(error, chainlet=chainlet or None, clean=clean)
     body = detail_body(detail, kind)
     return Fault(_status(error), kind, detail.exception_message, body, _headers(error))
 

@@ -150,7 +150,7 @@ class RemoteEndpoint:
                     if kind is Kind.END:
                         break
                     if kind is Kind.ERROR:
-                        raise raised_in_stream(self._transport.service.display_name, payload)
+                        raise raised_in_stream(self._transport.service.display_name, bytes(payload))
                     yield self._items.parse(kind, payload, self._buffers.find)
         except (StreamGarbage, InvalidValue) as error:
             raise RemoteFault(f"`{self._name}` streamed what its type does not allow: {error}") from error

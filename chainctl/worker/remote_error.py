@@ -23,7 +23,8 @@ class RemoteFault(GenericRemoteException):
     """A call failed for a reason that is no exception of the other side's user code.
 
     `status` is the HTTP status that the caller's own caller should see, `kind` that of the first
-    error answer, `retry_after_sec` how long to wait until another call makes sense.
+    error answer, `retry_after_sec` how long to wait until another call makes sense. `was_retried`
+    says that repeating the call helped nothing.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class RemoteFault(GenericRemoteException):
         return cls(f"`{name}` broke off: {error}", status=502)
 
     @classmethod
-    def circuit_open(cls, name: str, retry_after_sec: float) -> RemoteFault:
+    def circuit_open(cls, name: str, retry_after_sec: Optional[float] = None) -> RemoteFault:
         message = f"`{name}` fails too often and is left alone for a while"
         return cls(message, status=503, kind="circuit_open", retry_after_sec=retry_after_sec)
 

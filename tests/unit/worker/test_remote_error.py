@@ -17,8 +17,8 @@ import chainctl as chains
 from chainctl.wire.error_detail import MOST_LINKS, RemoteErrorDetail, origin_of
 from chainctl.wire.fault import Fault, circuit_open, deadline, detail_in, invalid_output, overloaded
 from chainctl.wire.signature import ArgumentsCodec, Field
+from chainctl.worker.answer import Answer
 from chainctl.worker.failure import fault_of, log_text
-from chainctl.worker.http_client import Answer
 from chainctl.worker.remote_error import RemoteFault, error_of
 
 
@@ -327,15 +327,19 @@ def test_source_lines_are_never_read_from_here() -> None:
 
 
 def test_log_text_shows_this_service_first() -> None:
-    """The log has the own traceback, then the hops; an error of one's own is a traceback only."""
+    """The log has the error and the own frames, then the hops; an error of one's own has no more."""
     fault = through("BC", raising(Mishap("bad size")))
     lines = log_text(seen_by_caller("B", fault)).splitlines()
-    assert lines[0] == "Chainlet-Traceback (most recent call last):"
+    assert lines[0] == "Mishap: bad size"
     assert lines[1].startswith("├─ Error calling dependency chainlet `B`")
     assert lines[-1] == "╰   Mishap: bad size"
     error = Mishap("own")
     error.add_note("noted")
-    assert log_text(error).splitlines()[1:] == ["Mishap: own", "noted"]
+    with pytest.raises(Mishap):
+        raising(error)()
+    lines = log_text(error).splitlines()
+    assert lines[:2] == ["Mishap: own", "noted"]
+    assert [line for line in lines if line.startswith("  File")][-1].endswith("in run_remote")
 
 
 _json = st.recursive(
