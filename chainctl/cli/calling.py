@@ -5,27 +5,52 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from chainctl.cli.console import Console
+from chainctl.cli.tracing import TracedCall
 from chainctl.cli.wiring import secret_sources, settings_for, world_of
 from chainctl.errors import CallFailedError, UsageError
-from chainctl.workflows.call import call
+from chainctl.workflows.call import Answer, call
 
 
 def call_chain(
-    chain: str, data: str | None, *, target: str | None, timeout_sec: float, insecure: bool, as_json: bool
+    chain: str,
+    data: str | None,
+    *,
+    target: str | None,
+    timeout_sec: float,
+    insecure: bool,
+    with_trace: bool,
+    as_json: bool,
 ) -> None:
     """Find the chain's URL, call it, print. Raises CallFailedError, UsageError."""
     body = request_body(data)
     settings = settings_for(target=target)
     world = world_of(chain, settings, Console().line)
-    door = world.target.observe(chain).front_door
+    observed = world.target.observe(chain)
+    door = observed.front_door
     if door is None:
         raise CallFailedError(f"{chain} has no front door", hint="push it again.")
     key = _api_key(secret_sources(settings).find(settings.api_key_secret or ""))
-    answer = call(door.url, body, chain=chain, api_key=key, timeout_sec=timeout_sec, insecure=insecure)
+    entry = observed.service(door.route or "")
+    traced = TracedCall(world.target, chain, entry.chainlet if entry else chain) if with_trace else None
+    with traced or nullcontext():
+        answer = call(
+            door.url,
+            body,
+            chain=chain,
+            api_key=key,
+            timeout_sec=timeout_sec,
+            insecure=insecure,
+            traceparent=traced.traceparent if traced else "",
+        )
+        _print(answer, as_json=as_json)
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
     if answer.is_json:
         sys.stdout.write(answer_text(answer.read(), as_json=as_json))
         return

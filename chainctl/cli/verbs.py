@@ -38,6 +38,8 @@ VERBS = {
         Verb("call", "Call a chain with a JSON object of arguments; prints the answer.", takes_chain=True),
         Verb("ps", "List chains and their services.", takes_chain=True),
         Verb("logs", "Print the logs of all chainlets, interleaved by time.", takes_chain=True),
+        Verb("trace", "Show where the time of calls went, call by call.", takes_chain=True),
+        Verb("top", "Show rates, latencies and errors of each chainlet, now.", takes_chain=True),
         Verb("down", "Remove a chain: its address, its services, its network.", takes_chain=True),
         Verb("run-local", "Run a chain on this machine without containers, once or as a server."),
         Verb("doctor", "Check engine, builder, disk, GPU, images and ports."),

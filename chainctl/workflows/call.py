@@ -37,18 +37,21 @@ def call(
     api_key: str | None = None,
     timeout_sec: float = 600.0,
     insecure: bool = False,
+    traceparent: str = "",
 ) -> Answer:
     """POST to `url/run_remote`; `timeout_sec` bounds each wait for bytes.
 
     Raises CallFailedError for an error answer, with the remote traceback as details, and when
     nothing answers; reading the answer raises it when the answer breaks off. Its hints name `chain`.
-    `insecure` skips the check of a TLS certificate.
+    `insecure` skips the check of a TLS certificate; `traceparent` is the header of that name.
     """
     parts = urlsplit(url)
     connection = _connection(parts.scheme, parts.netloc, timeout_sec, insecure=insecure)
     with _failures(url, chain), ExitStack() as on_error:
         on_error.callback(connection.close)
-        connection.request("POST", f"{parts.path.rstrip('/')}/run_remote", body, _headers(api_key))
+        connection.request(
+            "POST", f"{parts.path.rstrip('/')}/run_remote", body, _headers(api_key, traceparent)
+        )
         answer = connection.getresponse()
         if answer.status != 200:
             raise _failure(answer.status, answer.read(), chain)
@@ -91,9 +94,10 @@ def _connection(scheme: str, netloc: str, timeout: float, *, insecure: bool) -> 
     return http.client.HTTPSConnection(netloc, timeout=timeout, context=context)
 
 
-def _headers(api_key: str | None) -> dict[str, str]:
+def _headers(api_key: str | None, traceparent: str) -> dict[str, str]:
     key = {"authorization": f"Bearer {api_key}"} if api_key else {}
-    return {"content-type": "application/json", **key}
+    trace = {"traceparent": traceparent} if traceparent else {}
+    return {"content-type": "application/json", **key, **trace}
 
 
 def _failure(status: int, body: bytes, chain: str) -> CallFailedError:

@@ -19,9 +19,14 @@ def call(
         float, typer.Option("--timeout", help="Seconds to wait for the answer.", min=0.001)
     ] = 600.0,
     insecure: Annotated[bool, typer.Option("--insecure", help="Accept any TLS certificate.")] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Show on stderr where the time of the call went.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer exactly as it came.")] = False,
 ) -> None:
     """Call a chain with a JSON object of arguments; prints the answer on stdout."""
     from chainctl.cli.calling import call_chain
 
-    call_chain(chain, data, target=target, timeout_sec=timeout, insecure=insecure, as_json=as_json)
+    call_chain(
+        chain, data, target=target, timeout_sec=timeout, insecure=insecure, with_trace=trace, as_json=as_json
+    )
