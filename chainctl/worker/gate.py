@@ -36,6 +36,10 @@ class Gate:
         self.in_flight = 0
 
     @property
+    def limit(self) -> int:
+        return self._limit
+
+    @property
     def waiting(self) -> int:
         return len(self._queue)
 
