@@ -43,7 +43,8 @@ async def generate(plan: LoadPlan, stop: asyncio.Event, random: random.Random) -
     stopping = asyncio.ensure_future(stop.wait())
     try:
         everybody = asyncio.gather(*workers)
-        await asyncio.wait({everybody, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[object]] = {everybody, stopping}  # type: ignore[arg-type]  # futures only give
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         is_cut = not everybody.done()
         seconds = load.close(is_cut=is_cut)
         everybody.cancel()
