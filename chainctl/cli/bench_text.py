@@ -18,7 +18,6 @@ from chainctl.workflows.bench.verdict import Verdict
 _NS = 1e9
 _QUIET = 0.5
 _BUSY_GENERATOR = 0.9
-_LATE_NS = 1_000_000
 
 
 def report_text(report: Report, chain: str, verdicts: Sequence[Verdict] = ()) -> str:
@@ -112,21 +111,16 @@ def _bottleneck(usages: Sequence[Usage]) -> list[str]:
 
 def _limit_words(usage: Usage) -> str:
     means = usage.means
-    if usage.tightest == CPU:
-        return f"{means.replicas} core{'s' if means.replicas > 1 else ''}"
-    places = means.replicas * means.concurrency
-    return f"{places} place{'s' if places > 1 else ''}"
+    return _many(means.replicas, "core") if usage.tightest == CPU else _many(_places(usage), "place")
 
 
 def _law(usage: Usage) -> str:
     """The utilisation law with its numbers."""
     means, told = usage.means, []
     for name, share in usage.limits.items():
-        if name == CPU:
-            each, many = duration_text((means.cpu_sec or 0.0) * _NS), f"{means.replicas} cores"
-        else:
-            each, many = duration_text(usage.place_sec * _NS), f"({means.replicas} × {means.concurrency})"
-        told.append(f"{name} {usage.rate:.1f}/s × {each} / {many} = {100 * share:.0f}%")
+        each = (means.cpu_sec or 0.0) if name == CPU else usage.place_sec
+        many = _many(means.replicas, "core") if name == CPU else f"({means.replicas} × {means.concurrency})"
+        told.append(f"{name} {usage.rate:.1f}/s × {duration_text(each * _NS)} / {many} = {100 * share:.0f}%")
     return "; ".join(told)
 
 
@@ -139,24 +133,37 @@ def _advice_lines(advice: Iterable[Advice], rate: float) -> list[str]:
 def _advice(advice: Advice) -> Iterator[str]:
     """Little's law with its numbers, then what follows."""
     usage, target = advice.usage, f"{float(TARGET):g}"
-    little = f"{advice.rate:.1f}/s × {duration_text(usage.place_sec * _NS)} = {advice.at_once:.2f} at once"
-    cores = f"; {advice.cores:.2f} cores / {target}" if usage.means.cpu_sec is not None else ""
-    yield f"  {advice.chainlet}: {little} / {target} → {advice.places} place{'s' * (advice.places > 1)}{cores}"
+    sums = [f"{advice.rate:.1f}/s × {duration_text(usage.place_sec * _NS)} = {advice.at_once:.2f} at once"]
+    if usage.means.concurrency:
+        sums[0] += f" / {target} → {_many(advice.places, 'place')}"
+    if usage.means.cpu_sec is not None:
+        each = duration_text(usage.means.cpu_sec * _NS)
+        cores = f"{advice.cores:.2f} / {target} → {_many(advice.by_cpu, 'core')}"
+        sums.append(f"{advice.rate:.1f}/s × {each} of CPU = {cores}")
+    yield f"  {advice.chainlet}: {'; '.join(sums)}"
     yield f"    {'→' if advice.is_change else '='} {_needs(advice)}"
 
 
 def _needs(advice: Advice) -> str:
     has = advice.usage.means
     replicas = f"replicas {advice.replicas}"
-    if not has.concurrency:
-        return f"{replicas} (now {has.replicas})"
-    needs = f"{replicas}, predict_concurrency {advice.concurrency}"
+    needs = f"{replicas}, predict_concurrency {advice.concurrency}" if has.concurrency else replicas
     if not advice.is_change:
-        return f"{needs}: as it is"
+        return f"{needs}, as it is"
+    if not has.concurrency:
+        return f"{needs} (now {has.replicas})"
     other = ""
     if advice.concurrency != has.concurrency:
         other = f"; or replicas {advice.replicas_alone} with {has.concurrency} each"
     return f"{needs} (now {has.replicas} and {has.concurrency}){other}"
+
+
+def _places(usage: Usage) -> int:
+    return usage.means.replicas * usage.means.concurrency
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _warnings(outcome: Outcome) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import CallFailedError, ChainctlError
 from chainctl.events import Emit, Notice
+from chainctl.worker.gate import MOST_WITHOUT_LIMIT
 from chainctl.workflows.bench.capacity import Advice, Means, Usage, advise, usages
 from chainctl.workflows.bench.hops import Hops, hops_of
 from chainctl.workflows.bench.outcome import Outcome, Sent
@@ -90,12 +91,13 @@ def means_of(before: Sight | None, after: Sight | None) -> dict[str, Means]:
 
 
 def _means(services: Sequence[str], before: Sight | None, after: Sight) -> Means:
-    limits = [int(after.readings[service].limit) for service in services]
+    limit = min(int(after.readings[service].limit) for service in services)
+    concurrency = limit if limit < MOST_WITHOUT_LIMIT else 0
     if before is None or any(service not in before.readings for service in services):
-        return Means(len(services), min(limits))
+        return Means(len(services), concurrency)
     calls = sum(after.readings[s].calls.since(before.readings[s].calls).calls for s in services)
     cpu_sec = sum(max(0.0, after.readings[s].cpu_sec - before.readings[s].cpu_sec) for s in services)
-    return Means(len(services), min(limits), cpu_sec / calls if cpu_sec else None)
+    return Means(len(services), concurrency, cpu_sec / calls if cpu_sec else None)
 
 
 def _try(plan: LoadPlan, chain: str) -> None:

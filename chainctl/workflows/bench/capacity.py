@@ -31,7 +31,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What serves a chainlet: replicas, and of each how many calls it runs at once, 0 if not known.
+    """What serves a chainlet: replicas, and of each how many calls it runs at once, 0 if as many as come.
 
     `cpu_sec` is the CPU time of one call, None if not known.
     """
@@ -70,7 +70,8 @@ class Advice:
     """What a chainlet needs to run at `rate` calls per second with `TARGET` of it busy.
 
     `at_once` is how many calls are inside on average, `places` how many may be, `cores` the CPU that
-    they need. `replicas_alone` would do with the concurrency that it has.
+    they need. `replicas_alone` would do with the concurrency that it has. `by_cpu` is how many replicas
+    the CPU alone asks for.
     """
 
     chainlet: str
@@ -79,6 +80,7 @@ class Advice:
     at_once: float
     places: int
     cores: float
+    by_cpu: int
     replicas: int
     concurrency: int
     replicas_alone: int
@@ -124,6 +126,7 @@ def advise(usage: Usage, scale: float) -> Advice:
         at_once=at_once,
         places=places,
         cores=cores,
+        by_cpu=by_cpu,
         replicas=replicas,
         concurrency=concurrency,
         replicas_alone=alone,
