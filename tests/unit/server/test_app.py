@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -13,8 +14,10 @@ import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
 from chainctl.server.app import ChainletApp
 from chainctl.server.openapi import openapi
+from chainctl.server.service import ChainletService
+from chainctl.worker.call_context import CallContext
 from chainctl.worker.in_process import InProcessWorker
-from chainctl.worker.worker import Health, Reply
+from chainctl.worker.worker import Call, Health, Reply
 from tests.unit.worker.loopback import run
 
 JSON = {"content-type": "application/json"}
@@ -76,9 +79,9 @@ class Answered:
 
 
 def app_of(cls: Any, **options: Any) -> ChainletApp:
-    app = ChainletApp(cls.__name__, **options)
-    app.worker = InProcessWorker(declaration_of(cls), cls())
-    return app
+    service = ChainletService(cls.__name__, **options)
+    service.worker = InProcessWorker(declaration_of(cls), cls())
+    return ChainletApp(service)
 
 
 async def exchange(
@@ -97,12 +100,16 @@ async def exchange(
     waiting = iter(messages)
 
     async def receive() -> dict[str, Any]:
-        return next(waiting, {"type": "http.disconnect"})
+        message = next(waiting, None)
+        if message is None and bodies:
+            await asyncio.Event().wait()  # the client stays
+        return message or {"type": "http.disconnect"}
 
     scope = {
         "type": "http",
         "method": method,
         "path": path,
+        "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
     await app(scope, receive, answered.send)
@@ -172,12 +179,15 @@ def test_big_body_is_refused_before_it_is_read() -> None:
 
 def test_request_that_breaks_off() -> None:
     """A client that goes away in the middle of its request is not called for."""
-    calls: list[bytes] = []
+    calls: list[Call] = []
 
     class Recording:
-        async def call(self, body: bytes) -> Reply:
-            calls.append(body)
+        async def call(self, call: Call) -> Reply:
+            calls.append(call)
             return Reply(200, b"")
+
+        async def websocket(self, socket: chains.WebSocketProtocol, context: CallContext) -> None:
+            raise AssertionError("nobody connected")
 
         async def health(self) -> Health:
             return Health(True)
@@ -185,8 +195,9 @@ def test_request_that_breaks_off() -> None:
         def schemas(self) -> dict[str, Any]:
             return {}
 
-    app = ChainletApp("Recording")
-    app.worker = Recording()
+    service = ChainletService("Recording")
+    service.worker = Recording()
+    app = ChainletApp(service)
     assert run(exchange(app, "POST", "/run_remote", JSON, ())).status == 400
     assert calls == []
 
@@ -207,7 +218,7 @@ def test_token(path: str, status: int) -> None:
 
 def test_before_the_chainlet_is_there() -> None:
     """While a chainlet boots the process is alive but not ready, and calls may safely come again."""
-    app = ChainletApp("Echo")
+    app = ChainletApp(ChainletService("Echo"))
     assert ask(app, "GET", "/healthz").json == {"status": "ok"}
     ready = ask(app, "GET", "/readyz")
     assert (ready.status, ready.json) == (503, {"status": "starting", "chainlet": "Echo"})

@@ -148,7 +148,7 @@ def serving(directory: Path, name: str) -> Iterator[Served]:
     (app / "chain.py").write_text(_CHAIN)
     (app / "serve.py").write_text(_SHIM.format(name=name))
     (app / "data" / "names.txt").write_text("everybody")
-    (secrets / "greeting").write_text("Hello")
+    (secrets / "greeting").write_text("Welcome")
     (secrets / ".chainctl-token").write_text("internal\n")
     os.mkfifo(app / "fifo")
     environ = {
@@ -183,8 +183,8 @@ def test_life_of_a_service(
     with serving(directory, "Hello") as served:
         served.wrote("Hello is ready", "Uvicorn running")
         assert served.ask("GET", "/healthz") == (200, {"status": "ok"})
-        assert served.ask("POST", "/run_remote", {}) == (200, "Hello, everybody")
-        assert served.ask("POST", "/run_remote", {"name": "Ada"}) == (200, "Hello, Ada")
+        assert served.ask("POST", "/run_remote", {}) == (200, "Welcome, everybody")
+        assert served.ask("POST", "/run_remote", {"name": "Ada"}) == (200, "Welcome, Ada")
         assert served.ask("POST", "/run_remote", {"name": 3})[0] == 422
         assert served.ask("POST", "/run_remote", {}, **{"x-chainctl-token": "no"})[0] == 401
         assert served.ask("GET", "/nowhere")[0] == 404
@@ -218,7 +218,7 @@ def drains(served: Served) -> None:
         assert served.process.poll() is None
         served.let_go()
         response = running.getresponse()
-        assert (response.status, json.loads(response.read())) == (200, "Hello, slow")
+        assert (response.status, json.loads(response.read())) == (200, "Welcome, slow")
     assert served.process.wait(_PATIENCE_SEC) in (0, -signal.SIGTERM)
 
 
@@ -231,7 +231,7 @@ def test_booting_service(directory: Path) -> None:
         assert served.ask("POST", "/run_remote", {})[1]["error"]["kind"] == "not_ready"
         served.let_go()
         served.wrote("Booting is ready")
-        assert served.ask("POST", "/run_remote", {}) == (200, "Hello, everybody")
+        assert served.ask("POST", "/run_remote", {}) == (200, "Welcome, everybody")
 
 
 def test_init_that_raises(directory: Path) -> None:

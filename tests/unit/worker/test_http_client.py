@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chainctl.worker.http_client import Address, Answer, BrokenAnswerError, HttpClient, NotSentError
+from chainctl.worker.address import Address
+from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError
+from chainctl.worker.http_client import HttpClient
 from tests.unit.worker.loopback import Loopback, Step, answer, chunk, chunked, loopback, refusing_port, run
 
 
@@ -24,7 +26,11 @@ async def client_of(served: Loopback) -> AsyncIterator[HttpClient]:
 
 
 async def ask(client: HttpClient, body: bytes = b"{}") -> Answer:
-    return await client.request("POST", "/run_remote", {"content-type": "application/json"}, body)
+    return await client.request(head_for(client, "/run_remote"), (body,))
+
+
+def head_for(client: HttpClient, path: str = "/") -> bytes:
+    return request_head(client.address, "POST", path, {"content-type": "application/json"})
 
 
 def test_request_and_answer() -> None:
@@ -84,8 +90,8 @@ def test_connection_that_was_closed_while_idle_is_not_used() -> None:
     run(work())
 
 
-def test_stale_connection_is_replaced() -> None:
-    """A used connection that is closed at the very moment of the request is replaced by a new one."""
+def test_used_connection_that_ends_is_not_taken_for_stale() -> None:
+    """A server that read a request on a used connection and went may have worked on it: no repetition."""
 
     async def work() -> None:
         async with (
@@ -93,8 +99,24 @@ def test_stale_connection_is_replaced() -> None:
             client_of(served) as client,
         ):
             await ask(client)
+            with pytest.raises(BrokenAnswerError, match="before any answer"):
+                await ask(client)
+            assert len(served.requests) == 2
+
+    run(work())
+
+
+def test_used_connection_that_is_reset_is_replaced() -> None:
+    """A reset tells that a request on a used connection was not read: it is sent again on a new one."""
+
+    async def work() -> None:
+        async with (
+            loopback(answer(b"x"), Step(end="reset"), answer(b"y")) as served,
+            client_of(served) as client,
+        ):
+            await ask(client)
             assert (await ask(client)).body == b"y"
-            assert (served.connections, len(served.requests)) == (2, 3)
+            assert served.connections == 2
 
     run(work())
 
@@ -167,7 +189,7 @@ def test_body_that_ends_with_the_connection() -> None:
             loopback(Step(whole, wait_for=arrived, end="reset")) as served,
             client_of(served) as client,
         ):
-            _, chunks = await client.stream("POST", "/", {}, b"")
+            _, chunks = await client.stream(head_for(client), ())
             arrived.set()
             with pytest.raises(BrokenAnswerError):
                 assert [part async for part in chunks] == []
@@ -261,7 +283,7 @@ def test_cancelled_body_closes_its_connection() -> None:
     async def work() -> None:
         step = Step(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", wait_for=asyncio.Event())
         async with loopback(step) as served, client_of(served) as client:
-            _, chunks = await client.stream("POST", "/", {}, b"")
+            _, chunks = await client.stream(head_for(client), ())
             assert await anext(chunks) == b"half"
             task = asyncio.ensure_future(anext(chunks))
             await asyncio.wait([task], timeout=0)
@@ -281,7 +303,7 @@ def test_stream_comes_as_it_is_sent() -> None:
         head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(b"first")
         step = Step(head, wait_for=rest, more=chunk(b"second") + chunk(b""))
         async with loopback(step) as served, client_of(served) as client:
-            found, chunks = await client.stream("POST", "/", {}, b"")
+            found, chunks = await client.stream(head_for(client), ())
             assert found.status == 200
             assert await anext(chunks) == b"first"
             rest.set()
@@ -298,7 +320,7 @@ def test_stream_that_is_given_up_closes_its_connection() -> None:
     async def work() -> None:
         head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(b"first")
         async with loopback(Step(head, wait_for=asyncio.Event())) as served, client_of(served) as client:
-            _, chunks = await client.stream("POST", "/", {}, b"")
+            _, chunks = await client.stream(head_for(client), ())
             await anext(chunks)
             await chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
             await served.gone.wait()
