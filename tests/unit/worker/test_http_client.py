@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chainctl.worker.http_client import Address, Answer, BrokenAnswerError, HttpClient, NotSentError
+from chainctl.worker.address import Address
+from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError
+from chainctl.worker.http_client import HttpClient, request_head
 from tests.unit.worker.loopback import Loopback, Step, answer, chunk, chunked, loopback, refusing_port, run
 
 
@@ -17,6 +19,7 @@ from tests.unit.worker.loopback import Loopback, Step, answer, chunk, chunked, l
 async def client_of(served: Loopback) -> AsyncIterator[HttpClient]:
     """A client for a server, closed at the end."""
     client = HttpClient(Address.of(served.url))
+    HEADS[client] = head_for(Address.of(served.url))
     try:
         yield client
     finally:
