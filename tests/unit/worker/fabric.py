@@ -130,7 +130,9 @@ async def _served(
     config.load()
     state = net.states[name] = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Reception(config, state, {}, loop), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(
+        lambda: Reception(config, state, {}, loop), "127.0.0.1", 0, backlog=1024
+    )
     net.urls[name] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     return server
 
