@@ -12,8 +12,8 @@ import pytest
 
 import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
-from chainctl.server.app import ChainletApp
 from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.server.app import ChainletApp
 from chainctl.server.openapi import openapi
 from chainctl.server.service import ChainletService
 from chainctl.worker.call_context import CallContext

@@ -135,7 +135,9 @@ def test_requests_back_to_back(loop: str) -> None:
 
 
 @both_loops
-@pytest.mark.parametrize("second", [call_of("second"), request(token="wrong"), b"GET /healthz HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "second", [call_of("second"), request(token="wrong"), b"GET /healthz HTTP/1.1\r\n\r\n"]
+)
 @pytest.mark.parametrize("media", ["application/json", "application/vnd.chainctl.stream"])
 def test_pipelined_request(loop: str, second: bytes, media: str) -> None:
     """Two requests at once are never mixed up: the connection ends, at most the first is answered."""
