@@ -12,6 +12,7 @@ import pytest
 
 import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
+from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.server.app import ChainletApp
 from chainctl.server.openapi import openapi
 from chainctl.server.service import ChainletService
@@ -101,8 +102,8 @@ async def exchange(
 
     async def receive() -> dict[str, Any]:
         message = next(waiting, None)
-        if message is None and bodies:
-            await asyncio.Event().wait()  # the client stays
+        if message is None and messages:
+            await asyncio.Event().wait()  # the client is there until it has its answer
         return message or {"type": "http.disconnect"}
 
     scope = {
@@ -183,7 +184,7 @@ def test_request_that_breaks_off() -> None:
 
     class Recording:
         async def call(self, call: Call) -> Reply:
-            calls.append(call)
+            calls.append(bytes(call.body))
             return Reply(200, b"")
 
         async def websocket(self, socket: chains.WebSocketProtocol, context: CallContext) -> None:
@@ -191,6 +192,9 @@ def test_request_that_breaks_off() -> None:
 
         async def health(self) -> Health:
             return Health(True)
+
+        async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
+            raise AssertionError("nobody asks for it")
 
         def schemas(self) -> dict[str, Any]:
             return {}

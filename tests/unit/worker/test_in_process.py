@@ -18,6 +18,7 @@ import pytest
 
 import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
+from chainctl.wire.stream_frame import Kind, whole_frame
 from chainctl.worker.boot import TOKEN_FILE, ChainletManifest, StubResolver, boot
 from chainctl.worker.buffers import Buffers
 from chainctl.worker.in_process import InProcessWorker
@@ -164,8 +165,11 @@ def test_stream_replies() -> None:
     async def work() -> None:
         reply = await worker_of(Stream).call(Call(b'{"items": ["a", "\xc3\x9f"]}'))
         assert (reply.status, reply.content_type) == (200, "text/plain; charset=utf-8")
-        assert await collected(reply) == [b"a", "ß".encode()]
-        assert await collected(await worker_of(Stream).call(Call(b'{"items": []}'))) == []
+        assert isinstance(reply.body, AsyncIterator)
+        assert [part async for part in reply.body] == [b"a", "ß".encode()]
+        empty = await worker_of(Stream).call(Call(b'{"items": []}'))
+        assert isinstance(empty.body, AsyncIterator)
+        assert [part async for part in empty.body] == []
 
     run(work())
 
@@ -320,6 +324,14 @@ def manifest_for(tmp_path: Path, url: str = "http://127.0.0.1:9") -> ChainletMan
     return ChainletManifest.of(environ, tmp_path / "data")
 
 
+END = whole_frame(Kind.END)
+
+
+def framed(text: str) -> bytes:
+    """A text as an item of a stream between services."""
+    return whole_frame(Kind.TEXT, text.encode())
+
+
 async def hang_up(*chainlets: Any) -> None:
     """Close the connections of stand-ins."""
     for chainlet in chainlets:
@@ -366,7 +378,7 @@ def test_boot_calls_services(tmp_path: Path) -> None:
             worker = boot(Client.__module__, "Client", manifest_for(tmp_path, served.url))
             assert await worker.call(Call(b'{"size": 3}')) == Reply(200, b"4")
             sent = served.requests[0]
-            assert (sent.line, sent.body) == ("POST /run_remote HTTP/1.1", b'{"request":{"size":3}}')
+            assert (sent.line, sent.body) == ("POST /-/run_remote HTTP/1.1", b'{"request":{"size":3}}')
             assert sent.headers["x-chainctl-token"] == "internal"
             await hang_up(worker._call._run.__self__.strict)
 
@@ -396,7 +408,7 @@ def test_stand_in_for_a_stream(tmp_path: Path) -> None:
     """A stream from another service is an async iterator of its items' type."""
 
     async def work() -> None:
-        async with loopback(chunked(b"a", "ß".encode())) as served:
+        async with loopback(chunked(framed("a"), framed("ß"), END)) as served:
             stream = StubResolver(manifest_for(tmp_path, served.url), Buffers()).arguments(Client, {})[
                 "stream"
             ]
@@ -407,10 +419,10 @@ def test_stand_in_for_a_stream(tmp_path: Path) -> None:
 
 
 def test_text_stream_may_be_cut_anywhere(tmp_path: Path) -> None:
-    """Where the network cuts a stream of text is no concern of the caller, also inside a character."""
+    """Where the network cuts a stream of text is no concern of the caller, also inside a frame or a character."""
 
     async def work() -> None:
-        data = "aß€😀".encode()
+        data = framed("aß") + framed("€😀") + END
         async with loopback(chunked(*(data[i : i + 1] for i in range(len(data))))) as served:
             stream = StubResolver(manifest_for(tmp_path, served.url), Buffers()).arguments(Client, {})[
                 "stream"

@@ -72,6 +72,9 @@ async def streamed(served: Loopback, **options: Any) -> list[bytes]:
     transport = transport_to(served.url, **options)
     return list(await finished(transport, streamed_from(transport)))
 
+    async def collected() -> list[bytes]:
+        async with transport.stream(EMPTY) as incoming:
+            return [part async for part in incoming.chunks]
 
 async def streamed_from(transport: Transport) -> list[bytes]:
     async with transport.stream(EMPTY) as incoming:
@@ -278,7 +281,8 @@ def test_unreachable_stream() -> None:
 
     async def work(port: int) -> None:
         with pytest.raises(RemoteFault, match="cannot be reached") as caught:
-            await streamed_from(transport_to(f"http://127.0.0.1:{port}"))
+            async with transport_to(f"http://127.0.0.1:{port}").stream(EMPTY):
+                pass
         assert caught.value.status == 503
 
     with refusing_port() as port:
