@@ -94,9 +94,13 @@ class ChainletService:
         query: str = "",
     ) -> Reply:
         """Answer a request that was not refused."""
-        if path.endswith(RUN):
-            return await self._run(headers, body, chunks)
-        return await self._describe(path, query)
+        if not path.endswith(RUN):
+            return await self._describe(path, query)
+        context = self.context(headers)
+        reply = await self._run(context, headers, body, chunks)
+        if path == RUN:  # who calls from outside may not know which id the call was given
+            reply.headers = {**reply.headers, "x-request-id": context.request_id}
+        return reply
 
     def context(self, headers: Headers) -> CallContext:
         """What the headers say of a call: ids, deadline."""
@@ -123,10 +127,11 @@ class ChainletService:
     def too_large(self) -> Reply:
         return reply_of(too_large(self.body_limit))
 
-    async def _run(self, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> Reply:
+    async def _run(
+        self, context: CallContext, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]
+    ) -> Reply:
         if self.worker is None:
             return reply_of(not_ready(self.name))
-        context = self.context(headers)
         CURRENT_CALL.set(context)
         span = self._span(context)
         accept = headers.get(b"accept", b"").decode("latin-1")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.scenarios.pushed_chain import TARGETS, PushedChain, pushing
 
-CHAIN = '''
+CHAIN = """
 import asyncio
 from collections.abc import AsyncIterator
 
@@ -74,7 +74,7 @@ class Tap(chains.ChainletBase):
     async def run_remote(self, seconds: float) -> AsyncIterator[str]:
         async for drop in self._drip.run_remote(seconds):
             yield drop
-'''
+"""
 
 
 @pytest.fixture(scope="module", params=TARGETS)

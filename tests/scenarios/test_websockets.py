@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.conftest import Chainctl, await_condition
 from tests.scenarios.pushed_chain import TARGETS, Push, PushedChain, pushing
 
-CHAIN = '''
+CHAIN = """
 import asyncio
 import json
 
@@ -81,7 +81,7 @@ class Talk(chains.ChainletBase):
 
 
 VERSION = "1 "
-'''
+"""
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -141,7 +141,11 @@ def test_a_caller_who_closes_is_missed(talk: PushedChain) -> None:
 
 def test_headers_reach_the_endpoint_without_what_only_the_door_says(talk: PushedChain) -> None:
     """Ids of a request pass; a forged internal token does not."""
-    sent = {"x-request-id": "abc", "traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "x-chainctl-token": "forged"}
+    sent = {
+        "x-request-id": "abc",
+        "traceparent": f"00-{'1' * 32}-{'2' * 16}-01",
+        "x-chainctl-token": "forged",
+    }
     with connect(talk.websocket_url, additional_headers=sent) as websocket:
         shown = str(said(websocket, "headers"))
     assert '"x-request-id": "abc"' in shown
