@@ -34,7 +34,7 @@ def call_chain(
     door = observed.front_door
     if door is None:
         raise CallFailedError(f"{chain} has no front door", hint="push it again.")
-    key = _api_key(secret_sources(settings).find(settings.api_key_secret or ""))
+    key = api_key(secret_sources(settings).find(settings.api_key_secret or ""))
     entry = observed.service(door.route or "")
     traced = TracedCall(world.target, chain, entry.chainlet if entry else chain) if with_trace else None
     with traced or nullcontext():
@@ -100,6 +100,7 @@ def _file_text(path: Path) -> str:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _api_key(secret: bytes | None) -> str | None:
+def api_key(secret: bytes | None) -> str | None:
+    """Return the key to call with: the one in CHAINCTL_API_KEY, or else the chain's own."""
     given = os.environ.get("CHAINCTL_API_KEY")
     return given or (secret.decode().strip() if secret else None)

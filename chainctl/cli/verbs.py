@@ -36,6 +36,7 @@ VERBS = {
         Verb("plan", "Show what a push would build and change, and why."),
         Verb("push", "Build, start and route a chain; prints its URL."),
         Verb("call", "Call a chain with a JSON object of arguments; prints the answer.", takes_chain=True),
+        Verb("bench", "Load a chain; shows its speed, what bounds it, what it would need.", takes_chain=True),
         Verb("ps", "List chains and their services.", takes_chain=True),
         Verb("logs", "Print the logs of all chainlets, interleaved by time.", takes_chain=True),
         Verb("trace", "Show where the time of calls went, call by call.", takes_chain=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -66,6 +67,7 @@ def serve(
     sharing = SegmentSharing.opened(os.environ)
     starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
+    signal.signal(signal.SIGTERM, _keep_going)
     server.run()
     if exporter is not None:
         exporter.close()
@@ -74,6 +76,10 @@ def serve(
     lines.flush()
     if starter.failed:
         sys.exit(1)
+
+
+def _keep_going(number: int, frame: object) -> None:
+    """Stand for SIGTERM's default: uvicorn raises the signal again when it has shut down, and more is to be done."""
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

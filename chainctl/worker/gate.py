@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Optional
 
-_MOST_WITHOUT_LIMIT = 4096
+MOST_WITHOUT_LIMIT = 4096
 _DEFAULT_QUEUE = 1024
 _WEIGHT = 0.1
 
@@ -29,11 +29,15 @@ class Gate:
     """Admits `limit` calls at once and lets `queue_limit` more wait. For one event loop."""
 
     def __init__(self, limit: Optional[int], queue_limit: Optional[int] = None) -> None:
-        self._limit = _MOST_WITHOUT_LIMIT if limit is None else limit
+        self._limit = MOST_WITHOUT_LIMIT if limit is None else limit
         self._queue_limit = _DEFAULT_QUEUE if queue_limit is None else queue_limit
         self._queue: deque[asyncio.Future[None]] = deque()
         self._mean_sec = 0.0
         self.in_flight = 0
+
+    @property
+    def limit(self) -> int:
+        return self._limit
 
     @property
     def waiting(self) -> int:

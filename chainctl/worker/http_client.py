@@ -39,13 +39,14 @@ def request_head(address: Address, method: str, path: str, headers: Mapping[str,
 class HttpClient:
     """A pool of connections to one address, for the event loop it is used in.
 
-    Heads come from `request_head`, deadlines are of the loop's clock, in seconds.
+    Heads come from `request_head`, deadlines are of the loop's clock, in seconds. `tls` says what
+    certificates are accepted where the address is TLS; those that the system trusts without it.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, tls: Optional[ssl.SSLContext] = None) -> None:
         self._address = address
         self._idle: list[tuple[float, ClientConnection]] = []
-        self._tls = ssl.create_default_context() if address.is_tls else None
+        self._tls = (tls or ssl.create_default_context()) if address.is_tls else None
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
         self._sweeper: Optional[asyncio.TimerHandle] = None
 

@@ -46,13 +46,18 @@ class CallCounts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the metrics of one service say. `edges` is by callee; `memory_bytes` is its resident memory."""
+    """What the metrics of one service say. `edges` is by callee; `memory_bytes` is its resident memory.
+
+    `limit` is how many calls may run at once, 0 where that is not told; `cpu_sec` is CPU time since its start.
+    """
 
     calls: CallCounts
     edges: Mapping[str, CallCounts]
     in_flight: float = 0.0
     waiting: float = 0.0
     memory_bytes: float = 0.0
+    limit: float = 0.0
+    cpu_sec: float = 0.0
 
 
 def read_metrics(text: bytes) -> Reading:
@@ -70,6 +75,8 @@ def read_metrics(text: bytes) -> Reading:
         in_flight=_sum(samples, "chainctl_calls_in_flight"),
         waiting=_sum(samples, "chainctl_calls_waiting"),
         memory_bytes=_sum(samples, "process_resident_memory_bytes"),
+        limit=_sum(samples, "chainctl_calls_limit"),
+        cpu_sec=_sum(samples, "process_cpu_seconds_total"),
     )
 
 

@@ -78,7 +78,11 @@ def ask_all(target: DeployTarget, chain: str, path: str, parse: Callable[[bytes]
     errors = [one for one in told if isinstance(one, ChainctlError)]
     if errors and not values:
         raise errors[0]
-    return Answers(values, tuple(error.message for error in errors))
+    return Answers(values, tuple(_reason(error) for error in errors))
+
+
+def _reason(error: ChainctlError) -> str:
+    return f"{error.message}: {error.details[0]}" if error.details else error.message
 
 
 def wanted_trace(target: DeployTarget, chain: str, wanted: str) -> Told:

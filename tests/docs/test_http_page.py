@@ -16,6 +16,7 @@ from chainctl.server.app import ChainletApp, Message
 from chainctl.server.service import DEFAULT_BODY_LIMIT, ChainletService
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import run_local
+from chainctl.worker.telemetry import Telemetry
 from tests.docs.blocks import ROOT, rows_of, section_of
 
 PAGE = ROOT / "docs" / "http.md"
@@ -53,7 +54,7 @@ REQUESTS: dict[int, tuple[str, str, tuple[str, str], bytes]] = {
 
 def starting(token: str | None = None) -> ChainletApp:
     """Return the app of a chainlet that has not booted."""
-    return ChainletApp(ChainletService("HelloAll", token))
+    return ChainletApp(ChainletService("HelloAll", token, telemetry=Telemetry("hello-all", "HelloAll")))
 
 
 def serving() -> ChainletApp:

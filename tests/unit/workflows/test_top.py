@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from itertools import count
 
 import pytest
+from rich.console import Console
 
 from chainctl.cli.load_text import load_json, load_text
-from chainctl.cli.watching import print_load
+from chainctl.cli.watching import print_load, watch
 from chainctl.deploy.release import Fingerprint
 from chainctl.deploy.state import ObservedService, ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, DeployError
@@ -140,3 +142,25 @@ def test_once_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[0].startswith("CHAINLET  CALLS/S  P50")
     with pytest.raises(ChainctlError):
         print_load(Chain(), "nothing", 0.01, as_json=False)
+
+
+def test_a_screen_goes_on_until_the_chain_is_gone() -> None:
+    """Services that cannot be asked for a while, as during a push, do not end it."""
+
+    class Restarting(Chain):
+        asked = 0
+
+        def ask(self, chain: str, service: str, path: str) -> bytes:
+            self.asked += 1
+            if self.asked in range(10, 13):
+                raise DeployError(f"{service} is away")
+            if self.asked > 25:
+                self.put(ObservedState("demo"))
+            return super().ask(chain, service, path)
+
+    screen = Console(file=io.StringIO(), force_terminal=True, width=120, height=20)
+    with pytest.raises(ChainctlError, match="no service of demo"):
+        watch(Restarting(), "demo", 0.001, screen)
+    out = screen.file.getvalue()  # type: ignore[attr-defined]  # it is the one from above
+    assert out.count("CHAINLET") > 1
+    assert "is away" in out

@@ -1,0 +1,34 @@
+"""A load plan in; its outcome out, measured in an event loop of its own that Ctrl-C stops early."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable
+
+import uvloop
+
+from chainctl.workflows.bench.generator import generate
+from chainctl.workflows.bench.outcome import Outcome
+from chainctl.workflows.bench.plan import LoadPlan
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+RunLoad = Callable[[LoadPlan], Outcome]
+
+
+def run_load(plan: LoadPlan) -> Outcome:
+    """Measure; a first interrupt ends it with what there is, and is not raised. For the main thread."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_until_interrupted(plan))
+
+
+async def _until_interrupted(plan: LoadPlan) -> Outcome:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        return await generate(plan, stop, random.Random())
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
