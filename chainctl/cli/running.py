@@ -32,8 +32,8 @@ from chainctl.graph.graph import ChainGraph
 from chainctl.wire.log_line import readable
 from chainctl.workflows.call import call
 from chainctl.workflows.down import down
-from chainctl.workflows.error_lines import error_lines
 from chainctl.workflows.draft import draft_release
+from chainctl.workflows.error_lines import error_lines
 from chainctl.workflows.push import push
 
 FIDELITIES = ("inline", "codec", "process")

@@ -10,16 +10,14 @@ from chainctl.wire.fault import detail_in
 
 
 def error_lines(error: Mapping[str, Any]) -> list[str]:
-    """Return the frames of user code, over all hops, and each place of the arguments that is wrong.
+    """Return the frames of user code over all hops, and each place of the arguments that is wrong.
 
-    Of an exception that was raised where the call arrived its own text is left out: it is the message.
+    The first line of the error is left out: it is the message.
     """
     detail = detail_in(error)
     if detail is None:
         return _problems(error)
-    lines = local_report(detail).splitlines()
-    if not detail.user_stack_trace:
-        lines = lines[1:]  # a headline of a traceback without frames
+    _, *lines = local_report(detail).splitlines() or [""]
     return [*lines, *_problems(error)]
 
 
