@@ -1,4 +1,4 @@
-"""The example of arrays called as strangers call it, on every target: equal answers, large arrays through shared memory."""
+"""The example of arrays called as strangers call it: equal answers everywhere, large arrays through shared memory."""
 
 from __future__ import annotations
 
