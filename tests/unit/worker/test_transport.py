@@ -76,6 +76,7 @@ async def streamed(served: Loopback, **options: Any) -> list[bytes]:
         async with transport.stream(EMPTY) as incoming:
             return [part async for part in incoming.chunks]
 
+
 async def streamed_from(transport: Transport) -> list[bytes]:
     async with transport.stream(EMPTY) as incoming:
         return [part async for part in incoming.chunks]
