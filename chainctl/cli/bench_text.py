@@ -60,10 +60,9 @@ def _title(plan: LoadPlan, chain: str, outcome: Outcome) -> str:
         if plan.rate is None
         else f"open loop, {plan.rate:g} requests/s ({plan.arrivals} arrivals)"
     )
+    where = plan.url if chain == plan.url else f"{chain} at {plan.url}"
     cut = ", interrupted" if outcome.is_cut else ""
-    return (
-        f"{chain} at {plan.url}: {loop}, {outcome.seconds:.1f} s after {plan.warmup_sec:g} s of warm-up{cut}"
-    )
+    return f"{where}: {loop}, {outcome.seconds:.1f} s after {plan.warmup_sec:g} s of warm-up{cut}"
 
 
 def _measured(outcome: Outcome, plan: LoadPlan) -> Iterator[str]:

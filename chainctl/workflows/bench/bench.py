@@ -53,7 +53,7 @@ def bench(
     _try(plan, chain)
     before, missing = _look(target, chain)
     emit(Notice(_announcement(plan)))
-    outcome = load(plan)
+    outcome = load(plan, emit)
     if target is None:
         return Report(plan, outcome, Hops((), 0))
     told = _told(target, chain, outcome.last)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from chainctl.events import Emit, Notice
 from chainctl.worker.address import Address
 from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError
 from chainctl.worker.http_client import HttpClient, request_head
@@ -29,18 +30,19 @@ _NS = 1_000_000_000
 # Timers of event loops are no finer than this; being so late is no delay of the chain's.
 _TIMER_NS = 2_000_000
 _PAUSE_SEC = 0.05
+_TELL_SEC = 10.0
 
 
-async def generate(plan: LoadPlan, stop: asyncio.Event, random: random.Random) -> Outcome:
+async def generate(plan: LoadPlan, stop: asyncio.Event, random: random.Random, emit: Emit) -> Outcome:
     """Load an address until the plan is done or `stop` is set, which gives up what is under way.
 
-    Errors of requests are counted, none is raised.
+    Errors of requests are counted, none is raised. A long load tells from time to time how far it is.
     """
     client = HttpClient(Address.of(plan.url), _tls(plan))
     load = _Load(plan, client, random)
     began_cpu, began_ns = time.process_time_ns(), time.monotonic_ns()
     workers = [asyncio.ensure_future(load.work()) for _ in range(plan.clients)]
-    stopping = asyncio.ensure_future(stop.wait())
+    stopping, telling = asyncio.ensure_future(stop.wait()), asyncio.ensure_future(load.tell(emit))
     try:
         everybody = asyncio.gather(*workers)
         both: set[asyncio.Future[object]] = {everybody, stopping}  # type: ignore[arg-type]  # futures only give
@@ -51,9 +53,8 @@ async def generate(plan: LoadPlan, stop: asyncio.Event, random: random.Random) -
         with suppress(asyncio.CancelledError):
             await everybody
     finally:
-        stopping.cancel()
-        for worker in workers:
-            worker.cancel()
+        for task in (stopping, telling, *workers):
+            task.cancel()
         client.close()
     cpu_share = (time.process_time_ns() - began_cpu) / max(1, time.monotonic_ns() - began_ns)
     return outcome_of(load.tally, seconds, cpu_share=cpu_share, is_cut=is_cut)
@@ -84,6 +85,14 @@ class _Load:
             now_ns = time.monotonic_ns()
             is_punctual = wait_ns > 0 and now_ns - due_ns < _TIMER_NS
             await self._send(due_ns, 0 if is_punctual else now_ns - due_ns)
+
+    async def tell(self, emit: Emit) -> None:
+        """Say how far it is, until cancelled."""
+        while True:
+            await asyncio.sleep(_TELL_SEC)
+            seconds = (time.monotonic_ns() - self._begin_ns) / _NS
+            errors = sum(self.tally.failures.values())
+            emit(Notice(f"{seconds:.0f} s: {self.tally.answered:,} answers measured, {errors:,} errors"))
 
     def close(self, *, is_cut: bool) -> float:
         """Return how long requests were begun and measured, in seconds. Nothing is counted after it."""
