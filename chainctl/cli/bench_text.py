@@ -86,7 +86,7 @@ def _hop_lines(hops: Hops) -> list[str]:
     if not hops.hops:
         return []
     header = ["HOP", "CALLS/REQUEST", "MEAN", *(part.upper() for part in HOP_PARTS)]
-    title = f"where the time went (means of the last {hops.requests:,} requests whose traces are whole)"
+    title = f"where the time went (means of the last {_many(hops.requests, 'request')} whose traces are whole)"
     return [title, table(header, [_hop_row(hop) for hop in hops.hops])]
 
 
@@ -162,7 +162,7 @@ def _places(usage: Usage) -> int:
 
 
 def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _warnings(outcome: Outcome) -> Iterator[str]:
