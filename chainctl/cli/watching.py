@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from chainctl.cli.load_text import load_json, load_text
 from chainctl.cli.output import print_result
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import DeployError, EngineError
 from chainctl.workflows.top import loads
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def print_load(target: DeployTarget, chain: str, interval: float, *, as_json: bool) -> None:
@@ -19,8 +23,11 @@ def print_load(target: DeployTarget, chain: str, interval: float, *, as_json: bo
     print_result(load_text(load), {"chain": chain, **load_json(load)}, as_json=as_json)
 
 
-def watch(target: DeployTarget, chain: str, interval: float) -> None:
-    """Draw it again after each interval, until interrupted; a push meanwhile interrupts nothing."""
+def watch(target: DeployTarget, chain: str, interval: float, screen: Console | None = None) -> None:
+    """Draw it again after each interval, until interrupted; a push meanwhile interrupts nothing.
+
+    `screen` is the terminal of stdout when not given. Raises UsageError when the chain is gone.
+    """
     from rich.live import Live
     from rich.text import Text
 
@@ -29,7 +36,8 @@ def watch(target: DeployTarget, chain: str, interval: float) -> None:
     def pause() -> None:
         waiting.wait(interval)
 
-    with Live(Text(f"looking at {chain} for {interval:g} s"), auto_refresh=False, screen=True) as live:
+    begin = Text(f"looking at {chain} for {interval:g} s")
+    with Live(begin, console=screen, auto_refresh=False, screen=True) as live:
         while True:
             try:
                 for load in loads(target, chain, time.monotonic, pause):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
@@ -27,6 +28,9 @@ _LOG = logging.getLogger("chainctl.server")
 _MOST_HEAD_BYTES = 64 * 1024
 _JOINED_BYTES = 64 * 1024
 _HIGH_WATER = 1 << 20
+_LINGER_SEC = 2.0
+_IDLE_SEC = 75.0  # more than a client of ours keeps a connection that it does not use
+_REQUEST_SEC = 600.0
 _CLOSE = b"connection: close\r\n"
 _KNOWN = frozenset(HTTPStatus)
 _CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
@@ -59,9 +63,11 @@ class InnerConnection(asyncio.BufferedProtocol):
         self._release: Optional[Callable[[], None]] = None
         self._is_lost = False
         self._is_closing = False
+        self._is_deaf = False
         self._reset()
 
     def _reset(self) -> None:
+        self._since = time.monotonic()
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
@@ -94,6 +100,8 @@ class InnerConnection(asyncio.BufferedProtocol):
 
     def feed(self, data: Buffer) -> None:
         """Take bytes that were read elsewhere, or into the scratch buffer."""
+        if self._is_deaf:
+            return
         if self._task is not None and self._upload is None:
             self._hang_up()  # nobody of ours sends a request before the last one was answered
             return
@@ -133,6 +141,11 @@ class InnerConnection(asyncio.BufferedProtocol):
         if self._can_write is not None:
             self._can_write.set_result(None)
             self._can_write = None
+
+    def close_if_stale(self, now: float) -> None:
+        """Hang up on a sender that is silent between two requests, or in the middle of one."""
+        if self._task is None and now - self._since > (_IDLE_SEC if self._url == b"" else _REQUEST_SEC):
+            self._hang_up()
 
     def shutdown(self) -> None:
         """Take no further request; an idle connection ends now, a busy one after its answer."""
@@ -272,7 +285,10 @@ class InnerConnection(asyncio.BufferedProtocol):
             await self._can_write
 
     def _refuse(self, reply: Reply) -> None:
-        """Answer without reading on, and close."""
+        """Answer at once, and close when the sender has had time to read it.
+
+        Closing with bytes unread would reset the connection, and the answer might be lost with it.
+        """
         if self._is_closing and self._task is None:
             return
         self._is_closing = True
@@ -281,7 +297,8 @@ class InnerConnection(asyncio.BufferedProtocol):
             return
         body = b"".join(reply.parts or ())
         self._transport.write(_head(reply) + _CLOSE + b"content-length: %d\r\n\r\n" % len(body) + body)
-        self._transport.close()
+        self._is_deaf = True
+        self._loop.call_later(_LINGER_SEC, self._transport.close)
 
     def _hang_up(self) -> None:
         self._transport.abort()

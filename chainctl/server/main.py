@@ -28,6 +28,7 @@ from chainctl.worker.telemetry import Telemetry
 
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
+_SWEEP_SEC = 15
 _BACKLOG = 2048
 _LOG = logging.getLogger("chainctl.server")
 
@@ -130,4 +131,6 @@ def _config(app: ChainletApp, listen: str) -> uvicorn.Config:
         server_header=False,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SEC,
+        callback_notify=app.close_stale,
+        timeout_notify=_SWEEP_SEC,
     )

@@ -70,10 +70,15 @@ class Reception(asyncio.Protocol):
 
     def _inner(self) -> InnerConnection:
         app: ChainletApp = self._config.app  # type: ignore[assignment]  # the only one we serve
-        connection = InnerConnection(
-            app.service, self._loop, app.scratch, self._state.tasks, self._state.connections.discard
-        )  # fmt: skip
-        self._state.connections.add(connection)  # type: ignore[arg-type]  # see connection_made
+        connections: set[Any] = self._state.connections
+
+        def leave(connection: InnerConnection) -> None:
+            connections.discard(connection)
+            app.inner.discard(connection)
+
+        connection = InnerConnection(app.service, self._loop, app.scratch, self._state.tasks, leave)
+        connections.add(connection)
+        app.inner.add(connection)
         return connection
 
     def _outer(self) -> asyncio.Protocol:

@@ -14,13 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from chainctl.worker.counts import Counts, Reading
-from chainctl.worker.tally import BOUNDS_NS, Histogram, Tally
+from chainctl.worker.tally import Histogram, Tally
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 _NS_PER_SEC = 1e9
-_BOUNDS = [*(repr(bound / _NS_PER_SEC) for bound in BOUNDS_NS), "+Inf"]
 _PARTS = ("queue", "decode", "run", "encode")
 
 
@@ -99,7 +98,8 @@ def _of_edges(tallies: _Tallies) -> Iterator[Metric]:
 def _add_histogram(family: HistogramMetricFamily, labels: tuple[str, ...], histogram: Histogram) -> None:
     reached = 0
     buckets: list[tuple[str, float]] = []
-    for bound, count in zip(_BOUNDS, histogram.counts, strict=True):
+    bounds = (*(repr(bound / _NS_PER_SEC) for bound in histogram.bounds_ns), "+Inf")
+    for bound, count in zip(bounds, histogram.counts, strict=True):
         reached += count
         buckets.append((bound, reached))
     family.add_metric(labels, buckets, histogram.sum_ns / _NS_PER_SEC)

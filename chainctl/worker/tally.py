@@ -7,26 +7,30 @@ from bisect import bisect_left
 from chainctl.worker.span import Span
 
 # Upper bounds in nanoseconds. A hop on one machine takes a tenth of a millisecond, a model minutes.
+# The finer ones are those that medians are read from.
 _MOST_NS = 100_000_000_000
-BOUNDS_NS = (
-    *(round(digit * 10.0**power) for power in range(5, 11) for digit in (1, 2.5, 5)),
+_POWERS = range(5, 11)
+DURATION_BOUNDS_NS = (
+    *(round(digit * 10.0**power) for power in _POWERS for digit in (1, 1.5, 2, 3, 5, 7.5)),
     _MOST_NS,
     3 * _MOST_NS,
 )
+QUEUE_BOUNDS_NS = (*(digit * 10**power for power in _POWERS for digit in (1, 5)), _MOST_NS)
 _LEAST_ERROR = 400
 
 
 class Histogram:
     """Counts of durations by upper bound; the last count is of those above all bounds."""
 
-    __slots__ = ("counts", "sum_ns")
+    __slots__ = ("bounds_ns", "counts", "sum_ns")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS_NS) + 1)
+    def __init__(self, bounds_ns: tuple[int, ...]) -> None:
+        self.bounds_ns = bounds_ns
+        self.counts = [0] * (len(bounds_ns) + 1)
         self.sum_ns = 0
 
     def add(self, duration_ns: int) -> None:
-        self.counts[bisect_left(BOUNDS_NS, duration_ns)] += 1
+        self.counts[bisect_left(self.bounds_ns, duration_ns)] += 1
         self.sum_ns += duration_ns
 
 
@@ -36,8 +40,8 @@ class Tally:
     __slots__ = ("decode_ns", "duration", "encode_ns", "errors", "items", "queue", "retries", "run_ns")
 
     def __init__(self) -> None:
-        self.duration = Histogram()
-        self.queue = Histogram()
+        self.duration = Histogram(DURATION_BOUNDS_NS)
+        self.queue = Histogram(QUEUE_BOUNDS_NS)
         self.errors: dict[str, int] = {}
         self.decode_ns = 0
         self.run_ns = 0

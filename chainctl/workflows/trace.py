@@ -78,19 +78,21 @@ def ask_all(target: DeployTarget, chain: str, path: str, parse: Callable[[bytes]
     errors = [one for one in told if isinstance(one, ChainctlError)]
     if errors and not values:
         raise errors[0]
-    return Answers(values, tuple(error.message for error in errors))
+    return Answers(values, tuple(_reason(error) for error in errors))
+
+
+def _reason(error: ChainctlError) -> str:
+    return f"{error.message}: {error.details[0]}" if error.details else error.message
 
 
 def wanted_trace(target: DeployTarget, chain: str, wanted: str) -> Told:
-    """Find one trace by its id, the beginning of its id, or its request's id. Raises UsageError."""
+    """Find one trace by its id or its request's, or the beginning of either. Raises UsageError."""
     if _FULL_ID.fullmatch(wanted.lower()):
         told = gather(target, chain, wanted.lower())
         ids = {span.trace_id for span in told.spans}
     else:
         told = gather(target, chain)
-        ids = {
-            s.trace_id for s in told.spans if s.request_id == wanted or s.trace_id.startswith(wanted.lower())
-        }
+        ids = {span.trace_id for span in told.spans if _begins(span, wanted)}
     if len(ids) == 1:
         return Told(tuple(span for span in told.spans if span.trace_id in ids), told.silent)
     if ids:
@@ -99,6 +101,10 @@ def wanted_trace(target: DeployTarget, chain: str, wanted: str) -> Told:
         f"no service of {chain} has a trace {wanted}",
         hint=f"each keeps its last calls only; `chainctl trace {chain}` lists what there is.",
     )
+
+
+def _begins(span: SeenSpan, wanted: str) -> bool:
+    return span.trace_id.startswith(wanted.lower()) or span.request_id.startswith(wanted)
 
 
 def trace_of_call(target: DeployTarget, chain: str, call: SeenSpan, within_sec: float = 2.0) -> Told:

@@ -14,7 +14,7 @@ def trace(
     chain: ChainArgument,
     trace_id: Annotated[
         str | None,
-        typer.Argument(metavar="ID", help="A trace, by its id or the id's beginning, or by its request's."),
+        typer.Argument(metavar="ID", help="A trace, by its id or its request's, or how one of them begins."),
     ] = None,
     count: Annotated[int, typer.Option("--tail", "-n", min=1, help="How many traces to list.")] = 20,
     target: TargetOption = None,

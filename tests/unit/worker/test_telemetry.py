@@ -74,8 +74,8 @@ def test_calls_and_edges_are_counted(telemetry: Telemetry) -> None:
     seen = samples(telemetry)
     assert seen["chainctl_call_duration_seconds_count{}"] == 2
     assert seen["chainctl_call_duration_seconds_sum{}"] == pytest.approx(0.006)
-    assert seen["chainctl_call_duration_seconds_bucket{le=0.0025}"] == 0
-    assert seen["chainctl_call_duration_seconds_bucket{le=0.005}"] == 2
+    assert seen["chainctl_call_duration_seconds_bucket{le=0.002}"] == 0
+    assert seen["chainctl_call_duration_seconds_bucket{le=0.003}"] == 2
     assert seen["chainctl_call_duration_seconds_bucket{le=+Inf}"] == 2
     assert seen["chainctl_call_queue_seconds_sum{}"] == pytest.approx(0.001)
     assert seen["chainctl_call_part_seconds_total{part=run}"] == pytest.approx(0.002)

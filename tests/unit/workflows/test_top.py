@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from itertools import count
 
 import pytest
+from rich.console import Console
 
 from chainctl.cli.load_text import load_json, load_text
-from chainctl.cli.watching import print_load
+from chainctl.cli.watching import print_load, watch
 from chainctl.deploy.release import Fingerprint
 from chainctl.deploy.state import ObservedService, ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, DeployError
@@ -64,8 +66,8 @@ def test_the_load_between_two_looks() -> None:
     assert (load.seconds, load.silent) == (2.0, ("old did not answer GET /-/metrics",))
     assert (left.rates.calls, left.rates.p50_sec, left.edges) == (0, None, {})
     assert (top.rates.calls, top.rates.errors, top.in_flight, top.waiting) == (2.0, 0, 2, 1)
-    assert top.rates.p50_sec == pytest.approx(0.0025 + 0.0025 * 2 / 3)
-    assert top.rates.p99_sec == pytest.approx(0.025 + 0.025 * 0.96)
+    assert top.rates.p50_sec == pytest.approx(0.002 + 0.001 * 2 / 3)
+    assert top.rates.p99_sec == pytest.approx(0.02 + 0.01 * 0.96)
     assert top.memory_bytes > 0
     edge = top.edges["Left"]
     assert (edge.calls, edge.errors, edge.retries) == (0.5, 0.5, 1.0)
@@ -140,3 +142,25 @@ def test_once_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[0].startswith("CHAINLET  CALLS/S  P50")
     with pytest.raises(ChainctlError):
         print_load(Chain(), "nothing", 0.01, as_json=False)
+
+
+def test_a_screen_goes_on_until_the_chain_is_gone() -> None:
+    """Services that cannot be asked for a while, as during a push, do not end it."""
+
+    class Restarting(Chain):
+        asked = 0
+
+        def ask(self, chain: str, service: str, path: str) -> bytes:
+            self.asked += 1
+            if self.asked in range(10, 13):
+                raise DeployError(f"{service} is away")
+            if self.asked > 25:
+                self.put(ObservedState("demo"))
+            return super().ask(chain, service, path)
+
+    screen = Console(file=io.StringIO(), force_terminal=True, width=120, height=20)
+    with pytest.raises(ChainctlError, match="no service of demo"):
+        watch(Restarting(), "demo", 0.001, screen)
+    out = screen.file.getvalue()  # type: ignore[attr-defined]  # it is the one from above
+    assert out.count("CHAINLET") > 1
+    assert "is away" in out
