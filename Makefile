@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker demo bench golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,8 +42,11 @@ test-docker: setup ## Bring an engine up and run the tests that need it
 demo: setup ## Push an example chain, call it, print the answer
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo
 
-bench: setup ## Measure start-up of the command line, as ratios in one run
-	$(BIN)/python tests/bench/cli_start.py
+bench: setup ## Measure chainctl and its peers side by side; writes docs/benchmarks.md (about 15 minutes)
+	$(BIN)/python -m tests.bench.run
+
+bench-quick: setup ## Measure chainctl, the floor and one peer; prints the report (about 2 minutes)
+	$(BIN)/python -m tests.bench.run --quick
 
 golden: setup ## Write the golden files anew from what the code says now
 	$(BIN)/python -m pytest -q --golden-update tests/unit

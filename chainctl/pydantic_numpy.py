@@ -26,7 +26,7 @@ _MOST_DIMENSIONS = 64
 _MOST_FIELDS = 1024
 # Types by number, by unit and by name; numpy would also take lists of types in one text.
 _DTYPE = re.compile(
-    r"[<>=|]?(?:[biufcSUV]\d{1,10}|[?]|[mM]8(?:\[\d{0,10}[A-Za-z]{1,7}\])?)"
+    r"[<>=|]?(?:[biufcSUV]\d{1,8}|[?]|[mM]8(?:\[\d{0,10}[A-Za-z]{1,7}\])?)"
     r"|(?:datetime64|timedelta64)(?:\[\d{0,10}[A-Za-z]{1,7}\])?"
     r"|(?:u?int|float|complex)\d{0,3}|bool|half|single|double|longdouble"
 )
@@ -189,7 +189,7 @@ def dtype_of(form: Any) -> np.dtype[Any]:
         dtype = _named(form) if isinstance(form, str) else _structured(form)
     except (TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise ValueError(f"this is no dtype: {error}") from None
-    if dtype.hasobject or not dtype.itemsize:
+    if dtype.hasobject or dtype.itemsize <= 0:  # sizes above 2 GiB overflow in old versions of numpy
         raise ValueError(f"arrays of {dtype} cannot be sent")
     return dtype
 

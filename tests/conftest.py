@@ -105,11 +105,15 @@ class Chainctl:
 @pytest.fixture
 def chainctl(tmp_path: Path) -> Chainctl:
     """The command with an empty state directory, an empty configuration, no secrets, no colours."""
+    return Chainctl(fresh_environ(tmp_path), ROOT)
+
+
+def fresh_environ(directory: Path) -> dict[str, str]:
+    """Return an environment whose state and configuration are in a directory, and that has no settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CHAINCTL_", "XDG_")) and k != "CI"}
-    environ = {
+    return {
         **kept,
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_STATE_HOME": str(directory / "state"),
+        "XDG_CONFIG_HOME": str(directory / "config"),
         "NO_COLOR": "1",
     }
-    return Chainctl(environ, ROOT)

@@ -18,7 +18,7 @@ from chainctl.build.requirements import requirement_files, runtime_requirements
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.graph.graph import ChainGraph, ChainletSpec
-from chainctl.sdk.config import RemoteConfig
+from chainctl.sdk.config import RemoteConfig, WebsocketOptions
 from chainctl.templates import render
 
 USER_ID = 10001
@@ -102,12 +102,16 @@ def _values(
     spec: ChainletSpec, chain: str, config: RemoteConfig, settings: BuildSettings,
     given: list[str], *, data: bool, packages: bool,
 ) -> dict[str, object]:  # fmt: skip
+    transport = config.options.transport
+    pings = transport if isinstance(transport, WebsocketOptions) else WebsocketOptions()
     return {
         "chain": repository_part(chain),
         "chainlet": spec.name,
         "module": spec.module,
         "qualname": spec.qualname,
         "debug_logs": config.options.enable_debug_logs,
+        "ping_interval_sec": pings.ping_interval_seconds,
+        "ping_timeout_sec": pings.ping_timeout_seconds,
         "base_image": settings.image_for(config.docker_image.base_image),
         "python": python_of(config.docker_image),
         "apt_requirements": apt_words(config.docker_image),

@@ -256,11 +256,11 @@ class InnerConnection(asyncio.BufferedProtocol):
             size = sum(map(len, parts))
             head += b"content-length: %d\r\n\r\n" % size
             parts = () if self._verb == "HEAD" else parts
+            self._release = reply.release
             if size < _JOINED_BYTES:
                 self._transport.write(b"".join([head, *parts]))
             else:
                 self._transport.writelines([head, *parts])
-                self._release = reply.release
                 await self._drained()
             return
         self._transport.write(head + _CHUNKED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -30,26 +31,43 @@ DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
 _SWEEP_SEC = 15
 _BACKLOG = 2048
+_PING_SEC = 20.0
 _LOG = logging.getLogger("chainctl.server")
 
 
-def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: bool = False) -> None:
+def serve(
+    *,
+    name: str,
+    module: str,
+    qualname: str,
+    app_dir: Path,
+    debug_logs: bool = False,
+    ping_interval_sec: Optional[float] = None,
+    ping_timeout_sec: Optional[float] = None,
+) -> None:
     """Serve a chainlet until SIGTERM, then finish the requests under way.
 
-    It listens at once and boots beside, so that a health probe can tell starting from dead.
+    It listens at once and boots beside, so that a health probe can tell starting from dead. Idle
+    websockets are pinged every `ping_interval_sec` and closed without an answer in `ping_timeout_sec`.
     Exits with 1 after a traceback when the chainlet cannot be created.
     """
     data_dir = app_dir / "data"
     manifest = ChainletManifest.of(os.environ, data_dir if data_dir.is_dir() else None)
     level = logging.DEBUG if debug_logs else logging.INFO
     lines = install(name, manifest.service, _current_ids, level=level)
+    if not debug_logs:
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     telemetry = _telemetry(name, manifest, os.environ)
     service = ChainletService(name, manifest.token, telemetry=telemetry, sampler=sampler_of(os.environ))
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
-    server = uvicorn.Server(_config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN)))
+    config = _config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
+    config.ws_ping_interval = ping_interval_sec or _PING_SEC
+    config.ws_ping_timeout = ping_timeout_sec or _PING_SEC
+    server = uvicorn.Server(config)
     sharing = SegmentSharing.opened(os.environ)
     starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
+    signal.signal(signal.SIGTERM, _keep_going)
     server.run()
     if exporter is not None:
         exporter.close()
@@ -58,6 +76,15 @@ def serve(*, name: str, module: str, qualname: str, app_dir: Path, debug_logs: b
     lines.flush()
     if starter.failed:
         sys.exit(1)
+
+
+def _keep_going(number: int, frame: object) -> None:
+    """Stand for SIGTERM's default: uvicorn raises the signal again when it has shut down, and more is to be done."""
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Leave out that each websocket was accepted, opened and closed: HTTP requests are not told of either."""
+    return record.levelno > logging.INFO or "websockets" not in record.pathname
 
 
 def _telemetry(name: str, manifest: ChainletManifest, environ: Mapping[str, str]) -> Optional[Telemetry]:

@@ -32,8 +32,10 @@ DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
 RUN = "/run_remote"
 INNER = "/-"
 """Where a chain's own services call; the same routes are there as for others."""
+_GONE = 499  # the caller went away
 _OPEN_PATHS = ("/healthz", "/readyz")
 _TOKEN = TOKEN_HEADER.encode()
+_DOOR = b"x-chainctl-door"  # set by the front door on all that comes from outside
 _SHARED = SHARED_HEADER.encode()
 _METHODS = {
     RUN: "POST",
@@ -71,7 +73,8 @@ class ChainletService:
         """Answer what needs no body: unknown routes, wrong methods, strangers, bodies that cannot be read."""
         route = _route(path)
         allowed = _METHODS.get(route)
-        if allowed is None or (route == path and path in _INNER_ONLY):
+        is_inner = route != path or path in _INNER_ONLY
+        if allowed is None or (is_inner and (_DOOR in headers or route == path)):
             return refuse(404, "not_found", f"there is no {path}; calls go to POST /run_remote")
         if method != allowed and not (allowed == "GET" and method == "HEAD"):
             return refuse(405, "method_not_allowed", f"{path} takes {allowed}, not {method}")
@@ -95,7 +98,7 @@ class ChainletService:
     ) -> Reply:
         """Answer a request that was not refused."""
         if path.endswith(RUN):
-            return await self._run(headers, body, chunks)
+            return await self._run(headers, body, chunks, is_inner=path != RUN)
         return await self._describe(path, query)
 
     def context(self, headers: Headers) -> CallContext:
@@ -123,18 +126,27 @@ class ChainletService:
     def too_large(self) -> Reply:
         return reply_of(too_large(self.body_limit))
 
-    async def _run(self, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> Reply:
+    async def _run(
+        self, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]], *, is_inner: bool
+    ) -> Reply:
         if self.worker is None:
             return reply_of(not_ready(self.name))
         context = self.context(headers)
         CURRENT_CALL.set(context)
         span = self._span(context)
         accept = headers.get(b"accept", b"").decode("latin-1")
-        shared = headers.get(_SHARED, b"").decode("latin-1")
-        call = Call(body, media_of(headers), accept, shared, context, chunks, span)
-        reply = await self._within_deadline(self.worker, call)
-        if span is not None:
-            self._finish(span, reply)
+        shared = headers.get(_SHARED, b"").decode("latin-1") if is_inner else ""
+        call = Call(body, media_of(headers), accept, shared, is_inner, context, chunks, span)
+        if span is None:
+            return await self._within_deadline(self.worker, call)
+        began = time.perf_counter_ns()
+        try:
+            reply = await self._within_deadline(self.worker, call)
+        except BaseException as error:
+            span.status, span.error = _GONE, type(error).__name__
+            self._record(span, began)
+            raise
+        self._finish(span, reply, began)
         return reply
 
     async def _within_deadline(self, worker: Worker, call: Call) -> Reply:
@@ -170,15 +182,15 @@ class ChainletService:
             time.time_ns(),
         )
 
-    def _finish(self, span: Span, reply: Reply) -> None:
+    def _finish(self, span: Span, reply: Reply, began: int) -> None:
         """Record the span of a call; of a stream when it ends."""
         span.status = reply.status
         if isinstance(reply.body, AsyncIterator):
-            reply.body = self._recorded(span, reply.body)
+            reply.body = self._recorded(span, reply.body, began)
         else:
-            self._record(span)
+            self._record(span, began)
 
-    async def _recorded(self, span: Span, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _recorded(self, span: Span, chunks: AsyncIterator[bytes], began: int) -> AsyncIterator[bytes]:
         try:
             async for chunk in chunks:
                 span.items += 1
@@ -187,10 +199,10 @@ class ChainletService:
             span.error = type(error).__name__
             raise
         finally:
-            self._record(span)
+            self._record(span, began)
 
-    def _record(self, span: Span) -> None:
-        span.total_ns = time.time_ns() - span.start_ns
+    def _record(self, span: Span, began: int) -> None:
+        span.total_ns = time.perf_counter_ns() - began
         if self.telemetry is not None:
             self.telemetry.record(span)
 

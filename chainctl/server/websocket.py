@@ -23,6 +23,7 @@ NORMAL = 1000
 ABNORMAL = 1006
 FAILED = 1011
 RESTARTING = 1012
+_NO_CODE = 1005
 _LONGEST_REASON = 123  # bytes, in RFC 6455
 _LOG = logging.getLogger("chainctl.server")
 
@@ -95,7 +96,7 @@ class AsgiWebSocket:
             raise self._ended
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            raise self._end(message.get("code", ABNORMAL), message.get("reason"))
+            raise self._end(_code_of(message), message.get("reason"))
         text: Optional[str] = message.get("text")
         data: bytes = message.get("bytes") or b""
         return data if text is None else text
@@ -167,6 +168,12 @@ class _Messages(Generic[T]):
 
     async def _itself(self) -> _Messages[T]:
         return self
+
+
+def _code_of(message: Message) -> int:
+    """The code of the other side. uvicorn says "no code" without a reason also where no close came at all."""
+    code: int = message.get("code", ABNORMAL)
+    return ABNORMAL if code == _NO_CODE and "reason" not in message else code
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -64,6 +64,10 @@ def _is_buffer(node: Node) -> bool:
     return _is_bytes(node) or (isinstance(metadata, dict) and BUFFERS in metadata)
 
 
+def _may_be_buffer(node: Node) -> bool:
+    return _is_buffer(node) or node["type"] == "definition-ref"
+
+
 def _is_bytes(node: Node) -> bool:
     return node["type"] == "bytes" and "serialization" not in node
 
@@ -71,7 +75,8 @@ def _is_bytes(node: Node) -> bool:
 def _with_buffers(node: Node) -> Any:
     if _is_bytes(node):
         return _bytes_schema(node)
-    return _union_schema(node) if node["type"] in _UNIONS and holds_buffers(node) else node
+    is_mixed = node["type"] in _UNIONS and any_node(node, _may_be_buffer, _KEYS)
+    return _union_schema(node) if is_mixed else node
 
 
 def _bytes_schema(node: Node) -> core_schema.CoreSchema:

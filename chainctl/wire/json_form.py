@@ -7,6 +7,7 @@ that sets its own form (`ser_json_bytes` in its `model_config`) keeps it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Union
 
 import pydantic
@@ -31,6 +32,8 @@ class JsonForm:
         self.core_schema = schema = rebuilt(pydantic.TypeAdapter(annotation).core_schema, _configured)
         self._validator = SchemaValidator(schema, SETTINGS, **FRESH)
         self._serializer = SchemaSerializer(schema, SETTINGS, **FRESH)
+        self.parse: Callable[[Union[bytes, bytearray]], Any] = self._validator.validate_json
+        """Parse and validate. Raises pydantic.ValidationError."""
 
     def dump(self, value: Any) -> bytes:
         """Validate and serialise. Raises pydantic.ValidationError, ValueError, TypeError."""
@@ -46,10 +49,6 @@ class JsonForm:
         Raises what `dump` raises.
         """
         return self._serializer.to_python(self._validator.validate_python(value), warnings="error")
-
-    def parse(self, data: Union[bytes, bytearray, memoryview]) -> Any:
-        """Parse and validate. Raises pydantic.ValidationError."""
-        return self._validator.validate_json(bytes(data) if isinstance(data, memoryview) else data)
 
     def validate(self, value: Any) -> Any:
         """Validate plain values as they come out of a parser. Raises pydantic.ValidationError.

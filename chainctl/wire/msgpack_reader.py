@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import msgpack
+from msgpack.ext import ExtType, Timestamp
 
 MOST_VALUES = 4096
 _MOST_DEPTH = 128
@@ -123,8 +123,8 @@ class _Reader:
         code = self._number(_NUMBERS[0xD0])
         data = bytes(self._take(size))
         if code == _TIMESTAMP:
-            return msgpack.Timestamp.from_bytes(data).to_datetime()
-        return msgpack.ExtType(code, data)
+            return Timestamp.from_bytes(data).to_datetime()
+        return ExtType(code, data)
 
     def _afford(self, values: int) -> None:
         if values > self._left:

@@ -39,8 +39,10 @@ def _tagged(fields: Mapping[Any, Any], form: dict[Any, Any]) -> Any:
 
 
 def _of_numpy(fields: Mapping[Any, Any], form: dict[Any, Any]) -> Any:
-    from chainctl.pydantic_numpy import array_over
-
+    try:
+        from chainctl.pydantic_numpy import array_over
+    except ImportError:
+        raise ValueError("this is an array, and numpy is not installed here") from None
     if fields["nd"] is True and fields.keys() in _ARRAYS:
         if _text(fields.get("kind")) == "O":
             raise ValueError("pickled arrays of objects are not read")
@@ -51,9 +53,12 @@ def _of_numpy(fields: Mapping[Any, Any], form: dict[Any, Any]) -> Any:
 
 
 def _of_tag(read: Callable[[Any], Any], data: Any) -> Any:
+    form = _texts(data)
+    if not isinstance(form, (str, list)):
+        raise ValueError(f"this is not what its tag says: {type(form).__name__}")
     try:
-        return read(_texts(data))
-    except (TypeError, ArithmeticError) as error:
+        return read(form)
+    except (TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"this is not what its tag says: {error}") from None
 
 
@@ -73,11 +78,12 @@ _TAGS: Mapping[Any, Callable[[Any], Any]] = {
 
 
 def _writable(data: Any) -> Any:
+    """Copy bytes that the library made; views are of a message that can be written to."""
     return bytearray(data) if isinstance(data, bytes) else data
 
 
 def _text(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
+    return bytes(value).decode() if isinstance(value, _BYTES) else value
 
 
 def _texts(form: Any) -> Any:

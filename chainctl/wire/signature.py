@@ -50,11 +50,17 @@ class Codec:
 
     def encode(self, value: Any) -> bytes:
         """Validate and serialise a value as JSON."""
-        return _encoded(self._form.dump, value)
+        try:  # written out, as this is most of what a small call costs
+            return self._form.dump(value)
+        except (ValueError, TypeError) as error:
+            raise _misfit(error) from error
 
     def decode(self, data: Buffer) -> Any:
         """Parse and validate JSON."""
-        return _decoded(self._form.parse, data)
+        try:
+            return self._form.parse(bytes(data) if type(data) is memoryview else data)
+        except pydantic.ValidationError as error:
+            raise InvalidValue.of(error) from error
 
     def encode_frame(self, value: Any, place: Optional[Place] = None) -> list[Buffer]:
         """Validate and serialise a value as the parts of a frame; large buffers are parts themselves.
@@ -131,10 +137,14 @@ def _default(field: Field) -> Optional[tuple[Any]]:
 def _encoded(write: Callable[[Any], T], value: Any) -> T:
     try:
         return write(value)
-    except pydantic.ValidationError as error:
-        raise InvalidValue.of(error) from error
     except (ValueError, TypeError) as error:
-        raise InvalidValue.single(str(error)) from error
+        raise _misfit(error) from error
+
+
+def _misfit(error: Exception) -> InvalidValue:
+    if isinstance(error, pydantic.ValidationError):
+        return InvalidValue.of(error)
+    return InvalidValue.single(str(error))
 
 
 def _decoded(read: Callable[[Any], T], data: Any) -> T:

@@ -77,6 +77,8 @@ class FrameReader:
 
         Payloads that have buffers in them are views that can be written to, the others are bytes.
         """
+        if self.is_over and len(data):
+            raise StreamGarbage("there are bytes after the end of the stream")
         self._held += data
         if len(self._held) < self._wanted:
             return []

@@ -33,6 +33,8 @@ class Exchange:
         self._context = context
         self._start_ns = time.time_ns()
         self._span_id = new_span_id()
+        self._trace_id = context.trace_id if context is not None else new_trace_id()
+        self.encode_ns = 0
         self._answer: Optional[Answer] = None
         self._answered = 0.0
         self._decode_sec = 0.0
@@ -42,11 +44,11 @@ class Exchange:
     def trace_lines(self) -> bytes:
         """The header lines that tell the other side which call this is part of."""
         context = self._context
+        is_sampled = context is None or context.is_sampled
+        line = b"traceparent: 00-%032x-%016x-0%d\r\n" % (self._trace_id, self._span_id, is_sampled)
         if context is None:
-            return b""
-        return b"traceparent: 00-%032x-%016x-0%d\r\nx-request-id: %b\r\n" % (
-            context.trace_id, self._span_id, context.is_sampled, context.request_id.encode("latin-1", "replace"),
-        )  # fmt: skip
+            return line
+        return line + b"x-request-id: %b\r\n" % context.request_id.encode("latin-1", "replace")
 
     def has_permit(self) -> None:
         """Note that the wait for a permit is over."""
@@ -54,11 +56,14 @@ class Exchange:
 
     def decoded(self, decode: Callable[[Answer], T], answer: Answer) -> T:
         """Decode an answer and note how long it took."""
-        self._answer, self._answered = answer, time.monotonic()
         try:
             return decode(answer)
         finally:
             self._decode_sec = time.monotonic() - self._answered
+
+    def answered(self, answer: Answer) -> None:
+        """Note what came back, an error answer too."""
+        self._answer, self._answered = answer, time.monotonic()
 
     def failed(self, error: BaseException) -> None:
         """Note what the exchange ended with."""
@@ -72,7 +77,7 @@ class Exchange:
         span = Span(
             self._callee,
             "client",
-            context.trace_id if context is not None else new_trace_id(),
+            self._trace_id,
             self._span_id,
             context.span_id if context is not None else 0,
             context.request_id if context is not None else "",
@@ -82,6 +87,7 @@ class Exchange:
         now = time.monotonic()
         span.total_ns = _ns(now - self._began)
         span.queue_ns = _ns(self._permitted - self._began)
+        span.encode_ns = self.encode_ns
         span.attempts, span.error = self.attempts, self._error
         answer = self._answer
         if answer is not None:

@@ -104,12 +104,13 @@ class InProcessWorker:
 
     async def _arguments(self, call: Call) -> dict[str, Any]:
         began = time.perf_counter_ns()
+        find = self._buffers.find if call.is_inner else Buffers().find
         if call.chunks is not None:
-            arguments = await ArgumentsStream(self._call, call.chunks, self._buffers.find).arguments()
+            arguments = await ArgumentsStream(self._call, call.chunks, find).arguments()
         elif self._endpoint.item_parameter is not None:
             raise InvalidValue.malformed(f"`{self._endpoint.item_parameter}` is a stream: send {STREAM}")
         else:
-            arguments = self._call.decode(call.media, call.body, self._buffers.find)
+            arguments = self._call.decode(call.media, call.body, find)
         if call.span is not None:
             call.span.decode_ns = time.perf_counter_ns() - began
         return arguments
@@ -137,6 +138,8 @@ class InProcessWorker:
         except PASSING:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to user code
+            if span is not None:
+                span.run_ns = time.perf_counter_ns() - began
             return error_reply(error, self._name, span)
         if span is not None:
             span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran

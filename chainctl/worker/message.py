@@ -23,4 +23,5 @@ class Message:
     content_type: str = "application/json"
     accept: str = "*/*"
     shared: str = ""
+    encode_ns: int = 0
     release: Callable[[], None] = _nothing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any, Optional
 
@@ -110,22 +111,24 @@ class RemoteEndpoint:
         name = self.endpoint.item_parameter
         items = None if name is None else given.pop(name)
         try:
-            return self._encoded(given, is_stream=items is not None), items
+            return self._encoded(given, time.perf_counter_ns(), is_stream=items is not None), items
         except InvalidValue as error:
             raise TypeError(f"`{self._name}.run_remote` was called with {error}") from error
 
-    def _encoded(self, given: dict[str, Any], *, is_stream: bool) -> Message:
+    def _encoded(self, given: dict[str, Any], began: int, *, is_stream: bool) -> Message:
         if is_stream:
             return Message((self._first_frame(given),), STREAM, self._accept)
         if not self._sends_frames:
-            return Message((self._arguments.encode(given),), JSON, self._accept, self._shared)
+            body = (self._arguments.encode(given),)
+            return Message(body, JSON, self._accept, self._shared, time.perf_counter_ns() - began)
         placing = self._buffers.placing(self._peer)
         try:
             parts = self._arguments.encode_frame(given, placing.place)
         except BaseException:
             placing.release()
             raise
-        return Message(parts, FRAME, self._accept, self._shared, placing.release)
+        took = time.perf_counter_ns() - began
+        return Message(parts, FRAME, self._accept, self._shared, took, placing.release)
 
     def _first_frame(self, given: dict[str, Any]) -> bytes:
         if self._sends_frames:

@@ -82,11 +82,12 @@ class Transport:
         `decode` runs before anything else can use the connection.
         """
         client = self._client()
-        exchange = self._exchange()
+        exchange = self._exchange(message)
         try:
             await self._permit(client, exchange)
             try:
                 answer = await self._attempts(client, message, exchange)
+                exchange.answered(answer)
                 if answer.status >= 300:
                     raise error_of(self.service.display_name, answer)
                 return exchange.decoded(decode, answer)
@@ -117,11 +118,12 @@ class Transport:
         timeout bounds the wait for the head of the answer: a stream may last.
         """
         client = self._client()
-        exchange = self._exchange()
+        exchange = self._exchange(message)
         try:
             await self._permit(client, exchange)
             try:
                 answer, chunks = await self._opened(client, message, items, exchange)
+                exchange.answered(answer)
                 async with aclosing(chunks) as body:  # type: ignore[type-var]  # it is a generator
                     if answer.status >= 300:
                         answer.body = b"".join([chunk async for chunk in body])
@@ -255,9 +257,11 @@ class Transport:
             return head
         return head + b"x-chainctl-timeout-ms: %d\r\n" % max(0, (deadline - time.monotonic()) * 1000)
 
-    def _exchange(self) -> Exchange:
+    def _exchange(self, message: Message) -> Exchange:
         options = self.service.options
-        return Exchange(self.service.display_name, CURRENT_CALL.get(), options.timeout_sec)
+        exchange = Exchange(self.service.display_name, CURRENT_CALL.get(), options.timeout_sec)
+        exchange.encode_ns = message.encode_ns
+        return exchange
 
     async def _permit(self, client: _LoopClient, exchange: Exchange) -> None:
         if not client.permits.locked():

@@ -18,13 +18,15 @@ class Call:
     """One call as it came: the body, whole or as it comes (`chunks`), and what is known of it.
 
     `media` is the body's content type, `accept` what the caller wants back, `shared` where it can find
-    buffers beside the message. The worker writes the times of its parts into `span`, where there is one.
+    buffers beside the message; only a call of the chain's own (`is_inner`) may refer to such. The
+    worker writes the times of its parts into `span`, where there is one.
     """
 
     body: Buffer = b""
     media: str = JSON
     accept: str = ""
     shared: str = ""
+    is_inner: bool = False
     context: CallContext = field(default_factory=CallContext)
     chunks: Optional[AsyncIterator[Buffer]] = None
     span: Optional[Span] = None

@@ -1,6 +1,6 @@
 """Start-up of the command line against a minimal Typer application: whole processes, in turn, as ratios.
 
-`python tests/bench/cli_start.py [ROUNDS]` prints medians in milliseconds and the ratio of each
+`python -m tests.bench.cli_start [ROUNDS]` prints medians in milliseconds and the ratio of each
 round's pair. It is a measurement, not a test: nothing fails here.
 """
 
@@ -37,6 +37,7 @@ app()
 '''
 CHAINCTL = [str(Path(sys.executable).with_name("chainctl"))]
 COMPLETION = {"_CHAINCTL_COMPLETE": "complete_bash", "COMP_WORDS": "chainctl pu", "COMP_CWORD": "1"}
+BASE, HELP, COMPLETE = "minimal --help", "chainctl --help", "completion"
 
 
 def seconds(command: Sequence[str], extra: Mapping[str, str]) -> float:
@@ -46,22 +47,26 @@ def seconds(command: Sequence[str], extra: Mapping[str, str]) -> float:
     return time.perf_counter() - started
 
 
-def main(rounds: int) -> None:
-    """Measure all commands in turn, round by round."""
+def measure(rounds: int) -> dict[str, list[float]]:
+    """Measure all commands in turn, round by round, in seconds; the first round is not told."""
     with tempfile.TemporaryDirectory() as directory:
         minimal = Path(directory) / "minimal.py"
         minimal.write_text(MINIMAL, encoding="utf-8")
-        base = [sys.executable, str(minimal), "--help"]
-        measured: dict[str, list[float]] = {"minimal --help": [], "chainctl --help": [], "completion": []}
+        measured: dict[str, list[float]] = {BASE: [], HELP: [], COMPLETE: []}
         for _ in range(rounds + 1):
-            measured["minimal --help"].append(seconds(base, {}))
-            measured["chainctl --help"].append(seconds([*CHAINCTL, "--help"], {}))
-            measured["completion"].append(seconds(CHAINCTL, COMPLETION))
-    floor = measured["minimal --help"][1:]
+            measured[BASE].append(seconds([sys.executable, str(minimal), "--help"], {}))
+            measured[HELP].append(seconds([*CHAINCTL, "--help"], {}))
+            measured[COMPLETE].append(seconds(CHAINCTL, COMPLETION))
+    return {name: values[1:] for name, values in measured.items()}
+
+
+def main(rounds: int) -> None:
+    """Print the table."""
+    measured = measure(rounds)
     for name, values in measured.items():
-        ratios = [value / other for value, other in zip(values[1:], floor, strict=True)]
+        ratios = [value / other for value, other in zip(values, measured[BASE], strict=True)]
         print(
-            f"{name:16} {statistics.median(values[1:]) * 1000:7.0f} ms"
+            f"{name:16} {statistics.median(values) * 1000:7.0f} ms"
             f"   {statistics.median(ratios):5.2f} x minimal --help"
         )
 

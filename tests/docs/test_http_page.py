@@ -12,7 +12,8 @@ import pytest
 
 import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
-from chainctl.server.app import DEFAULT_BODY_LIMIT, ChainletApp, Message
+from chainctl.server.app import ChainletApp, Message
+from chainctl.server.service import DEFAULT_BODY_LIMIT, ChainletService
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import run_local
 from tests.docs.blocks import ROOT, rows_of, section_of
@@ -50,11 +51,16 @@ REQUESTS: dict[int, tuple[str, str, tuple[str, str], bytes]] = {
 }
 
 
+def starting(token: str | None = None) -> ChainletApp:
+    """Return the app of a chainlet that has not booted."""
+    return ChainletApp(ChainletService("HelloAll", token))
+
+
 def serving() -> ChainletApp:
     """Return the app of a chainlet that has booted."""
-    app = ChainletApp("HelloAll")
+    app = starting()
     with run_local():
-        app.worker = InProcessWorker(declaration_of(HelloAll), HelloAll())
+        app.service.worker = InProcessWorker(declaration_of(HelloAll), HelloAll())
     return app
 
 
@@ -63,15 +69,18 @@ def ask(
 ) -> tuple[int, Any, dict[str, str]]:
     """Send one request and return status, parsed body and headers of the answer."""
     sent: list[Message] = []
+    waiting: list[Message] = [{"type": "http.request", "body": body}]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body}
+        if not waiting:
+            await asyncio.get_running_loop().create_future()  # the caller stays
+        return waiting.pop()
 
     async def send(message: Message) -> None:
         sent.append(message)
 
     headers = [(header[0].encode(), header[1].encode())]
-    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
     asyncio.run(app(scope, receive, send))
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], json.loads(b"".join(m["body"] for m in sent[1:])), answered
@@ -93,7 +102,7 @@ def without_frames(body: Any) -> Any:
 @pytest.mark.parametrize("status", [400, 404, 405, 413, 415, 422, 500, 503])
 def test_errors_are_as_documented(status: int) -> None:
     """Each error has the status, the kind and the body that the page shows."""
-    app = ChainletApp("HelloAll") if status == 503 else serving()
+    app = starting() if status == 503 else serving()
     answered, body, _ = ask(app, *REQUESTS[status])
     assert answered == status
     assert without_frames(body) == without_frames(documented(status))
@@ -106,7 +115,7 @@ def test_result_is_as_documented() -> None:
 
 def test_starting_says_that_no_work_was_begun() -> None:
     """While a chainlet starts, its answer says so in two headers."""
-    _, _, headers = ask(ChainletApp("HelloAll"), *REQUESTS[503])
+    _, _, headers = ask(starting(), *REQUESTS[503])
     assert (headers["x-chainctl-not-started"], headers["retry-after"]) == ("1", "1")
 
 
@@ -119,7 +128,7 @@ def test_frames_have_the_documented_keys() -> None:
 
 def test_routes_are_as_documented() -> None:
     """Every route in the table answers, and without a token as the page says."""
-    guarded = ChainletApp("HelloAll", token="secret")
+    guarded = starting("secret")
     for method, path in routes():
         assert ask(serving(), method, path, JSON, REQUESTS[200][3])[0] == 200
         is_open = path in ("/healthz", "/readyz")

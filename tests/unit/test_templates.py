@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from chainctl.templates import page, render, template_root
 from tests.unit.build.dockerfile_reader import words
 
-SHIM = {"chain": "shop", "chainlet": "Leaf", "module": "chain", "qualname": "Outer.Leaf", "debug_logs": False}
+SHIM = {
+    "chain": "shop",
+    "chainlet": "Leaf",
+    "module": "chain",
+    "qualname": "Outer.Leaf",
+    "debug_logs": False,
+    "ping_interval_sec": None,
+    "ping_timeout_sec": None,
+}
 
 
 def test_templates_are_in_the_checkout() -> None:

@@ -33,10 +33,11 @@ class Start(_Message):
 
 
 class Stop(_Message):
-    """Drain a service and remove it."""
+    """Drain a service and remove it. Without `drain_sec` the time that the supervisor was started with holds."""
 
     verb: Literal["stop"] = "stop"
     name: str
+    drain_sec: float | None = None
 
 
 class List(_Message):

@@ -98,7 +98,7 @@ class LocalTarget:
             case Route(chain=chain, service=service):
                 self._ask(self._paths.run(chain), SetRoute(name=service))
             case StopService(chain=chain, service=service):
-                self._undo(self._paths.run(chain), Stop(name=service))
+                self._undo(self._paths.run(chain), Stop(name=service, drain_sec=self._drain_sec))
             case RemoveFrontDoor(chain=chain):
                 self._undo(self._paths.run(chain), CloseDoor())
             case RemoveNetwork(chain=chain):

@@ -170,6 +170,10 @@ DATA = base64.b64encode(bytes(8)).decode()
         ({"shape": [1], "dtype": "f7", "data_b64": DATA}, "is no dtype"),
         ({"shape": [1], "dtype": "M8[eon]", "data_b64": DATA}, "is no dtype"),
         ({"shape": [1], "dtype": "U2000000000", "data_b64": DATA}, "no dtype"),
+        (
+            {"shape": [1], "dtype": [[n, "S99999999"] for n in "abcdefghijklmnopqrstuvw"], "data_b64": DATA},
+            r".*",
+        ),
         ({"shape": [1 << 50], "dtype": "S0", "data_b64": ""}, "cannot be sent"),
         ({"shape": [1], "dtype": {"a": 1}, "data_b64": DATA}, "a text or a list"),
         ({"shape": [1], "dtype": [["a", "O"]], "data_b64": DATA}, "is no dtype"),

@@ -21,7 +21,7 @@ def request_bytes(head: RequestHead, token: str, *, credential: bytes | None) ->
     """Render the request for a service; `credential` names the header that held the door's key."""
     lines = [b"%s %s HTTP/1.1" % (head.method, head.target)]
     lines += _kept(head.headers, is_request=True, without=credential)
-    lines.append(b"x-chainctl-token: " + token.encode())
+    lines += [b"x-chainctl-token: " + token.encode(), b"x-chainctl-door: 1"]
     if head.is_websocket:
         lines += [b"connection: Upgrade", b"upgrade: websocket"]
     elif head.is_chunked:

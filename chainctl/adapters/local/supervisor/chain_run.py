@@ -64,7 +64,7 @@ class ChainRun:
             case Start():
                 return await self._start(request)
             case Stop():
-                return await self._stop(request.name)
+                return await self._stop(request.name, request.drain_sec)
             case List():
                 return Listing(memory=self._memory())
             case AskReady():
@@ -101,23 +101,23 @@ class ChainRun:
             self._remember()
         return Done()
 
-    async def _stop(self, name: str) -> Done:
+    async def _stop(self, name: str, drain_sec: float | None = None) -> Done:
         async with self._locks[name]:
             if self._switch.backend is not None and self._switch.backend.service == name:
                 self._switch.backend = None
             self._route = None if self._route == name else self._route
             chainlet = self._chainlet_of(name)
-            await self._halt(name)
+            await self._halt(name, drain_sec)
             self._gone.pop(name, None)
             if chainlet is not None:
                 self._retire(RetiredService(name=name, chainlet=chainlet))
             self._remember()
         return Done()
 
-    async def _halt(self, name: str) -> None:
+    async def _halt(self, name: str, drain_sec: float | None = None) -> None:
         service = self._services.get(name)
         if service is not None:
-            await service.stop(self._drain_sec)
+            await service.stop(self._drain_sec if drain_sec is None else drain_sec)
             self._gone[name] = service.remembered()
             self._services.pop(name, None)
 

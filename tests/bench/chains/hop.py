@@ -1,0 +1,17 @@
+"""One hop: the entrypoint calls the inner chainlet once."""
+
+import chainctl as chains
+
+
+class Inner(chains.ChainletBase):
+    async def run_remote(self, n: int) -> int:
+        return n + 1
+
+
+@chains.mark_entrypoint
+class Entry(chains.ChainletBase):
+    def __init__(self, inner: Inner = chains.depends(Inner)) -> None:
+        self._inner = inner
+
+    async def run_remote(self, n: int) -> int:
+        return await self._inner.run_remote(n)
