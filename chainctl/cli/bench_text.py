@@ -40,9 +40,9 @@ def verdict_text(verdict: Verdict) -> str:
     if verdict.value is None:
         return f"{word}  {assertion.text}: {assertion.metric} has no value, as nothing was measured"
     value, bound = value_text(assertion, verdict.value), value_text(assertion, assertion.bound)
-    return (
-        f"{word}  {assertion.text}: {assertion.metric} is {value}, the bound is {assertion.operator} {bound}"
-    )
+    is_word = "are" if assertion.metric == ERRORS else "is"
+    told = f"{assertion.metric} {is_word} {value}, the bound is {assertion.operator} {bound}"
+    return f"{word}  {assertion.text}: {told}"
 
 
 def value_text(assertion: Assertion, value: float) -> str:
@@ -86,7 +86,9 @@ def _hop_lines(hops: Hops) -> list[str]:
     if not hops.hops:
         return []
     header = ["HOP", "CALLS/REQUEST", "MEAN", *(part.upper() for part in HOP_PARTS)]
-    title = f"where the time went (means of the last {_many(hops.requests, 'request')} whose traces are whole)"
+    title = (
+        f"where the time went (means of the last {_many(hops.requests, 'request')} whose traces are whole)"
+    )
     return [title, table(header, [_hop_row(hop) for hop in hops.hops])]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from chainctl.workflows.bench.bench import bench, means_of
 from chainctl.workflows.bench.capacity import Means
 from chainctl.workflows.bench.outcome import Failure, Outcome, Sent, Tally, outcome_of
 from chainctl.workflows.bench.plan import LoadPlan
+from chainctl.workflows.bench.run import run_load
 from chainctl.workflows.bench.verdict import judge
 from chainctl.workflows.metrics_reading import CallCounts, Reading
 from chainctl.workflows.top import METRICS, Sight
@@ -62,10 +64,8 @@ def metrics_text(calls: int, cpu_sec: float, limit: int) -> bytes:
 def test_a_run(url: str) -> None:
     """What was measured, what services told, what they used, and what twice the rate would need."""
     texts = iter([metrics_text(100, 1.0, 4), metrics_text(300, 3.0, 4)])
-    told: list[Event] = []
     plan = LoadPlan(url, (b"{}",))
-    report = bench(plan, "demo", target(lambda: next(texts)), told.append, lambda _plan, _emit: OUTCOME)
-    assert told == [Notice(f"loading {url}: 8 clients, 2 s to warm up, then 10 s at most")]
+    report = bench(plan, "demo", target(lambda: next(texts)), lambda _event: None, lambda *_: OUTCOME)
     assert (report.hops.requests, report.target_rate, report.silent) == (1, 100.0, ())
     top = report.usages[0]
     assert (top.chainlet, top.means) == ("Top", Means(1, 4, 0.01))
@@ -153,3 +153,13 @@ def test_verdicts() -> None:
         None,
         0,
     ]
+
+
+def test_a_load_in_a_loop_of_its_own(url: str) -> None:
+    """What it does is said before it does it; signals are handled as before afterwards."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    told: list[Event] = []
+    outcome = run_load(LoadPlan(url, (b"{}",), clients=1, requests=3, warmup_sec=0), told.append)
+    assert outcome.requests == 3
+    assert told == [Notice(f"loading {url}: 1 client, 0 s to warm up, then 3 requests or 10 s")]
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]

@@ -222,3 +222,19 @@ def test_kinds_of_strangers(body: bytes) -> None:
     assert kind_of(Answer(503, {}, body)) == "other"
     assert kind_of(Answer(302, {}, body)) == "ok"
     assert kind_of(Answer(503, {}, b'{"error": {"kind": "overloaded"}}')) == "overloaded"
+
+
+def test_a_load_that_is_stopped_while_it_connects() -> None:
+    """All clients end, whatever they were about to do, and nothing was measured."""
+
+    async def scenario() -> None:
+        for steps in range(8):
+            stop = asyncio.Event()
+            async with loopback(Step(wait_for=asyncio.Event())) as server:
+                load = asyncio.ensure_future(loading(replace(COUNTED, clients=9), server.url, stop))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                stop.set()
+                assert ((await load).is_cut, (await load).requests) == (True, 0)
+
+    run(scenario())
