@@ -70,8 +70,9 @@ def test_a_report_of_nothing(golden: Callable[[str, str], None]) -> None:
 
 
 def test_a_chain_that_is_not_busy() -> None:
-    """No bottleneck is claimed."""
+    """No bottleneck is claimed; where most time went is said instead."""
     means = {"Top": Means(1, 0, 0.0005)}
     text = report_text(report_of(PLAN, OUTCOME, example()[1:2], means), "demo")
-    assert "no bottleneck yet; busiest is Top: 5% of 1 core is in use" in text
+    assert "no chainlet is a bottleneck; busiest is Top: 5% of 1 core is in use" in text
+    assert "most time is compute of Top: 88.0 ms a request" in text
     assert "= replicas 1, as it is" in text
