@@ -26,6 +26,7 @@ from tests.unit.wire.arrays import Array, arrays
 LARGE = bytes(range(256)) * 512
 
 
+IN_ORDER = pydantic.Field(union_mode="left_to_right")
 Blob = TypeAliasType("Blob", bytes)
 
 
@@ -191,7 +192,10 @@ def test_models_that_hold_themselves(way: str) -> None:
         (Union[list[int], NumpyArrayField], [1]),
         (Union[Cat, Hexed], Hexed(data=LARGE)),
         (list[Union[bytes, Cat]], [LARGE, Cat(purr=LARGE)]),
-        (tuple[Blob, Union[dict[str, int], Blob]], (LARGE, LARGE)),
+        (Annotated[Union[dict[str, int], bytes], IN_ORDER], LARGE),
+        (Annotated[Union[dict[str, int], bytes], IN_ORDER], b"abc"),
+        (Annotated[Union[dict[str, Any], NumpyArrayField], IN_ORDER], NumpyArrayField(np.arange(3))),
+        (tuple[Blob, Annotated[Union[dict[str, int], Blob], IN_ORDER]], (LARGE, LARGE)),
     ],
 )
 def test_unions(way: str, annotation: Any, value: Any) -> None:
@@ -286,6 +290,21 @@ def test_buffers_elsewhere(given_arrays: list[Array], least: int) -> None:
         with pytest.raises(InvalidValue) as raised:
             codec.decode_frame(message)
         assert raised.value.is_malformed
+
+
+def test_arrays_over_memory_that_cannot_be_written_to() -> None:
+    """What `find` gives may be read-only: the array is copied then, so that it can be written to."""
+    kept: list[bytes] = []
+
+    def place(buffer: memoryview) -> str:
+        kept.append(bytes(buffer))
+        return "here"
+
+    codec = Codec(NumpyArrayField)
+    message = joined(codec.encode_frame(NumpyArrayField(np.arange(3)), place))
+    read = codec.decode_frame(message, lambda reference, length: memoryview(kept[0]))
+    read.array += 1
+    assert read == NumpyArrayField(np.arange(1, 4))
 
 
 def test_buffers_begin_where_vector_instructions_like_it() -> None:
