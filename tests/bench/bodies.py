@@ -83,7 +83,7 @@ FORMS: dict[str, Callable[[int], Body]] = {
 
 
 def _array(size: int) -> memoryview:
-    return memoryview(np.arange(size // 4, dtype=np.float32)).cast("B")
+    return np.arange(size // 4, dtype=np.float32).data.cast("B")
 
 
 def _holds(answer: Buffer, size: int) -> bool:

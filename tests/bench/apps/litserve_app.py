@@ -58,6 +58,6 @@ class Entry(Inner):
 if __name__ == "__main__":
     port, call, *inner = sys.argv[1:]
     api = Entry(call, inner[0], enable_async=True) if inner else Inner(enable_async=True)
-    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1, timeout=60)
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1, timeout=60, fast_queue=True)
     server.run(host="127.0.0.1", port=int(port), num_api_servers=1, log_level="warning", generate_client_file=False,
                timeout_keep_alive=75)

@@ -12,7 +12,7 @@ from tests.bench.stage import Stage, answers_ok, free_port
 
 def bentoml() -> Peer:
     """Return BentoML."""
-    return Peer("BentoML", ("bentoml", "numpy"), "bentoml", _launch)
+    return Peer("BentoML", ("bentoml", "numpy"), "bentoml", _launch, is_pausable=False)
 
 
 def _launch(stage: Stage, python: Path) -> Scene:

@@ -20,7 +20,7 @@ def floor(*, over_unix: bool = False) -> Peer:
         return _launch(stage, over_unix=over_unix)
 
     name = "floor (unix)" if over_unix else "floor"
-    return Peer(name, (), "", launch, remark="httptools and uvloop by hand, one validated integer")
+    return Peer(name, (), "", launch)
 
 
 def _launch(stage: Stage, *, over_unix: bool) -> Scene:

@@ -35,4 +35,3 @@ class Peer:
     launch: Callable[[Stage, Path], Scene]
     """Given a stage and the Python of the peer's environment, start all services."""
     is_pausable: bool = True
-    remark: str = ""
