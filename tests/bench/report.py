@@ -113,8 +113,8 @@ def _facts(samples: Samples) -> str:
             if value is not None:
                 rows.append([ALL[key].title, peer, f"{_spread(value)} {ALL[key].unit}"])
     return (
-        "## Memory, start-up, cancellation, retries\n\nMemory and start-up are those of the larger and the"
-        " slower of the two services of the one-hop workload, workers included.\n\n"
+        "## Memory, start-up, cancellation, retries\n\nMemory is that of the larger of the two services"
+        " of the one-hop workload, its workers included; start-up that of each service.\n\n"
         + _table(["what", "who", "measured"], rows)
     )
 

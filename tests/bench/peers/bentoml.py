@@ -36,6 +36,6 @@ def _launch(stage: Stage, python: Path) -> Scene:
             "array": Target(address, "/raw/array", "raw", "application/octet-stream"),
         },
         idle=(service.process.pid,),
-        ready_sec=service.ready_sec,
+        ready_secs=(service.ready_sec,),
         notes="memory and start-up are of both services and their supervisor together",
     )

@@ -38,7 +38,7 @@ def _launch(stage: Stage, *, over_unix: bool) -> Scene:
             "shared1": Target(entry, "/shared", "raw", _OCTETS),
         },
         idle=tuple(s.process.pid for s in services),
-        ready_sec=max(s.ready_sec for s in services),
+        ready_secs=tuple(s.ready_sec for s in services),
     )
 
 

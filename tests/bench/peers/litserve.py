@@ -28,7 +28,7 @@ def _launch(stage: Stage, python: Path) -> Scene:
     return Scene(
         targets,
         idle=tuple(service.process.pid for service in services[:2]),
-        ready_sec=max(service.ready_sec for service in services[:2]),
+        ready_secs=tuple(service.ready_sec for service in services[:2]),
         notes="arrays go as base64 in JSON: it takes JSON and forms only; memory is with its worker process",
     )
 

@@ -21,7 +21,8 @@ class Scene:
     targets: Mapping[str, Target]
     idle: tuple[int, ...] = ()
     """The process of each service of the `hop` call, for its memory."""
-    ready_sec: float = 0.0
+    ready_secs: tuple[float, ...] = ()
+    """How long each service took from its start until it was ready."""
     notes: str = ""
 
 

@@ -35,6 +35,6 @@ def _launch(stage: Stage, python: Path) -> Scene:
             "array": Target(address, "/array", "raw", "application/octet-stream"),
         },
         idle=(service.process.pid,),
-        ready_sec=service.ready_sec,
+        ready_secs=(service.ready_sec,),
         notes="memory and start-up are of the whole cluster: the calls go by its handles, not by HTTP",
     )

@@ -56,7 +56,7 @@ def _launch(stage: Stage, python: Path) -> Scene:
             "array": Target(address["Array"], _PATH, "msgpack", _OCTETS, _OCTETS),
         },
         idle=tuple(services[name].process.pid for name in ("Inner", "Hop")),
-        ready_sec=max(services[name].ready_sec for name in ("Inner", "Hop")),
+        ready_secs=tuple(services[name].ready_sec for name in ("Inner", "Hop")),
     )
 
 
