@@ -154,11 +154,6 @@ def test_user_errors_are_logged_with_their_frames(caplog: pytest.LogCaptureFixtu
     assert message.count('File "') == message.count(f'File "{__file__}"') == 1
 
 
-async def collected(reply: Reply) -> list[bytes]:
-    assert isinstance(reply.body, AsyncIterator)
-    return [part async for part in reply.body]
-
-
 def test_stream_replies() -> None:
     """A stream is a reply whose body comes in parts; an empty one is an empty body."""
 

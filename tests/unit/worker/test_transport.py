@@ -70,16 +70,12 @@ def call(served: Loopback, body: bytes = b"{}", **options: Any) -> Coroutine[Any
 
 async def streamed(served: Loopback, **options: Any) -> list[bytes]:
     transport = transport_to(served.url, **options)
-    return list(await finished(transport, streamed_from(transport)))
 
     async def collected() -> list[bytes]:
         async with transport.stream(EMPTY) as incoming:
             return [part async for part in incoming.chunks]
 
-
-async def streamed_from(transport: Transport) -> list[bytes]:
-    async with transport.stream(EMPTY) as incoming:
-        return [part async for part in incoming.chunks]
+    return list(await finished(transport, collected()))
 
 
 def test_call_sends_json_and_the_token() -> None:
