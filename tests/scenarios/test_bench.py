@@ -29,7 +29,11 @@ def test_a_chain_is_measured(project: Project) -> None:
         ("Sum", "Double", "edge"): 2,
         (None, "Double", "chainlet"): 2,
     }
-    assert {usage["chainlet"] for usage in report["usage"]} == {"Sum", "Double"}
+    assert {usage["chainlet"]: usage["predict_concurrency"] for usage in report["usage"]} == {
+        "Sum": 1,
+        "Double": 1,
+    }
+    assert all("places" in usage["utilisation"] for usage in report["usage"])
     assert {advice["chainlet"] for advice in report["advice"]["chainlets"]} == {"Sum", "Double"}
 
 
