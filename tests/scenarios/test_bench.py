@@ -77,9 +77,12 @@ def test_an_interrupt_prints_what_there_is(project: Project) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("loading http")
-        process.send_signal(signal.SIGINT)
-        printed, told = process.communicate(timeout=60)
+        try:
+            assert process.stderr.readline().startswith("loading http")
+            process.send_signal(signal.SIGINT)
+            printed, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert told == "interrupted\n"
     assert json.loads(printed)["result"]["interrupted"] is True
