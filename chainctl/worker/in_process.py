@@ -54,12 +54,14 @@ class InProcessWorker:
 
     async def call(self, call: Call) -> Reply:
         if self._bridges_calls and not can_await_here():
-            return await self._in_bridged_task(call)
+            return await self._bridging_loop().create_task(self.call(call))
         try:
             arguments = await self._arguments(call)
         except InvalidValue as error:
             return input_reply(error)
-        except Exception as error:  # noqa: BLE001  # a user's own validators run here
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a user's own validators run here
             return error_reply(error, self._name)
         CURRENT_RESOLVER.set(RefusingResolver())
         try:
@@ -70,15 +72,17 @@ class InProcessWorker:
             return await self._stream(call, arguments, since)
         return await self._whole(call, arguments, since)
 
-    async def _in_bridged_task(self, call: Call) -> Reply:
-        """Run a call, and whatever tasks it makes, so that sync calls do not stop the loop."""
+    def _bridging_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop, on which tasks run from now on such that sync calls do not stop it."""
         loop = asyncio.get_running_loop()
         if not bridge_tasks(loop):
             self._bridges_calls = False
             _LOG.warning("sync calls will stop the event loop: the greenlet package is not installed")
-        return await loop.create_task(self.call(call))
+        return loop
 
     async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
+        if self._bridges_calls and not can_await_here():
+            return await self._bridging_loop().create_task(self.websocket(socket, context))
         CURRENT_RESOLVER.set(RefusingResolver())
         CURRENT_CALL.set(context)
         since = await self.gate.enter()
@@ -159,19 +163,21 @@ class InProcessWorker:
             return error_reply(error, self._name, call.span)
         return Reply(200, form.body([first], items), form.content_type)
 
-    async def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:
+    def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:
+        leave = functools.partial(self.gate.leave, since)
+        if self._endpoint.is_async:
+            return self._async_items(arguments, leave)
+        return self._threads.items(self._call.run_sync(arguments), leave)
+
+    async def _async_items(
+        self, arguments: dict[str, Any], leave: Callable[[], None]
+    ) -> AsyncGenerator[Any, None]:
         try:
-            async with aclosing(self._produced(arguments)) as items:
+            async with aclosing(self._call.run_stream(arguments)) as items:
                 async for item in items:
                     yield item
         finally:
-            self.gate.leave(since)
-
-    def _produced(self, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
-        if self._endpoint.is_async:
-            return self._call.run_stream(arguments)
-        items: AsyncGenerator[Any, None] = self._threads.items(self._call.run_sync(arguments))
-        return items
+            leave()
 
     async def _maybe_in_thread(self, function: Callable[[], Any]) -> Any:
         if inspect.iscoroutinefunction(function):

@@ -16,6 +16,7 @@ from chainctl.server.app import ChainletApp, Message
 from chainctl.server.service import DEFAULT_BODY_LIMIT, ChainletService
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import run_local
+from chainctl.worker.telemetry import Telemetry
 from tests.docs.blocks import ROOT, rows_of, section_of
 
 PAGE = ROOT / "docs" / "http.md"
@@ -53,7 +54,7 @@ REQUESTS: dict[int, tuple[str, str, tuple[str, str], bytes]] = {
 
 def starting(token: str | None = None) -> ChainletApp:
     """Return the app of a chainlet that has not booted."""
-    return ChainletApp(ChainletService("HelloAll", token))
+    return ChainletApp(ChainletService("HelloAll", token, telemetry=Telemetry("hello-all", "HelloAll")))
 
 
 def serving() -> ChainletApp:
@@ -67,7 +68,7 @@ def serving() -> ChainletApp:
 def ask(
     app: ChainletApp, method: str, path: str, header: tuple[str, str], body: bytes
 ) -> tuple[int, Any, dict[str, str]]:
-    """Send one request and return status, parsed body and headers of the answer."""
+    """Send one request and return status, body and headers of the answer; a body of JSON is parsed."""
     sent: list[Message] = []
     waiting: list[Message] = [{"type": "http.request", "body": body}]
 
@@ -83,7 +84,9 @@ def ask(
     scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
     asyncio.run(app(scope, receive, send))
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], json.loads(b"".join(m["body"] for m in sent[1:])), answered
+    given = b"".join(m["body"] for m in sent[1:])
+    is_json = answered["content-type"] == "application/json"
+    return sent[0]["status"], json.loads(given) if is_json else given.decode(), answered
 
 
 def documented(status: int) -> Any:
