@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 import httptools
 
-from chainctl.server.service import ChainletService, media_of, refuse
+from chainctl.server.service import RUN, ChainletService, media_of, refuse
 from chainctl.wire.media import STREAM
 from chainctl.worker.answer import Buffer
 from chainctl.worker.receive_buffer import DIRECT_BYTES, new_buffer
@@ -31,9 +31,14 @@ _HIGH_WATER = 1 << 20
 _LINGER_SEC = 2.0
 _IDLE_SEC = 75.0  # more than a client of ours keeps a connection that it does not use
 _REQUEST_SEC = 600.0
+_MOST_UNWANTED_BYTES = 64 * 1024
 _CLOSE = b"connection: close\r\n"
 _KNOWN = frozenset(HTTPStatus)
 _CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
+
+
+class _Pipelined(Exception):
+    """A request began before the last one was answered."""
 
 
 class InnerConnection(asyncio.BufferedProtocol):
@@ -71,6 +76,7 @@ class InnerConnection(asyncio.BufferedProtocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
+        self._parsed_bytes = 0
         self._has_head = False
         self._chunks: list[bytes] = []
         self._size = 0
@@ -116,7 +122,7 @@ class InnerConnection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             self._refuse(refuse(400, "malformed", f"the request is no HTTP: {error}"))
         if not self._has_head and self._head_bytes > _MOST_HEAD_BYTES:
-            self._refuse(refuse(431, "headers_too_large", f"the headers exceed {_MOST_HEAD_BYTES} bytes"))
+            self._refuse(_headers_too_large())
         elif self._task is None and not self._is_closing and self._length - self._size > DIRECT_BYTES:
             self._receive_in_place()
 
@@ -144,7 +150,7 @@ class InnerConnection(asyncio.BufferedProtocol):
 
     def close_if_stale(self, now: float) -> None:
         """Hang up on a sender that is silent between two requests, or in the middle of one."""
-        if self._task is None and now - self._since > (_IDLE_SEC if self._url == b"" else _REQUEST_SEC):
+        if self._task is None and now - self._since > (_REQUEST_SEC if self._has_head else _IDLE_SEC):
             self._hang_up()
 
     def shutdown(self) -> None:
@@ -155,10 +161,15 @@ class InnerConnection(asyncio.BufferedProtocol):
 
     # --- what the parser calls ---
 
+    def on_message_begin(self) -> None:
+        if self._task is not None:
+            raise _Pipelined  # it would be mixed up with the one that is being answered
+
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._parsed_bytes += len(name) + len(value)
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
@@ -166,7 +177,7 @@ class InnerConnection(asyncio.BufferedProtocol):
         self._released()
         length = self._headers.get(b"content-length", b"")
         self._length = int(length) if length.isdigit() else -1
-        self._refusal = self._service.refusal(self._method(), self._path(), self._headers)
+        self._refusal = self._refused()
         if self._refusal is not None and self._length > DIRECT_BYTES:
             self._refuse(self._refusal)
         elif self._refusal is None and media_of(self._headers) == STREAM:
@@ -179,18 +190,34 @@ class InnerConnection(asyncio.BufferedProtocol):
         if self._upload is not None:
             self._upload.put(body)
             return
-        self._chunks.append(body)
         self._size += len(body)
-        if self._size > self._service.body_limit:
+        if self._refusal is not None:  # what a stranger sends is not kept
+            if self._size > _MOST_UNWANTED_BYTES:
+                self._refuse(self._refusal)
+            return
+        self._chunks.append(body)
+        if self._size > self._body_limit():
             self._refuse(self._service.too_large())
 
     def on_message_complete(self) -> None:
         if self._upload is not None:
             self._upload.end()
-        elif self._task is None and not self._transport.is_closing():
+        elif self._task is None and not self._is_deaf and not self._transport.is_closing():
             self._start(self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
 
     # --- inside ---
+
+    def _refused(self) -> Optional[Reply]:
+        if self._parsed_bytes + len(self._url) > _MOST_HEAD_BYTES:
+            return _headers_too_large()
+        refusal = self._service.refusal(self._method(), self._path(), self._headers)
+        if refusal is None and self._length > self._body_limit():
+            return self._service.too_large()
+        return refusal
+
+    def _body_limit(self) -> int:
+        """How many bytes of a body are kept: health probes and the like have none."""
+        return self._service.body_limit if self._path().endswith(RUN) else _MOST_UNWANTED_BYTES
 
     def _method(self) -> str:
         return str(self._parser.get_method().decode("latin-1"))
@@ -241,13 +268,25 @@ class InnerConnection(asyncio.BufferedProtocol):
             return
         if not is_answered:
             self._hang_up()
-        elif self._is_closing or not self._keep or not self._is_read():
+        elif not self._is_read():
+            self._linger()
+        elif self._is_closing or not self._keep:
             self._transport.close()
         else:
             self._reset()
 
     def _is_read(self) -> bool:
         return self._upload is None or self._upload.is_over
+
+    def _linger(self) -> None:
+        """Close when the sender has had time to read the answer.
+
+        Closing with bytes unread would reset the connection, and the answer might be lost with it.
+        """
+        self._is_deaf = self._is_closing = True
+        if self._upload is not None:
+            self._upload.drop()
+        self._loop.call_later(_LINGER_SEC, self._transport.close)
 
     async def _write(self, reply: Reply) -> None:
         parts = reply.parts
@@ -260,8 +299,7 @@ class InnerConnection(asyncio.BufferedProtocol):
             if size < _JOINED_BYTES:
                 self._transport.write(b"".join([head, *parts]))
             else:
-                self._transport.writelines([head, *parts])
-                await self._drained()
+                await self._write_large([head, *parts])
             return
         self._transport.write(head + _CHUNKED)
         await self._write_chunks(reply)
@@ -279,16 +317,22 @@ class InnerConnection(asyncio.BufferedProtocol):
             if hasattr(chunks, "aclose"):
                 await chunks.aclose()
 
+    async def _write_large(self, parts: list[Buffer]) -> None:
+        """Write parts and wait until all of them are gone: user code may change its arrays then."""
+        self._transport.set_write_buffer_limits(0)
+        try:
+            self._transport.writelines(parts)
+            await self._drained()
+        finally:
+            self._transport.set_write_buffer_limits()
+
     async def _drained(self) -> None:
-        """Wait while the caller does not read; what is written then is not changed under way."""
+        """Wait while the caller does not read."""
         while self._can_write is not None and not self._is_lost:
             await self._can_write
 
     def _refuse(self, reply: Reply) -> None:
-        """Answer at once, and close when the sender has had time to read it.
-
-        Closing with bytes unread would reset the connection, and the answer might be lost with it.
-        """
+        """Answer at once, and close when the sender has had time to read it."""
         if self._is_closing and self._task is None:
             return
         self._is_closing = True
@@ -297,8 +341,7 @@ class InnerConnection(asyncio.BufferedProtocol):
             return
         body = b"".join(reply.parts or ())
         self._transport.write(_head(reply) + _CLOSE + b"content-length: %d\r\n\r\n" % len(body) + body)
-        self._is_deaf = True
-        self._loop.call_later(_LINGER_SEC, self._transport.close)
+        self._linger()
 
     def _hang_up(self) -> None:
         self._transport.abort()
@@ -308,6 +351,10 @@ class InnerConnection(asyncio.BufferedProtocol):
         if self._release is not None:
             self._release()
             self._release = None
+
+
+def _headers_too_large() -> Reply:
+    return refuse(431, "headers_too_large", f"the headers exceed {_MOST_HEAD_BYTES} bytes")
 
 
 def _head(reply: Reply) -> bytes:
@@ -334,6 +381,14 @@ class _Upload:
         self._is_broken = False
         self._waiter: Optional[asyncio.Future[None]] = None
         self.is_over = False
+
+    def drop(self) -> None:
+        """Forget what came, and let the sender go on: nobody reads any more."""
+        self._queue.clear()
+        self._queued = 0
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
 
     def put(self, data: bytes) -> None:
         self._queue.append(data)

@@ -32,6 +32,7 @@ DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
 RUN = "/run_remote"
 INNER = "/-"
 """Where a chain's own services call; the same routes are there as for others."""
+_MOST_DIGITS = 19
 _GONE = 499  # the caller went away
 _OPEN_PATHS = ("/healthz", "/readyz")
 _TOKEN = TOKEN_HEADER.encode()
@@ -108,22 +109,22 @@ class ChainletService:
     def context(self, headers: Headers) -> CallContext:
         """What the headers say of a call: ids, deadline."""
         parent = received(headers.get(b"traceparent", b"").decode("latin-1"), self._sampler)
-        timeout = headers.get(b"x-chainctl-timeout-ms", b"")
+        timeout = _number(headers.get(b"x-chainctl-timeout-ms", b""))
         return CallContext(
             request_id=headers.get(b"x-request-id", b"").decode("latin-1")[:128] or f"{new_span_id():016x}",
             trace_id=parent.trace_id,
             span_id=new_span_id(),
             parent_id=parent.span_id,
             is_sampled=parent.is_sampled,
-            deadline=time.monotonic() + int(timeout) / 1000 if timeout.isdigit() else None,
+            deadline=None if timeout is None else time.monotonic() + timeout / 1000,
         )
 
     def _unreadable(self, headers: Headers) -> Optional[Reply]:
         media = media_of(headers)
         if media not in READABLE:
             return reply_of(unsupported_media_type(media, (JSON, MSGPACK)))
-        length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self.body_limit:
+        length = _number(headers.get(b"content-length", b""))
+        if length is not None and length > self.body_limit:
             return self.too_large()
         return None
 
@@ -241,6 +242,11 @@ class ChainletService:
 def media_of(headers: Headers) -> str:
     """The content type of a request without parameters, in lower case."""
     return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def _number(digits: bytes) -> Optional[int]:
+    """A number in a header, None where there is none; one that is absurd counts as a large one."""
+    return min(int(digits[:_MOST_DIGITS]), 10**12) if digits.isdigit() else None
 
 
 def refuse(status: int, kind: str, message: str) -> Reply:

@@ -133,7 +133,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._answer.first_byte_at = time.monotonic()
         try:
             self._parser.feed_data(self._scratch[:count])
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(BrokenAnswerError(f"the answer is no HTTP: {error}"))
             self.close()
             return
@@ -152,7 +152,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._can_write is not None:
             self._can_write.set_result(None)
             self._can_write = None
-        if self._parser is None or self._complete:
+        if self._ready is None or self._complete:
             return
         if exc is None and self._ends_with_connection():
             self._finish()
@@ -169,6 +169,10 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._can_write = None
 
     # --- what the parser calls ---
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            raise ValueError("bytes follow the answer")  # they would change it
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")

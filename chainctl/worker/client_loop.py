@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, Optional, TypeVar
 
 from chainctl.worker.call_context import CURRENT_CALL
@@ -20,18 +21,21 @@ class ClientLoop:
         self._lock = threading.Lock()
         self._loop: Optional[asyncio.AbstractEventLoop] = None
 
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
+    def run(self, call: Coroutine[Any, Any, T], *, always: bool = False) -> T:
         """Run a coroutine to its end and return its result, or raise what it raised.
 
-        It is cancelled when the call that is being run is. In a task that bridges sync calls it runs
-        there, and the task's event loop goes on.
+        It is cancelled when the call that is being run is, unless it is to run `always`. In a task
+        that bridges sync calls it runs there, and the task's event loop goes on.
         """
         if can_await_here():
             result: T = await_here(call)
             return result
-        future = asyncio.run_coroutine_threadsafe(call, self._running())
         context = CURRENT_CALL.get()
-        if context is not None:
+        if context is not None and context.scope.is_cancelled and not always:
+            call.close()
+            raise CancelledError
+        future = asyncio.run_coroutine_threadsafe(call, self._running())
+        if context is not None and not always:
             context.scope.enter(future)
         try:
             return future.result()

@@ -12,10 +12,10 @@ from chainctl.worker.failure import fault_of, log_text
 from chainctl.worker.gate import Overloaded
 from chainctl.worker.output import OutputMismatch
 from chainctl.worker.redaction import redact
+from chainctl.worker.retry import RETRIED_HEADER
 from chainctl.worker.span import Span
 from chainctl.worker.worker import Reply
 
-RETRIED_HEADER = "x-chainctl-retried"
 PASSING = (asyncio.CancelledError, GeneratorExit)
 """What ends work from outside, and is no error of user code."""
 _LOG = logging.getLogger("chainctl.worker")

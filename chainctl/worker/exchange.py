@@ -29,6 +29,7 @@ class Exchange:
         self.is_bounded_from_outside = self.outer_deadline is not None and self.outer_deadline < own
         self.deadline = min(own, self.outer_deadline) if self.outer_deadline is not None else own
         self.attempts = 1
+        self.was_repeated = False
         self._callee = callee
         self._context = context
         self._start_ns = time.time_ns()

@@ -17,6 +17,7 @@ from typing import Optional, TypeVar
 from chainctl.worker.address import Address
 from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError, Parts
 from chainctl.worker.client_connection import ClientConnection
+from chainctl.worker.time_limit import TimeLimit
 
 _IDLE_SEC = 30.0
 _MOST_IDLE = 256
@@ -44,7 +45,7 @@ class HttpClient:
     """
 
     def __init__(self, address: Address, tls: Optional[ssl.SSLContext] = None) -> None:
-        self._address = address
+        self.address = address
         self._idle: list[tuple[float, ClientConnection]] = []
         self._tls = (tls or ssl.create_default_context()) if address.is_tls else None
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
@@ -112,6 +113,11 @@ class HttpClient:
             async with aclosing(connection.chunks()) as chunks:  # type: ignore[type-var]  # it is a generator
                 async for chunk in chunks:
                     yield chunk
+        except BrokenAnswerError:
+            if upload is not None:
+                upload.raise_failure()
+            raise
+        else:
             if upload is not None:
                 upload.raise_failure()
             complete = upload is None or upload.is_complete
@@ -164,13 +170,13 @@ class HttpClient:
     async def _connected(self, deadline: Optional[float]) -> ClientConnection:
         loop = asyncio.get_running_loop()
         left = None if deadline is None else deadline - loop.time()
-        try:
-            return await asyncio.wait_for(self._connect(loop), left)
-        except asyncio.TimeoutError:
-            raise TimeoutError from None
+        if left is None:
+            return await self._connect(loop)
+        async with TimeLimit(left):
+            return await self._connect(loop)
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> ClientConnection:
-        address = self._address
+        address = self.address
 
         def protocol() -> ClientConnection:
             return ClientConnection(loop, self._scratch)
@@ -210,8 +216,11 @@ class _Upload:
             self.raise_failure()
             return await waiting
         except BaseException:
-            waiting.cancel()
             self.cancel()
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            if not waiting.cancelled():
+                waiting.exception()  # the failure that is raised here came first
             raise
 
     def raise_failure(self) -> None:

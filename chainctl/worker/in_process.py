@@ -59,7 +59,9 @@ class InProcessWorker:
             arguments = await self._arguments(call)
         except InvalidValue as error:
             return input_reply(error)
-        except Exception as error:  # noqa: BLE001  # a user's own validators run here
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a user's own validators run here
             return error_reply(error, self._name)
         CURRENT_RESOLVER.set(RefusingResolver())
         try:
@@ -161,19 +163,21 @@ class InProcessWorker:
             return error_reply(error, self._name, call.span)
         return Reply(200, form.body([first], items), form.content_type)
 
-    async def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:
+    def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:
+        leave = functools.partial(self.gate.leave, since)
+        if self._endpoint.is_async:
+            return self._async_items(arguments, leave)
+        return self._threads.items(self._call.run_sync(arguments), leave)
+
+    async def _async_items(
+        self, arguments: dict[str, Any], leave: Callable[[], None]
+    ) -> AsyncGenerator[Any, None]:
         try:
-            async with aclosing(self._produced(arguments)) as items:
+            async with aclosing(self._call.run_stream(arguments)) as items:
                 async for item in items:
                     yield item
         finally:
-            self.gate.leave(since)
-
-    def _produced(self, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
-        if self._endpoint.is_async:
-            return self._call.run_stream(arguments)
-        items: AsyncGenerator[Any, None] = self._threads.items(self._call.run_sync(arguments))
-        return items
+            leave()
 
     async def _maybe_in_thread(self, function: Callable[[], Any]) -> Any:
         if inspect.iscoroutinefunction(function):

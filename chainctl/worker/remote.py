@@ -102,7 +102,7 @@ class RemoteEndpoint:
                 except StopAsyncIteration:
                     return
         finally:
-            self._transport.run_sync(stream.aclose())
+            self._transport.close_sync(stream)
 
     def _message(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]

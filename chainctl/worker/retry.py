@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 
 from chainctl.worker.answer import Answer
 
+RETRIED_HEADER = "x-chainctl-retried"
+"""Says that a call was repeated below, in vain: it is not repeated above."""
 _FIRST_BACKOFF_SEC = 0.1
 _LONGEST_BACKOFF_SEC = 5.0
 _RETRIES_PER_CALL = 0.1
 _MOST_SAVED = 10.0
 _LOST_WORK = (502, 503)
+_SECONDS = re.compile("[0-9]{1,9}")
 
 
 class RetryBudget:
@@ -41,7 +45,7 @@ def is_not_begun(answer: Answer) -> bool:
 
 def may_help(answer: Answer, *, is_idempotent: bool) -> bool:
     """Say whether the same call might succeed when it is made again, and does no harm."""
-    if "x-chainctl-retried" in answer.headers:
+    if RETRIED_HEADER in answer.headers:
         return False
     return is_not_begun(answer) or (is_idempotent and answer.status in _LOST_WORK)
 
@@ -52,4 +56,4 @@ def backoff_sec(attempt: int, retry_after: str = "") -> float:
     After M. Brooker, "Exponential Backoff And Jitter", 2015.
     """
     jittered = random.uniform(0, min(_LONGEST_BACKOFF_SEC, _FIRST_BACKOFF_SEC * 2 ** min(attempt, 16)))
-    return max(jittered, float(retry_after)) if retry_after.isdigit() else jittered
+    return max(jittered, float(retry_after)) if _SECONDS.fullmatch(retry_after) else jittered

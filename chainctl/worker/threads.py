@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Optional, TypeVar
 
 from chainctl.worker.call_context import CURRENT_CALL
 
+_LOG = logging.getLogger("chainctl.worker")
 _MOST_THREADS = 1024
 _END: Any = object()
 T = TypeVar("T")
@@ -45,15 +47,59 @@ class CallThreads:
         done()
         return result
 
-    async def items(self, iterator: Iterator[T]) -> Any:
-        """Yield the items of a sync iterator, each taken in a thread."""
+    async def items(self, iterator: Iterator[T], done: Callable[[], None]) -> AsyncGenerator[T, None]:
+        """Yield the items of a sync iterator, each taken in a thread; it is closed at the end.
+
+        `done` is called on the event loop when that is over, which is later than the end of a
+        cancelled stream: an iterator cannot be closed while a thread takes an item from it.
+        """
+        taking = _Taking(self, iterator, done)
         try:
-            while (item := await self.run(lambda: next(iterator, _END))) is not _END:
+            while (item := await taking.next()) is not _END:
                 yield item
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                await self.run(close)
+            await taking.close()
+
+
+class _Taking:
+    """Takes the items of an iterator, and closes it when no thread is busy with it."""
+
+    def __init__(self, threads: CallThreads, iterator: Iterator[Any], done: Callable[[], None]) -> None:
+        self._threads = threads
+        self._iterator = iterator
+        self._done = done
+        self._is_busy = False
+        self._is_left = False
+        self._closing: Optional[asyncio.Task[None]] = None
+
+    async def next(self) -> Any:
+        self._is_busy = True
+        return await self._threads.run(lambda: next(self._iterator, _END), self._free)
+
+    async def close(self) -> None:
+        """Close the iterator, now or when its thread is free."""
+        self._is_left = True
+        if not self._is_busy:
+            await self._closed()
+
+    def _free(self) -> None:
+        self._is_busy = False
+        if self._is_left:
+            self._closing = asyncio.get_running_loop().create_task(self._closed_quietly())
+
+    async def _closed(self) -> None:
+        close: Callable[[], None] = getattr(self._iterator, "close", _nothing)
+        await self._threads.run(close, self._done)
+
+    async def _closed_quietly(self) -> None:
+        try:
+            await self._closed()
+        except Exception:  # noqa: BLE001  # the user's own clean-up runs here
+            _LOG.exception("a stream that nobody reads any more could not be closed")
+
+
+def _nothing() -> None:
+    """Close nothing."""
 
 
 def _stop_calls() -> None:

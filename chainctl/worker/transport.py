@@ -9,7 +9,7 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Optional, TypeVar
+from typing import Any, Optional, TypeVar
 
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.context import DeployedServiceDescriptor
@@ -24,8 +24,9 @@ from chainctl.worker.hedge import hedged
 from chainctl.worker.http_client import HttpClient, request_head
 from chainctl.worker.message import Message
 from chainctl.worker.remote_error import RemoteFault, error_of
-from chainctl.worker.retry import RetryBudget, backoff_sec, may_help
+from chainctl.worker.retry import RETRIED_HEADER, RetryBudget, backoff_sec, may_help
 from chainctl.worker.telemetry import Telemetry
+from chainctl.worker.time_limit import TimeLimit
 
 T = TypeVar("T")
 INNER_PATH = "/-/run_remote"
@@ -89,7 +90,7 @@ class Transport:
                 answer = await self._attempts(client, message, exchange)
                 exchange.answered(answer)
                 if answer.status >= 300:
-                    raise error_of(self.service.display_name, answer)
+                    raise self._error(answer, exchange)
                 return exchange.decoded(decode, answer)
             finally:
                 client.permits.release()
@@ -102,11 +103,18 @@ class Transport:
 
     def call_sync(self, message: Message, decode: Callable[[Answer], T]) -> T:
         """Do what `call` does, from sync code."""
-        return self.run_sync(self.call(message, decode))
+        try:
+            return self._loop.run(self.call(message, decode))
+        finally:
+            message.release()  # a call that was cancelled before it began did not
 
     def run_sync(self, work: Awaitable[T]) -> T:
         """Run what uses this transport from sync code."""
         return self._loop.run(_awaited(work))
+
+    def close_sync(self, stream: AsyncGenerator[Any, None]) -> None:
+        """Close a stream from sync code, also when the call that is being run was cancelled."""
+        self._loop.run(_awaited(stream.aclose()), always=True)
 
     @asynccontextmanager
     async def stream(
@@ -124,12 +132,14 @@ class Transport:
             try:
                 answer, chunks = await self._opened(client, message, items, exchange)
                 exchange.answered(answer)
-                async with aclosing(chunks) as body:  # type: ignore[type-var]  # it is a generator
+                async with (
+                    aclosing(chunks) as body,  # type: ignore[type-var]  # it is a generator
+                    aclosing(self._unbroken(body)) as unbroken,
+                ):
                     if answer.status >= 300:
-                        answer.body = b"".join([chunk async for chunk in body])
-                        raise error_of(self.service.display_name, answer)
-                    async with aclosing(self._unbroken(body)) as unbroken:
-                        yield Incoming(answer, unbroken)
+                        answer.body = b"".join([chunk async for chunk in unbroken])
+                        raise self._error(answer, exchange)
+                    yield Incoming(answer, unbroken)
             finally:
                 client.permits.release()
         except BaseException as error:
@@ -145,6 +155,12 @@ class Transport:
                 yield chunk
         except BrokenAnswerError as error:
             raise RemoteFault.broken(self.service.display_name, error) from error
+
+    def _error(self, answer: Answer, exchange: Exchange) -> Exception:
+        error = error_of(self.service.display_name, answer)
+        if answer.status in _LOST_STATUS and (exchange.was_repeated or RETRIED_HEADER in answer.headers):
+            error.was_retried = True  # type: ignore[attr-defined]  # read where the caller is answered
+        return error
 
     # --- attempts ---
 
@@ -190,11 +206,13 @@ class Transport:
             last = not may_repeat or (attempt >= options.retries and not is_booting)
             answer, error = await self._tried(once, exchange)
             if not self._may_repeat(answer, error) or last:
-                return self._final(answer, error, was_repeated=attempt > 1)
+                return self._final(answer, error, exchange)
             wait = backoff_sec(attempt, "" if answer is None else answer.headers.get("retry-after", ""))
             too_late = time.monotonic() + wait >= exchange.deadline
             if too_late or not (is_booting or self._budget.take()):
-                return self._final(answer, error, was_repeated=True)
+                exchange.was_repeated = True  # who calls us has no better chance than we
+                return self._final(answer, error, exchange)
+            exchange.was_repeated = True
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
@@ -232,14 +250,14 @@ class Transport:
         return isinstance(error, NotSentError) or is_idempotent
 
     def _final(
-        self, answer: Optional[Answer], error: Optional[ConnectionError], *, was_repeated: bool
+        self, answer: Optional[Answer], error: Optional[ConnectionError], exchange: Exchange
     ) -> Answer:
         if answer is not None:
             return answer
         assert error is not None
         make = RemoteFault.unreachable if isinstance(error, NotSentError) else RemoteFault.broken
         fault = make(self.service.display_name, error)
-        fault.was_retried = was_repeated
+        fault.was_retried = exchange.was_repeated
         raise fault from error
 
     # --- what goes with each attempt ---
@@ -269,8 +287,9 @@ class Transport:
             return
         left = max(0.0, exchange.deadline - time.monotonic())
         try:
-            await asyncio.wait_for(client.permits.acquire(), left)
-        except (TimeoutError, asyncio.TimeoutError):
+            async with TimeLimit(left):
+                await client.permits.acquire()
+        except TimeoutError:
             raise self._timed_out(exchange) from None
         finally:
             exchange.has_permit()

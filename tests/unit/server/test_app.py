@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 
 import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
+from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.server.app import ChainletApp
 from chainctl.server.openapi import openapi
+from chainctl.server.service import ChainletService
+from chainctl.worker.call_context import CallContext
 from chainctl.worker.in_process import InProcessWorker
-from chainctl.worker.worker import Health, Reply
+from chainctl.worker.worker import Call, Health, Reply
 from tests.unit.worker.loopback import run
 
 JSON = {"content-type": "application/json"}
@@ -76,9 +80,9 @@ class Answered:
 
 
 def app_of(cls: Any, **options: Any) -> ChainletApp:
-    app = ChainletApp(cls.__name__, **options)
-    app.worker = InProcessWorker(declaration_of(cls), cls())
-    return app
+    service = ChainletService(cls.__name__, **options)
+    service.worker = InProcessWorker(declaration_of(cls), cls())
+    return ChainletApp(service)
 
 
 async def exchange(
@@ -97,12 +101,16 @@ async def exchange(
     waiting = iter(messages)
 
     async def receive() -> dict[str, Any]:
-        return next(waiting, {"type": "http.disconnect"})
+        message = next(waiting, None)
+        if message is None and messages:
+            await asyncio.Event().wait()  # the client is there until it has its answer
+        return message or {"type": "http.disconnect"}
 
     scope = {
         "type": "http",
         "method": method,
         "path": path,
+        "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
     await app(scope, receive, answered.send)
@@ -175,18 +183,22 @@ def test_request_that_breaks_off() -> None:
     calls: list[bytes] = []
 
     class Recording:
-        async def call(self, body: bytes) -> Reply:
-            calls.append(body)
+        async def call(self, call: Call) -> Reply:
+            calls.append(bytes(call.body))
             return Reply(200, b"")
 
         async def health(self) -> Health:
             return Health(True)
 
+        async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
+            raise AssertionError("nobody asks for it")
+
         def schemas(self) -> dict[str, Any]:
             return {}
 
-    app = ChainletApp("Recording")
-    app.worker = Recording()
+    service = ChainletService("Recording")
+    service.worker = Recording()
+    app = ChainletApp(service)
     assert run(exchange(app, "POST", "/run_remote", JSON, ())).status == 400
     assert calls == []
 
@@ -207,7 +219,7 @@ def test_token(path: str, status: int) -> None:
 
 def test_before_the_chainlet_is_there() -> None:
     """While a chainlet boots the process is alive but not ready, and calls may safely come again."""
-    app = ChainletApp("Echo")
+    app = ChainletApp(ChainletService("Echo"))
     assert ask(app, "GET", "/healthz").json == {"status": "ok"}
     ready = ask(app, "GET", "/readyz")
     assert (ready.status, ready.json) == (503, {"status": "starting", "chainlet": "Echo"})

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -98,7 +99,7 @@ class Letters(chains.ChainletBase):
 class Served:
     """A serving process, its directory and its socket."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     app: Path
 
     @property
@@ -123,13 +124,20 @@ class Served:
         assert self.process.stderr is not None
         seen = ""
         while not all(text in seen for text in texts):
-            line = self.process.stderr.readline()
+            readable, _, _ = select.select([self.process.stderr], [], [], _PATIENCE_SEC)
+            line = self.process.stderr.readline() if readable else b""
             assert line, f"{texts} did not come, but: {seen}"
-            seen += line
+            seen += messages_of(line)
 
     def let_go(self) -> None:
         """Let whatever waits for the FIFO go on."""
         (self.app / "fifo").open("w").close()
+
+
+def messages_of(written: bytes) -> str:
+    """What a process logged, of its lines of JSON."""
+    lines = written.decode().splitlines()
+    return "".join(json.loads(line)["message"] + "\n" for line in lines if line.startswith("{"))
 
 
 def connected(path: Path) -> socket.socket:
@@ -148,7 +156,7 @@ def serving(directory: Path, name: str) -> Iterator[Served]:
     (app / "chain.py").write_text(_CHAIN)
     (app / "serve.py").write_text(_SHIM.format(name=name))
     (app / "data" / "names.txt").write_text("everybody")
-    (secrets / "greeting").write_text("Hello")
+    (secrets / "greeting").write_text("Good day")
     (secrets / ".chainctl-token").write_text("internal\n")
     os.mkfifo(app / "fifo")
     environ = {
@@ -160,7 +168,7 @@ def serving(directory: Path, name: str) -> Iterator[Served]:
         [sys.executable, "-u", str(app / "serve.py")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        bufsize=0,
         env=environ,
     )
     try:
@@ -183,8 +191,8 @@ def test_life_of_a_service(
     with serving(directory, "Hello") as served:
         served.wrote("Hello is ready", "Uvicorn running")
         assert served.ask("GET", "/healthz") == (200, {"status": "ok"})
-        assert served.ask("POST", "/run_remote", {}) == (200, "Hello, everybody")
-        assert served.ask("POST", "/run_remote", {"name": "Ada"}) == (200, "Hello, Ada")
+        assert served.ask("POST", "/run_remote", {}) == (200, "Good day, everybody")
+        assert served.ask("POST", "/run_remote", {"name": "Ada"}) == (200, "Good day, Ada")
         assert served.ask("POST", "/run_remote", {"name": 3})[0] == 422
         assert served.ask("POST", "/run_remote", {}, **{"x-chainctl-token": "no"})[0] == 401
         assert served.ask("GET", "/nowhere")[0] == 404
@@ -218,7 +226,7 @@ def drains(served: Served) -> None:
         assert served.process.poll() is None
         served.let_go()
         response = running.getresponse()
-        assert (response.status, json.loads(response.read())) == (200, "Hello, slow")
+        assert (response.status, json.loads(response.read())) == (200, "Good day, slow")
     assert served.process.wait(_PATIENCE_SEC) in (0, -signal.SIGTERM)
 
 
@@ -231,13 +239,13 @@ def test_booting_service(directory: Path) -> None:
         assert served.ask("POST", "/run_remote", {})[1]["error"]["kind"] == "not_ready"
         served.let_go()
         served.wrote("Booting is ready")
-        assert served.ask("POST", "/run_remote", {}) == (200, "Hello, everybody")
+        assert served.ask("POST", "/run_remote", {}) == (200, "Good day, everybody")
 
 
 def test_init_that_raises(directory: Path) -> None:
     """A chainlet that cannot be created ends its process with 1 and a traceback of the user's frames."""
     with serving(directory, "Failing") as served:
-        _, errors = served.process.communicate(timeout=_PATIENCE_SEC)
+        errors = messages_of(served.process.communicate(timeout=_PATIENCE_SEC)[1])
         assert served.process.returncode == 1
     assert "Failing could not start" in errors
     traceback = errors[errors.index("Traceback (most recent call last):") :].splitlines()

@@ -18,10 +18,12 @@ import pytest
 
 import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
+from chainctl.wire.stream_frame import Kind, whole_frame
 from chainctl.worker.boot import TOKEN_FILE, ChainletManifest, StubResolver, boot
+from chainctl.worker.buffers import Buffers
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.remote_error import RemoteFault
-from chainctl.worker.worker import Health, Reply
+from chainctl.worker.worker import Call, Health, Reply
 from tests.unit.worker.loopback import answer, chunked, loopback, run
 
 
@@ -92,7 +94,7 @@ def worker_of(cls: Any) -> InProcessWorker:
 
 async def called(cls: Any, body: bytes) -> tuple[int, Any]:
     """Call a chainlet once; its answer as a status and parsed JSON."""
-    reply = await worker_of(cls).call(body)
+    reply = await worker_of(cls).call(Call(body))
     assert isinstance(reply.body, bytes)
     return reply.status, json.loads(reply.body)
 
@@ -156,11 +158,13 @@ def test_stream_replies() -> None:
     """A stream is a reply whose body comes in parts; an empty one is an empty body."""
 
     async def work() -> None:
-        reply = await worker_of(Stream).call(b'{"items": ["a", "\xc3\x9f"]}')
+        reply = await worker_of(Stream).call(Call(b'{"items": ["a", "\xc3\x9f"]}'))
         assert (reply.status, reply.content_type) == (200, "text/plain; charset=utf-8")
-        assert not isinstance(reply.body, bytes)
+        assert isinstance(reply.body, AsyncIterator)
         assert [part async for part in reply.body] == [b"a", "ß".encode()]
-        assert (await worker_of(Stream).call(b'{"items": []}')).body == b""
+        empty = await worker_of(Stream).call(Call(b'{"items": []}'))
+        assert isinstance(empty.body, AsyncIterator)
+        assert [part async for part in empty.body] == []
 
     run(work())
 
@@ -170,9 +174,9 @@ def test_stream_errors() -> None:
 
     async def work() -> None:
         assert (await called(Stream, b'{"items": ["a"], "fail_at": 0}'))[0] == 500
-        reply = await worker_of(Stream).call(b'{"items": ["a", "b"], "fail_at": 1}')
+        reply = await worker_of(Stream).call(Call(b'{"items": ["a", "b"], "fail_at": 1}'))
         assert isinstance(reply, Reply)
-        assert not isinstance(reply.body, bytes)
+        assert isinstance(reply.body, AsyncIterator)
         parts = aiter(reply.body)
         assert await anext(parts) == b"a"
         with pytest.raises(ValueError, match="no b"):
@@ -199,7 +203,7 @@ def test_sync_calls_at_once(concurrency: int | None, most: int) -> None:
 
     async def work() -> list[Reply]:
         worker = worker_of(Meets)
-        return list(await asyncio.gather(*(worker.call(b"") for _ in range(6))))
+        return list(await asyncio.gather(*(worker.call(Call(b"")) for _ in range(6))))
 
     replies = run(work())
     assert [reply.status for reply in replies] == [200] * 6
@@ -220,7 +224,7 @@ def test_async_calls_are_not_bounded() -> None:
     async def work() -> list[Reply]:
         with chains.run_local():
             worker = worker_of(Meets)
-        return list(await asyncio.gather(*(worker.call(b"") for _ in range(50))))
+        return list(await asyncio.gather(*(worker.call(Call(b"")) for _ in range(50))))
 
     assert {reply.status for reply in run(work())} == {200}
 
@@ -241,13 +245,13 @@ def test_cancelled_call_gives_its_permit_back() -> None:
 
     async def work() -> int:
         worker = worker_of(Waits)
-        stuck = [asyncio.ensure_future(worker.call(b'{"forever": true}')) for _ in range(2)]
+        stuck = [asyncio.ensure_future(worker.call(Call(b'{"forever": true}'))) for _ in range(2)]
         await began.wait()
         for task in stuck:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        return (await worker.call(b'{"forever": false}')).status
+        return (await worker.call(Call(b'{"forever": false}'))).status
 
     assert run(work()) == 200
 
@@ -315,6 +319,14 @@ def manifest_for(tmp_path: Path, url: str = "http://127.0.0.1:9") -> ChainletMan
     return ChainletManifest.of(environ, tmp_path / "data")
 
 
+END = whole_frame(Kind.END)
+
+
+def framed(text: str) -> bytes:
+    """A text as an item of a stream between services."""
+    return whole_frame(Kind.TEXT, text.encode())
+
+
 async def hang_up(*chainlets: Any) -> None:
     """Close the connections of stand-ins."""
     for chainlet in chainlets:
@@ -325,7 +337,7 @@ async def hang_up(*chainlets: Any) -> None:
 
 def test_context_of_a_deployed_chainlet(tmp_path: Path) -> None:
     """A deployed chainlet sees its services, its declared secrets, its data and its environment."""
-    resolved = StubResolver(manifest_for(tmp_path)).arguments(Client, {})
+    resolved = StubResolver(manifest_for(tmp_path), Buffers()).arguments(Client, {})
     context = resolved["context"]
     assert set(context.chainlet_to_service) == {"Sync", "Stream", "Async"}
     assert context.secrets["token"] == "t"
@@ -339,7 +351,7 @@ def test_context_of_a_deployed_chainlet(tmp_path: Path) -> None:
 def test_missing_service(tmp_path: Path) -> None:
     """A dependency for which no address was given is named."""
     with pytest.raises(chains.MissingDependencyError, match="no service was given for `Sync`"):
-        StubResolver(ChainletManifest(services={}, secrets_dir=tmp_path)).arguments(Client, {})
+        StubResolver(ChainletManifest(services={}, secrets_dir=tmp_path), Buffers()).arguments(Client, {})
 
 
 def test_manifest_without_anything(tmp_path: Path) -> None:
@@ -359,9 +371,9 @@ def test_boot_calls_services(tmp_path: Path) -> None:
     async def work() -> None:
         async with loopback(answer(b'{"size": 4}')) as served:
             worker = boot(Client.__module__, "Client", manifest_for(tmp_path, served.url))
-            assert await worker.call(b'{"size": 3}') == Reply(200, b"4")
+            assert await worker.call(Call(b'{"size": 3}')) == Reply(200, b"4")
             sent = served.requests[0]
-            assert (sent.line, sent.body) == ("POST /run_remote HTTP/1.1", b'{"request":{"size":3}}')
+            assert (sent.line, sent.body) == ("POST /-/run_remote HTTP/1.1", b'{"request":{"size":3}}')
             assert sent.headers["x-chainctl-token"] == "internal"
             await hang_up(worker._call._run.__self__.strict)
 
@@ -373,7 +385,7 @@ def test_stand_ins_check_what_goes_out_and_what_comes_back(tmp_path: Path) -> No
 
     async def work() -> None:
         async with loopback(answer(b'{"size": "x"}')) as served:
-            chainlets = StubResolver(manifest_for(tmp_path, served.url)).arguments(Client, {})
+            chainlets = StubResolver(manifest_for(tmp_path, served.url), Buffers()).arguments(Client, {})
             strict = chainlets["strict"]
             with pytest.raises(TypeError, match=r"`Async\.run_remote` was called with `request`"):
                 await strict.run_remote(request=3)
@@ -391,8 +403,10 @@ def test_stand_in_for_a_stream(tmp_path: Path) -> None:
     """A stream from another service is an async iterator of its items' type."""
 
     async def work() -> None:
-        async with loopback(chunked(b"a", "ß".encode())) as served:
-            stream = StubResolver(manifest_for(tmp_path, served.url)).arguments(Client, {})["stream"]
+        async with loopback(chunked(framed("a"), framed("ß"), END)) as served:
+            stream = StubResolver(manifest_for(tmp_path, served.url), Buffers()).arguments(Client, {})[
+                "stream"
+            ]
             assert "".join([part async for part in stream.run_remote(["x"])]) == "aß"
             await hang_up(stream)
 
@@ -400,12 +414,14 @@ def test_stand_in_for_a_stream(tmp_path: Path) -> None:
 
 
 def test_text_stream_may_be_cut_anywhere(tmp_path: Path) -> None:
-    """Where the network cuts a stream of text is no concern of the caller, also inside a character."""
+    """Where the network cuts a stream of text is no concern of the caller, also inside a frame or a character."""
 
     async def work() -> None:
-        data = "aß€😀".encode()
+        data = framed("aß") + framed("€😀") + END
         async with loopback(chunked(*(data[i : i + 1] for i in range(len(data))))) as served:
-            stream = StubResolver(manifest_for(tmp_path, served.url)).arguments(Client, {})["stream"]
+            stream = StubResolver(manifest_for(tmp_path, served.url), Buffers()).arguments(Client, {})[
+                "stream"
+            ]
             assert "".join([part async for part in stream.run_remote(["x"])]) == "aß€😀"
             await hang_up(stream)
 

@@ -13,20 +13,30 @@ import pytest
 
 import chainctl as chains
 from chainctl.wire.fault import error_body, user_error_body
-from chainctl.worker.http_client import Answer
+from chainctl.worker.answer import Answer
+from chainctl.worker.client_loop import ClientLoop
+from chainctl.worker.message import Message
 from chainctl.worker.remote_error import RemoteFault, error_of
-from chainctl.worker.transport import ClientLoop, Transport, _backoff
+from chainctl.worker.retry import backoff_sec
+from chainctl.worker.transport import Transport
 from tests.unit.worker.loopback import Loopback, Step, answer, chunk, chunked, loopback, refusing_port, run
 
 NOT_STARTED = answer(error_body("not_ready", "starting"), 503, "x-chainctl-not-started: 1")
 BUSY_AT_WORK = answer(error_body("dependency", "too much"), 503)
 
 
+EMPTY = Message((b"{}",))
+
+
+def body_of(answer: Answer) -> bytes:
+    return bytes(answer.body)
+
+
 def transport_to(url: str, **options: Any) -> Transport:
     service = chains.DeployedServiceDescriptor(
         name="Dep", display_name="dep", internal_url=url, options=chains.RPCOptions(**options)
     )
-    return Transport(service, lambda: {"x-chainctl-token": "t"}, ClientLoop())
+    return Transport(service, {"x-chainctl-token": "t"}, ClientLoop())
 
 
 async def finished(transport: Transport, call: Coroutine[Any, Any, Any]) -> Any:
@@ -55,14 +65,15 @@ def close_loop(transport: Transport) -> None:
 
 def call(served: Loopback, body: bytes = b"{}", **options: Any) -> Coroutine[Any, Any, Any]:
     transport = transport_to(served.url, **options)
-    return finished(transport, transport.call(body))
+    return finished(transport, transport.call(Message((body,)), body_of))
 
 
 async def streamed(served: Loopback, **options: Any) -> list[bytes]:
     transport = transport_to(served.url, **options)
 
     async def collected() -> list[bytes]:
-        return [part async for part in transport.stream(b"{}")]
+        async with transport.stream(EMPTY) as incoming:
+            return [part async for part in incoming.chunks]
 
     return list(await finished(transport, collected()))
 
@@ -74,7 +85,7 @@ def test_call_sends_json_and_the_token() -> None:
         async with loopback(answer(b"3")) as served:
             assert await call(served, b'{"a": 1}') == b"3"
             sent = served.requests[0]
-            assert (sent.line, sent.body) == ("POST /run_remote HTTP/1.1", b'{"a": 1}')
+            assert (sent.line, sent.body) == ("POST /-/run_remote HTTP/1.1", b'{"a": 1}')
             assert sent.headers["content-type"] == "application/json"
             assert sent.headers["x-chainctl-token"] == "t"
 
@@ -125,7 +136,7 @@ def test_unreachable_service() -> None:
     async def work(port: int) -> None:
         transport = transport_to(f"http://127.0.0.1:{port}", retries=2)
         with pytest.raises(RemoteFault, match="`dep` cannot be reached") as caught:
-            await finished(transport, transport.call(b"{}"))
+            await finished(transport, transport.call(EMPTY, body_of))
         assert caught.value.status == 503
 
     with refusing_port() as port:
@@ -147,7 +158,7 @@ def test_broken_answer() -> None:
 @pytest.mark.parametrize("attempt", [1, 2, 5, 10, 100])
 def test_backoff_is_bounded(attempt: int) -> None:
     """Waits grow up to a bound, and differ."""
-    waits = {_backoff(attempt) for _ in range(200)}
+    waits = {backoff_sec(attempt) for _ in range(200)}
     assert len(waits) > 1
     assert min(waits) >= 0
     assert max(waits) <= min(5.0, 0.1 * 2**attempt)
@@ -200,7 +211,9 @@ def test_timeout_bounds_the_wait_for_a_permit_too() -> None:
     async def work() -> None:
         async with loopback(Step(wait_for=asyncio.Event())) as served:
             transport = transport_to(served.url, concurrency_limit=1, timeout_sec=0.05)
-            calls = asyncio.gather(*(transport.call(b"{}") for _ in range(3)), return_exceptions=True)
+            calls = asyncio.gather(
+                *(transport.call(EMPTY, body_of) for _ in range(3)), return_exceptions=True
+            )
             outcomes = await finished(transport, _awaited(calls))
             assert [type(outcome) for outcome in outcomes] == [TimeoutError] * 3
             (client,) = transport._clients.values()
@@ -220,7 +233,7 @@ def test_concurrency_limit() -> None:
         go = asyncio.Event()
         async with loopback(Step(wait_for=go, more=answer(b"3"))) as served:
             transport = transport_to(served.url, concurrency_limit=2)
-            calls = asyncio.gather(*(transport.call(b"{}") for _ in range(6)))
+            calls = asyncio.gather(*(transport.call(EMPTY, body_of) for _ in range(6)))
             while served.most_at_once < 2:
                 await asyncio.sleep(0)
             go.set()
@@ -252,10 +265,10 @@ def test_broken_stream() -> None:
         head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(b"first")
         async with loopback(Step(head, end="close")) as served:
             transport = transport_to(served.url)
-            items = transport.stream(b"{}")
-            assert await anext(items) == b"first"
-            with pytest.raises(RemoteFault, match="broke off"):
-                await anext(items)
+            async with transport.stream(EMPTY) as incoming:
+                assert await anext(incoming.chunks) == b"first"
+                with pytest.raises(RemoteFault, match="broke off"):
+                    await anext(incoming.chunks)
 
     run(work())
 
@@ -265,7 +278,8 @@ def test_unreachable_stream() -> None:
 
     async def work(port: int) -> None:
         with pytest.raises(RemoteFault, match="cannot be reached") as caught:
-            await anext(transport_to(f"http://127.0.0.1:{port}").stream(b"{}"))
+            async with transport_to(f"http://127.0.0.1:{port}").stream(EMPTY):
+                pass
         assert caught.value.status == 503
 
     with refusing_port() as port:
@@ -299,9 +313,9 @@ def test_calls_from_sync_code() -> None:
     assert listening.wait(10)
     transport = transport_to(ready[0].url, concurrency_limit=3)
     try:
-        assert transport.call_sync(b"{}") == b"3"
+        assert transport.call_sync(EMPTY, body_of) == b"3"
         with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(transport.call_sync, [b"{}"] * 50)) == [b"3"] * 50
+            assert list(pool.map(lambda _: transport.call_sync(EMPTY, body_of), range(50))) == [b"3"] * 50
         assert ready[0].connections <= 3
         assert ready[0].most_at_once <= 3
     finally:
