@@ -40,7 +40,9 @@ def test_which_answers_are_repeated(answer: Answer, safe: bool, idempotent: bool
     assert may_help(answer, is_idempotent=True) is idempotent
 
 
-@pytest.mark.parametrize(("written", "least"), [("2", 2.0), ("", 0), ("²", 0), ("-1", 0), ("soon", 0), ("9" * 500, 0)])
+@pytest.mark.parametrize(
+    ("written", "least"), [("2", 2.0), ("", 0), ("²", 0), ("-1", 0), ("soon", 0), ("9" * 500, 0)]
+)
 def test_retry_after(written: str, least: float) -> None:
     """A wait is no shorter than what the other side asks for; what is no number of seconds is no wish."""
     assert least <= backoff_sec(1, written) <= max(least, 0.2)
@@ -93,7 +95,10 @@ def test_repeats_do_not_multiply() -> None:
     async def work() -> int:
         async with net_of(Faulty, Middle, Upper) as net:
             top = net.stub(Upper, retries=4, idempotent=True)
-            outcomes = [await asyncio.gather(*(top.run_remote() for _ in range(50)), return_exceptions=True) for _ in range(20)]
+            outcomes = [
+                await asyncio.gather(*(top.run_remote() for _ in range(50)), return_exceptions=True)
+                for _ in range(20)
+            ]
             return sum(outcome == 1 for batch in outcomes for outcome in batch)
 
     succeeded = run(work())
@@ -162,7 +167,11 @@ def test_full_queue_is_said_before_any_work() -> None:
                 await asyncio.sleep(0)
             with pytest.raises(RemoteFault, match="wait already") as caught:
                 await stub.run_remote()
-            assert (caught.value.status, caught.value.kind, caught.value.retry_after_sec) == (503, "overloaded", 1)
+            assert (caught.value.status, caught.value.kind, caught.value.retry_after_sec) == (
+                503,
+                "overloaded",
+                1,
+            )
             Crowded.go.set()
             assert await asyncio.gather(*under_way) == [1, 1]
             assert Crowded.calls == 2
