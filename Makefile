@@ -42,7 +42,7 @@ test-docker: setup ## Bring an engine up and run the tests that need it
 demo: setup ## Push an example chain, call it, print the answer
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo
 
-bench: setup ## Measure chainctl and its peers side by side; writes docs/benchmarks.md (about 15 minutes)
+bench: setup ## Measure chainctl and its peers side by side; writes docs/benchmarks.md (about 10 minutes)
 	$(BIN)/python -m tests.bench.run
 
 bench-quick: setup ## Measure chainctl, the floor and one peer; prints the report (about 2 minutes)

@@ -9,7 +9,7 @@ from chainctl.cli.output import table
 from chainctl.workflows.bench.assertion import ERRORS, RATE, Assertion
 from chainctl.workflows.bench.bench import Report
 from chainctl.workflows.bench.capacity import CPU, TARGET, Advice, Usage
-from chainctl.workflows.bench.hops import HOP_PARTS, Hop, Hops
+from chainctl.workflows.bench.hops import CALLS, HOP_PARTS, Hop, Hops
 from chainctl.workflows.bench.outcome import Outcome
 from chainctl.workflows.bench.percentiles import Summary, summary
 from chainctl.workflows.bench.plan import LoadPlan
@@ -25,7 +25,7 @@ def report_text(report: Report, chain: str, verdicts: Sequence[Verdict] = ()) ->
     blocks = [
         [_title(report.plan, chain, report.outcome), *_measured(report.outcome, report.plan)],
         _hop_lines(report.hops),
-        _bottleneck(report.usages),
+        _bottleneck(report.usages, report.hops),
         _advice_lines(report.advice, report.target_rate),
         [verdict_text(verdict) for verdict in verdicts],
         [*_warnings(report.outcome), *(f"not known: {why}" for why in report.silent)],
@@ -40,9 +40,9 @@ def verdict_text(verdict: Verdict) -> str:
     if verdict.value is None:
         return f"{word}  {assertion.text}: {assertion.metric} has no value, as nothing was measured"
     value, bound = value_text(assertion, verdict.value), value_text(assertion, assertion.bound)
-    return (
-        f"{word}  {assertion.text}: {assertion.metric} is {value}, the bound is {assertion.operator} {bound}"
-    )
+    is_word = "are" if assertion.metric == ERRORS else "is"
+    told = f"{assertion.metric} {is_word} {value}, the bound is {assertion.operator} {bound}"
+    return f"{word}  {assertion.text}: {told}"
 
 
 def value_text(assertion: Assertion, value: float) -> str:
@@ -60,10 +60,9 @@ def _title(plan: LoadPlan, chain: str, outcome: Outcome) -> str:
         if plan.rate is None
         else f"open loop, {plan.rate:g} requests/s ({plan.arrivals} arrivals)"
     )
+    where = plan.url if chain == plan.url else f"{chain} at {plan.url}"
     cut = ", interrupted" if outcome.is_cut else ""
-    return (
-        f"{chain} at {plan.url}: {loop}, {outcome.seconds:.1f} s after {plan.warmup_sec:g} s of warm-up{cut}"
-    )
+    return f"{where}: {loop}, {outcome.seconds:.1f} s after {plan.warmup_sec:g} s of warm-up{cut}"
 
 
 def _measured(outcome: Outcome, plan: LoadPlan) -> Iterator[str]:
@@ -87,26 +86,47 @@ def _hop_lines(hops: Hops) -> list[str]:
     if not hops.hops:
         return []
     header = ["HOP", "CALLS/REQUEST", "MEAN", *(part.upper() for part in HOP_PARTS)]
-    title = f"where the time went (means of the last {hops.requests:,} requests whose traces are whole)"
+    title = (
+        f"where the time went (means of the last {_many(hops.requests, 'request')} whose traces are whole)"
+    )
     return [title, table(header, [_hop_row(hop) for hop in hops.hops])]
 
 
 def _hop_row(hop: Hop) -> list[str]:
-    name = f"{hop.caller or 'client'} → {hop.name}" if hop.is_edge else hop.name
     shares = [
         f"{100 * hop.parts[part] / hop.total_ns:.0f}%" if hop.parts[part] else "-" for part in HOP_PARTS
     ]
-    return [name, f"{hop.per_request:.1f}", duration_text(hop.total_ns), *shares]
+    return [_name(hop), f"{hop.per_request:.1f}", duration_text(hop.total_ns), *shares]
 
 
-def _bottleneck(usages: Sequence[Usage]) -> list[str]:
+def _name(hop: Hop) -> str:
+    return f"{hop.caller or 'client'} → {hop.name}" if hop.is_edge else hop.name
+
+
+def _bottleneck(usages: Sequence[Usage], hops: Hops) -> list[str]:
     known = [usage for usage in usages if usage.limits]
     if not known:
         return []
     first = known[0]
-    word = "bottleneck" if first.share >= _QUIET else "no bottleneck yet; busiest is"
+    is_busy = first.share >= _QUIET
+    word = "bottleneck" if is_busy else "no chainlet is a bottleneck; busiest is"
     lines = [f"{word} {first.chainlet}: {100 * first.share:.0f}% of {_limit_words(first)} is in use"]
+    if not is_busy:
+        lines.append(_longest(hops))
     return [*lines, *(f"  {usage.chainlet}: {_law(usage)}" for usage in known)]
+
+
+def _longest(hops: Hops) -> str:
+    """Where most of a request's time is, for a chain in which nothing is busy: it may wait for something else."""
+    chainlets = {hop.name for hop in hops.hops if not hop.is_edge}
+    found = [
+        (hop.parts[part] * hop.per_request, part, hop)
+        for hop in hops.hops
+        for part in HOP_PARTS
+        if part != CALLS or hop.name not in chainlets
+    ]
+    ns, part, hop = max(found, key=lambda one: one[0])
+    return f"most time is {part} of {_name(hop)}: {duration_text(ns)} a request"
 
 
 def _limit_words(usage: Usage) -> str:
@@ -163,7 +183,7 @@ def _places(usage: Usage) -> int:
 
 
 def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _warnings(outcome: Outcome) -> Iterator[str]:

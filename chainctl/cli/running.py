@@ -33,6 +33,7 @@ from chainctl.wire.log_line import readable
 from chainctl.workflows.call import call
 from chainctl.workflows.down import down
 from chainctl.workflows.draft import draft_release
+from chainctl.workflows.error_lines import error_lines
 from chainctl.workflows.push import push
 
 FIDELITIES = ("inline", "codec", "process")
@@ -184,9 +185,5 @@ def _checked(answer: dict[str, Any]) -> bytes:
     if answer["status"] == 200:
         return body.encode()
     error = json.loads(body)["error"]
-    frames = [
-        f'  File "{f["filename"]}", line {f["lineno"]}, in {f["name"]}'
-        for f in error.get("user_stack_trace", [])
-    ]
-    problems = [f"{p['path'] or '(arguments)'}: {p['message']}" for p in error.get("problems", [])]
-    raise ChainctlError(str(error["message"]), details=[*frames, *problems])
+    first, *rest = str(error["message"]).splitlines() or [""]
+    raise ChainctlError(first, details=error_lines(error) or rest)

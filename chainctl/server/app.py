@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from chainctl.server.inner import InnerConnection
 from chainctl.server.service import ChainletService, refuse
-from chainctl.server.websocket import serve_websocket
+from chainctl.server.websocket import TRY_AGAIN, serve_websocket
 from chainctl.worker.worker import Reply
 
 Scope = MutableMapping[str, Any]
@@ -18,7 +18,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 _SCRATCH_BYTES = 64 * 1024
 _POLICY_VIOLATION = 1008
-_TRY_AGAIN = 1013
 
 
 class ChainletApp:
@@ -76,7 +75,7 @@ class ChainletApp:
         if not self.service.is_trusted(headers):
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         elif worker is None:
-            await send({"type": "websocket.close", "code": _TRY_AGAIN})
+            await send({"type": "websocket.close", "code": TRY_AGAIN})
         else:
             context = self.service.context(headers)
             await serve_websocket(scope, receive, send, lambda socket: worker.websocket(socket, context))

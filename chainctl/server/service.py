@@ -98,9 +98,13 @@ class ChainletService:
         query: str = "",
     ) -> Reply:
         """Answer a request that was not refused."""
-        if path.endswith(RUN):
-            return await self._run(headers, body, chunks, is_inner=path != RUN)
-        return await self._describe(path, query)
+        if not path.endswith(RUN):
+            return await self._describe(path, query)
+        context, is_inner = self.context(headers), path != RUN
+        reply = await self._run(context, headers, body, chunks, is_inner=is_inner)
+        if not is_inner:  # who calls from outside may not know which id the call was given
+            reply.headers = {**reply.headers, "x-request-id": context.request_id}
+        return reply
 
     def context(self, headers: Headers) -> CallContext:
         """What the headers say of a call: ids, deadline."""
@@ -128,11 +132,16 @@ class ChainletService:
         return reply_of(too_large(self.body_limit))
 
     async def _run(
-        self, headers: Headers, body: Buffer, chunks: Optional[AsyncIterator[Buffer]], *, is_inner: bool
+        self,
+        context: CallContext,
+        headers: Headers,
+        body: Buffer,
+        chunks: Optional[AsyncIterator[Buffer]],
+        *,
+        is_inner: bool,
     ) -> Reply:
         if self.worker is None:
             return reply_of(not_ready(self.name))
-        context = self.context(headers)
         CURRENT_CALL.set(context)
         span = self._span(context)
         accept = headers.get(b"accept", b"").decode("latin-1")

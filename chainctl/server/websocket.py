@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
 from chainctl.worker.failure import log_text
+from chainctl.worker.gate import Overloaded
 
 T = TypeVar("T")
 Scope = MutableMapping[str, Any]
@@ -23,6 +24,7 @@ NORMAL = 1000
 ABNORMAL = 1006
 FAILED = 1011
 RESTARTING = 1012
+TRY_AGAIN = 1013
 _NO_CODE = 1005
 _LONGEST_REASON = 123  # bytes, in RFC 6455
 _LOG = logging.getLogger("chainctl.server")
@@ -33,8 +35,8 @@ async def serve_websocket(
 ) -> None:
     """Accept a connection, run the endpoint on it, and close it.
 
-    The close code is 1000 when `run` returns and 1011 when it raises, which is logged. What `run`
-    raises because the other side is gone is no error.
+    The close code is 1000 when `run` returns, 1011 when it raises, which is logged, and 1013 when too
+    many wait already. What `run` raises because the other side is gone is no error.
     """
     websocket = AsgiWebSocket(scope, receive, send)
     try:
@@ -47,6 +49,9 @@ async def serve_websocket(
     except asyncio.CancelledError:
         await websocket.close_quietly(RESTARTING)
         raise
+    except Overloaded as error:
+        _LOG.warning("%s", error)
+        await websocket.close_quietly(TRY_AGAIN)
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
         _LOG.error("run_remote raised %s", log_text(error))
         await websocket.close_quietly(FAILED)

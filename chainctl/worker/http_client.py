@@ -45,7 +45,7 @@ class HttpClient:
     """
 
     def __init__(self, address: Address, tls: Optional[ssl.SSLContext] = None) -> None:
-        self._address = address
+        self.address = address
         self._idle: list[tuple[float, ClientConnection]] = []
         self._tls = (tls or ssl.create_default_context()) if address.is_tls else None
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
@@ -176,7 +176,7 @@ class HttpClient:
             return await self._connect(loop)
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> ClientConnection:
-        address = self._address
+        address = self.address
 
         def protocol() -> ClientConnection:
             return ClientConnection(loop, self._scratch)

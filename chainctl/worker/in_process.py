@@ -54,7 +54,7 @@ class InProcessWorker:
 
     async def call(self, call: Call) -> Reply:
         if self._bridges_calls and not can_await_here():
-            return await self._in_bridged_task(call)
+            return await self._bridging_loop().create_task(self.call(call))
         try:
             arguments = await self._arguments(call)
         except InvalidValue as error:
@@ -72,15 +72,17 @@ class InProcessWorker:
             return await self._stream(call, arguments, since)
         return await self._whole(call, arguments, since)
 
-    async def _in_bridged_task(self, call: Call) -> Reply:
-        """Run a call, and whatever tasks it makes, so that sync calls do not stop the loop."""
+    def _bridging_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop, on which tasks run from now on such that sync calls do not stop it."""
         loop = asyncio.get_running_loop()
         if not bridge_tasks(loop):
             self._bridges_calls = False
             _LOG.warning("sync calls will stop the event loop: the greenlet package is not installed")
-        return await loop.create_task(self.call(call))
+        return loop
 
     async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
+        if self._bridges_calls and not can_await_here():
+            return await self._bridging_loop().create_task(self.websocket(socket, context))
         CURRENT_RESOLVER.set(RefusingResolver())
         CURRENT_CALL.set(context)
         since = await self.gate.enter()

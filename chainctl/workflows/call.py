@@ -6,12 +6,13 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from chainctl.errors import CallFailedError
+from chainctl.workflows.error_lines import error_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +57,34 @@ def call(
         if answer.status != 200:
             raise _failure(answer.status, answer.read(), chain)
         on_error.pop_all()
-    return Answer(answer.headers.get("content-type", ""), _chunks(_failures(url, chain), connection, answer))
+    return Answer(answer.headers.get("content-type", ""), _chunks(connection, answer))
 
 
-def _chunks(
-    failures: AbstractContextManager[None],
-    connection: http.client.HTTPConnection,
-    answer: http.client.HTTPResponse,
-) -> Iterator[bytes]:
-    with closing(connection), failures:
-        while chunk := answer.read1(65536):
+def _chunks(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    with closing(connection):
+        while chunk := _next(answer):
             yield chunk
         if answer.length:  # what the header promised and did not come
-            raise http.client.IncompleteRead(b"", answer.length)
+            raise _broken_off()
+
+
+def _next(answer: http.client.HTTPResponse) -> bytes:
+    try:
+        return answer.read1(65536)
+    except TimeoutError as error:
+        raise CallFailedError("the answer stopped in the middle, and nothing came in time") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _broken_off() from error
+
+
+def _broken_off() -> CallFailedError:
+    return CallFailedError("the answer broke off in the middle")
 
 
 @contextmanager
 def _failures(url: str, chain: str) -> Iterator[None]:
     try:
         yield
-    except http.client.IncompleteRead as error:
-        raise CallFailedError("the answer broke off in the middle") from error
     except (OSError, http.client.HTTPException) as error:
         raise CallFailedError(
             f"{url} did not answer: {error}",
@@ -104,15 +112,10 @@ def _failure(status: int, body: bytes, chain: str) -> CallFailedError:
     error = _error_in(body)
     message = str(error.get("message", body[:500].decode(errors="replace")))
     first, *rest = message.splitlines() or [""]
-    frames = [
-        f'  File "{f.get("filename")}", line {f.get("lineno")}, in {f.get("name")}'
-        for f in _objects(error.get("user_stack_trace"))
-    ]
-    problems = [f"{p.get('path') or '(body)'}: {p.get('message')}" for p in _objects(error.get("problems"))]
     return CallFailedError(
         f"the chain answered {status}: {first}",
         hint=_hint(status, chain),
-        details=[*rest, *frames, *problems],
+        details=error_lines(error) or rest,
     )
 
 
@@ -122,11 +125,6 @@ def _error_in(body: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         return {}
     return error if isinstance(error, dict) else {"message": str(error)}
-
-
-def _objects(value: object) -> list[dict[str, Any]]:
-    """The objects of a JSON list; a stranger's answer may hold anything."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _hint(status: int, chain: str) -> str:

@@ -30,7 +30,8 @@ class LoadProcess:
     def measure(self, job: Job) -> Outcome:
         """Run a job. Raises RuntimeError when the process died."""
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
+        assert stdin is not None
+        assert stdout is not None
         stdin.write(job.line() + "\n")
         stdin.flush()
         line = stdout.readline()

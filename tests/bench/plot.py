@@ -1,4 +1,4 @@
-"""Samples in, an SVG out: for each workload the time of everybody as a multiple of the floor's, on a log scale. Pure."""
+"""Samples in, an SVG out: for each workload the times of all as multiples of the floor's, on a log scale. Pure."""
 
 from __future__ import annotations
 

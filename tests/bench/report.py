@@ -113,8 +113,8 @@ def _facts(samples: Samples) -> str:
             if value is not None:
                 rows.append([ALL[key].title, peer, f"{_spread(value)} {ALL[key].unit}"])
     return (
-        "## Memory, start-up, cancellation, retries\n\nMemory and start-up are those of the larger and the"
-        " slower of the two services of the one-hop workload, workers included.\n\n"
+        "## Memory, start-up, cancellation, retries\n\nMemory is that of the larger of the two services"
+        " of the one-hop workload, its workers included; start-up that of each service.\n\n"
         + _table(["what", "who", "measured"], rows)
     )
 
@@ -122,10 +122,9 @@ def _facts(samples: Samples) -> str:
 def _missing(run: Run) -> str:
     lines = [f"- {peer} did not run: {_one_line(why)}" for peer, why in run.absent.items()]
     lines += [f"- {peer}: {_one_line(note)}" for peer, note in run.notes.items()]
-    lines += [
-        f"- {peer}, {ALL[key].title}: {_one_line(error)}" for (key, peer), error in run.samples.errors.items()
-    ]
-    return "## Not measured\n\n" + "\n".join(lines) if lines else ""
+    for (key, peer), error in run.samples.errors.items():
+        lines.append(f"- {peer}, {ALL[key].title}, not measured: {_one_line(error)}")
+    return "## Notes\n\n" + "\n".join(lines) if lines else ""
 
 
 def _harness(run: Run) -> str:
@@ -145,8 +144,9 @@ pooled client on uvloop, bodies received into one buffer and written as a scatte
 validated by pydantic. With shared memory its entrypoint receives the array into a segment of `/dev/shm`
 and the inner service maps that.
 
-Peers send arrays as they naturally do: raw octets with FastAPI; for chainctl from the client as
-`{run.array_form}`. Shared memory is between services only: the client sends and gets the array over its
+Peers take arrays as they naturally do: raw octets, msgpack with Truss Chains, base64 in JSON with LitServe;
+chainctl takes them from the client as `{run.array_form}`. Truss Chains is told to take 64 calls at once, which
+is not its default. Shared memory is between services only: the client sends and gets the array over its
 connection.
 
 This was {kind}: {run.rounds} rounds of {run.seconds_each:g} s a measurement, {run.seconds:.0f} s in all, ended

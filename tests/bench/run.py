@@ -61,7 +61,8 @@ def main(arguments: Sequence[str]) -> None:
             for number in range(options.rounds):
                 spins.append(spin_ms())
                 _round(number, troupe, load, samples, options)
-        versions = {player.peer.name: player.version for player in troupe.players}
+        versions = {player.peer.name: player.version for player in troupe.players if player.version}
+        versions[OURS] = package.version()
         notes = {player.peer.name: player.scene.notes for player in troupe.players if player.scene.notes}
     finally:
         troupe.end()
@@ -82,6 +83,9 @@ def _round(number: int, troupe: Troupe, load: LoadProcess, samples: Samples, opt
         for player in in_turn(troupe.players, number):
             target = player.scene.targets.get(workload.call)
             if target is None:
+                continue
+            if error := samples.errors.get((workload.key, player.peer.name)):
+                samples.fail(workload.key, player.peer.name, error)
                 continue
             with playing(player):
                 outcome = load.measure(workload.job(target, options.seconds))
@@ -146,8 +150,8 @@ def _options(arguments: Sequence[str]) -> Options:
     default_out = Path(tempfile.gettempdir()) / "chainctl-bench-quick" if given.quick else ROOT / "docs"
     return Options(
         quick=given.quick,
-        rounds=given.rounds or (3 if given.quick else 7),
-        seconds=given.seconds or (0.7 if given.quick else 1.5),
+        rounds=given.rounds or (3 if given.quick else 5),
+        seconds=given.seconds or (0.7 if given.quick else 1.0),
         only=frozenset(filter(None, given.only.split(","))),
         peers=frozenset(filter(None, given.peers.split(","))),
         package=given.package.resolve(),

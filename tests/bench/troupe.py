@@ -52,7 +52,8 @@ class Troupe:
             if player.scene.idle:
                 most = max(resident_bytes([process]) for process in player.scene.idle)
                 samples.add("rss", player.peer.name, most / 1e6)
-                samples.add("ready", player.peer.name, player.scene.ready_sec)
+            for seconds in player.scene.ready_secs:
+                samples.add("ready", player.peer.name, seconds)
 
     def end(self) -> None:
         """End all services."""

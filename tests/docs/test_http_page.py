@@ -54,7 +54,7 @@ REQUESTS: dict[int, tuple[str, str, tuple[str, str], bytes]] = {
 
 def starting(token: str | None = None) -> ChainletApp:
     """Return the app of a chainlet that has not booted."""
-    return ChainletApp(ChainletService("HelloAll", token, telemetry=Telemetry("hello", "HelloAll")))
+    return ChainletApp(ChainletService("HelloAll", token, telemetry=Telemetry("hello-all", "HelloAll")))
 
 
 def serving() -> ChainletApp:
@@ -68,7 +68,7 @@ def serving() -> ChainletApp:
 def ask(
     app: ChainletApp, method: str, path: str, header: tuple[str, str], body: bytes
 ) -> tuple[int, Any, dict[str, str]]:
-    """Send one request and return status, parsed body and headers of the answer."""
+    """Send one request and return status, body and headers of the answer; a body of JSON is parsed."""
     sent: list[Message] = []
     waiting: list[Message] = [{"type": "http.request", "body": body}]
 
@@ -84,9 +84,9 @@ def ask(
     scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
     asyncio.run(app(scope, receive, send))
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    body = b"".join(m["body"] for m in sent[1:])
+    given = b"".join(m["body"] for m in sent[1:])
     is_json = answered["content-type"] == "application/json"
-    return sent[0]["status"], json.loads(body) if is_json else body, answered
+    return sent[0]["status"], json.loads(given) if is_json else given.decode(), answered
 
 
 def documented(status: int) -> Any:

@@ -59,6 +59,10 @@ def _has_seconds(answer: str) -> None:
     assert json.loads(answer)["seconds"] == 2
 
 
+def _adds_ten(answer: str) -> None:
+    assert json.loads(answer)["total"] == 36.0
+
+
 def _cites_a_document(answer: str) -> None:
     assert re.search(r"\w+\.(txt|md)", answer), answer
 
@@ -72,6 +76,7 @@ CASES = [
     ),
     Example("subclassing", "subclassing/chain.py", lambda: _documented("subclassing"), _has_seconds),
     Example("rag", "rag/chain.py", lambda: _documented("rag"), _cites_a_document),
+    Example("arrays", "arrays/chain.py", lambda: _documented("arrays"), _adds_ten),
     Example("audio", "audio/chain.py", _audio_request, _is_transcribed),
 ]
 by_name = pytest.mark.parametrize("example", CASES, ids=lambda e: e.name)

@@ -18,6 +18,7 @@ from tests.scenarios.pushed_chain import TARGETS, Push, PushedChain, pushing
 CHAIN = """
 import asyncio
 import json
+import time
 
 import chainctl as chains
 
@@ -39,6 +40,8 @@ class Count(chains.ChainletBase):
     remote_config = small()
 
     def run_remote(self, text: str) -> int:
+        if "slowly" in text:
+            time.sleep(4)
         return len(text)
 
 
@@ -116,6 +119,16 @@ def test_dependencies_are_called_from_inside(talk: PushedChain) -> None:
         assert said(websocket, "hello") == "1 HELLO"
         assert said(websocket, "count me") == '{"count":8}'
         assert said(websocket, "bytes") == bytes(range(256)) * 4096
+
+
+def test_a_sync_call_inside_holds_nobody_else_up(talk: PushedChain) -> None:
+    """While one conversation waits for a sync chainlet, another one goes on."""
+    with connect(talk.websocket_url) as slow, connect(talk.websocket_url) as quick:
+        slow.send("count slowly")
+        assert said(quick, "hello") == "1 HELLO"
+        with pytest.raises(TimeoutError):
+            slow.recv(timeout=0)
+        assert slow.recv(timeout=20) == '{"count":12}'
 
 
 def test_close_codes(talk: PushedChain) -> None:

@@ -21,7 +21,7 @@ CONTAINER_FILES = sorted(
     + [p for room in ("sdk", "wire", "worker", "server") for p in (PACKAGE / room).rglob("*.py")]
 )
 CONTAINER_PACKAGES = {
-    *("httptools", "msgpack", "prometheus_client", "pydantic", "pydantic_core"),
+    *("greenlet", "httptools", "msgpack", "prometheus_client", "pydantic", "pydantic_core"),
     *("typing_extensions", "uvicorn", "uvloop"),
 }
 CONTAINER_ROOMS = ("errors", "version", "pydantic_numpy", "streaming", "sdk", "wire", "worker", "server")

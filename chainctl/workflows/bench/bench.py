@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import CallFailedError, ChainctlError
-from chainctl.events import Emit, Notice
+from chainctl.events import Emit
 from chainctl.worker.gate import MOST_WITHOUT_LIMIT
 from chainctl.workflows.bench.capacity import Advice, Means, Usage, advise, usages
 from chainctl.workflows.bench.hops import Hops, hops_of
@@ -52,8 +52,7 @@ def bench(
     """
     _try(plan, chain)
     before, missing = _look(target, chain)
-    emit(Notice(_announcement(plan)))
-    outcome = load(plan)
+    outcome = load(plan, emit)
     if target is None:
         return Report(plan, outcome, Hops((), 0))
     told = _told(target, chain, outcome.last)
@@ -143,13 +142,3 @@ def _told(target: DeployTarget, chain: str, last: Sequence[Sent]) -> Told:
     except ChainctlError as error:
         return Told((), (error.message,))
     return told
-
-
-def _announcement(plan: LoadPlan) -> str:
-    if plan.rate is None:
-        how = f"{plan.clients} clients"
-    else:
-        how = f"{plan.rate:g} requests/s ({plan.arrivals})"
-    return (
-        f"loading {plan.url}: {how}, {plan.warmup_sec:g} s to warm up, then {plan.duration_sec:g} s at most"
-    )

@@ -14,8 +14,9 @@ import random
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from typing import Any
 
+from chainctl.events import Emit, Notice
 from chainctl.worker.address import Address
 from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError
 from chainctl.worker.http_client import HttpClient, request_head
@@ -29,34 +30,44 @@ _NS = 1_000_000_000
 # Timers of event loops are no finer than this; being so late is no delay of the chain's.
 _TIMER_NS = 2_000_000
 _PAUSE_SEC = 0.05
+_TELL_SEC = 10.0
 
 
-async def generate(plan: LoadPlan, stop: asyncio.Event, random: random.Random) -> Outcome:
+async def generate(plan: LoadPlan, stop: asyncio.Event, random: random.Random, emit: Emit) -> Outcome:
     """Load an address until the plan is done or `stop` is set, which gives up what is under way.
 
-    Errors of requests are counted, none is raised.
+    Errors of requests are counted, none is raised. A long load tells from time to time how far it is.
     """
     client = HttpClient(Address.of(plan.url), _tls(plan))
     load = _Load(plan, client, random)
     began_cpu, began_ns = time.process_time_ns(), time.monotonic_ns()
-    workers = [asyncio.ensure_future(load.work()) for _ in range(plan.clients)]
-    stopping = asyncio.ensure_future(stop.wait())
+    workers: list[asyncio.Future[None]] = [asyncio.ensure_future(load.work()) for _ in range(plan.clients)]
+    stopping, telling = asyncio.ensure_future(stop.wait()), asyncio.ensure_future(load.tell(emit))
+    finished = asyncio.ensure_future(_all(workers))
+    either: set[asyncio.Future[Any]] = {finished, stopping}
     try:
-        everybody = asyncio.gather(*workers)
-        both: set[asyncio.Future[object]] = {everybody, stopping}  # type: ignore[arg-type]  # futures only give
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        is_cut = not everybody.done()
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        is_cut = not finished.done()
         seconds = load.close(is_cut=is_cut)
-        everybody.cancel()
-        with suppress(asyncio.CancelledError):
-            await everybody
+        if not is_cut:
+            finished.result()
     finally:
-        stopping.cancel()
-        for worker in workers:
-            worker.cancel()
+        await _ended(finished, stopping, telling, *workers)
         client.close()
     cpu_share = (time.process_time_ns() - began_cpu) / max(1, time.monotonic_ns() - began_ns)
     return outcome_of(load.tally, seconds, cpu_share=cpu_share, is_cut=is_cut)
+
+
+async def _all(workers: list[asyncio.Future[None]]) -> None:
+    await asyncio.gather(*workers)
+
+
+async def _ended(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel until all have ended: `asyncio.wait_for` of Python 3.11 may swallow a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_PAUSE_SEC)
 
 
 class _Load:
@@ -72,12 +83,15 @@ class _Load:
         self._end_ns = self._measured_ns + int(plan.duration_sec * _NS)
         self._due = self._due_ns(random)
         self._last_ns = self._measured_ns
+        self._is_closed = False
         self._taken = 0
         self._measured = 0
 
     async def work(self) -> None:
         """Be one client: send requests as they come due, one at a time."""
         for due_ns in self._due:
+            if self._is_closed:
+                return
             wait_ns = due_ns - time.monotonic_ns()
             if wait_ns > 0:
                 await asyncio.sleep(wait_ns / _NS)
@@ -85,8 +99,17 @@ class _Load:
             is_punctual = wait_ns > 0 and now_ns - due_ns < _TIMER_NS
             await self._send(due_ns, 0 if is_punctual else now_ns - due_ns)
 
+    async def tell(self, emit: Emit) -> None:
+        """Say how far it is, until cancelled."""
+        while True:
+            await asyncio.sleep(_TELL_SEC)
+            seconds = (time.monotonic_ns() - self._begin_ns) / _NS
+            errors = sum(self.tally.failures.values())
+            emit(Notice(f"{seconds:.0f} s: {self.tally.answered:,} answers measured, {errors:,} errors"))
+
     def close(self, *, is_cut: bool) -> float:
         """Return how long requests were begun and measured, in seconds. Nothing is counted after it."""
+        self._is_closed = True
         end_ns = min(self._end_ns, time.monotonic_ns()) if is_cut else self._end_ns
         if not is_cut and self._measured >= self._plan.requests:
             end_ns = min(self._end_ns, self._last_ns)
@@ -132,6 +155,8 @@ class _Load:
             kind = "connect"
         except BrokenAnswerError:
             kind = "broken"
+        if self._is_closed:
+            return
         ended_ns = time.monotonic_ns()
         sent = Sent(f"{trace_id:032x}", f"{span_id:016x}", start_ns, ended_ns - began_ns, status)
         self._count(sent, kind, due_ns, late_ns, ended_ns)

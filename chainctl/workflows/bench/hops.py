@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chainctl.workflows.bench.outcome import LEAST_ERROR, Sent
-from chainctl.workflows.call_parts import COMPUTE, QUEUE, critical_path, own_parts
+from chainctl.workflows.call_parts import COMPUTE, OTHER, QUEUE, critical_path, own_parts
 from chainctl.workflows.call_tree import CallNode, call_trees
 from chainctl.workflows.seen_span import CLIENT, SeenSpan
 from chainctl.workflows.trace import MOST_SPANS
@@ -118,12 +118,13 @@ def _hop(name: str, caller: str | None, nodes: Sequence[CallNode], requests: int
 
 
 def hop_parts(node: CallNode) -> dict[str, int]:
-    """Cut the time of one call into HOP_PARTS, which add up to it."""
+    """Cut the time of one call into HOP_PARTS, which add up to it; a stream computes until its end."""
     span, own = node.span, own_parts(node)
     left = span.total_ns
     shares: dict[str, int] = {}
     wanted = ((QUEUE, span.queue_ns), (DECODE, span.decode_ns), (ENCODE, span.encode_ns))
-    for part, ns in (*wanted, (COMPUTE, own.get(COMPUTE, 0)), (CALLS, _called_ns(node, own))):
+    compute = own.get(COMPUTE, 0) or (own.get(OTHER, 0) if span.items else 0)
+    for part, ns in (*wanted, (COMPUTE, compute), (CALLS, _called_ns(node, own))):
         shares[part] = min(ns, left)
         left -= shares[part]
     return {**shares, WIRE: left}

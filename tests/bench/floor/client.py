@@ -77,7 +77,8 @@ class _Connection(Receiver):
         waiter = self._waiter = asyncio.get_running_loop().create_future()
         self.send(head, parts)
         try:
-            return await waiter
+            answer: Answer = await waiter
+            return answer
         except asyncio.CancelledError:
             self.transport.close()
             raise

@@ -40,7 +40,7 @@ class Receiver(asyncio.BufferedProtocol):
 
     def allocate(self, length: int) -> memoryview:
         """Return the buffer that a large body goes into."""
-        return memoryview(np.empty(length, np.uint8))
+        return np.empty(length, np.uint8).data
 
     def send(self, head: bytes, parts: tuple[Buffer, ...]) -> None:
         """Write a message: joined when small, as a scatter list when large."""

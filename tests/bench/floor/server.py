@@ -1,7 +1,8 @@
 """`python -m tests.bench.floor.server LISTEN [INNER]`: the least service that does the work of the benchmarks.
 
-With INNER it is the entrypoint and calls that, without it is the inner one. Paths: /hop, /fan (16 calls), /array (there and back), /shared (the
-array is received into a segment of /dev/shm; the inner service maps it).
+With INNER it is the entrypoint and calls that, without it is the inner one. Paths: /hop, /fan (16
+calls), /array (there and back), /shared (the array is received into a segment of /dev/shm; the
+inner service maps it).
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class FloorConnection(Receiver):
     def _worked(self, body: Buffer) -> Buffer:
         """Do the work of the inner service."""
         if self.path == b"/array":
-            return memoryview(np.frombuffer(body, np.float32)).cast("B")
+            return _seen(body)
         if self.path == b"/shared":
             told = json.loads(bytes(body))
             np.frombuffer(self._segments.find(told["segment"]), np.float32)
@@ -103,10 +104,8 @@ class FloorConnection(Receiver):
     async def _called(self, inner: PooledClient, body: Buffer) -> None:
         """Do the work of the entrypoint."""
         if self.path == b"/array":
-            array = np.frombuffer(body, np.float32)
-            head = post_head("/array", array.nbytes, _OCTETS)
-            answer = await inner.post(head, (memoryview(array).cast("B"),))
-            self._answer(memoryview(np.frombuffer(answer.body, np.float32)).cast("B"))
+            answer = await inner.post(post_head("/array", len(body), _OCTETS), (_seen(body),))
+            self._answer(_seen(answer.body))
         elif self.path == b"/shared":
             told = json.dumps({"segment": self._segment}).encode()
             answer = await inner.post(post_head("/shared", len(told), "application/json"), (told,))
@@ -116,6 +115,11 @@ class FloorConnection(Receiver):
             calls = [_number(inner, number + i) for i in range(FAN if self.path == b"/fan" else 1)]
             results = [await calls[0]] if len(calls) == 1 else await asyncio.gather(*calls)
             self._answer(b'{"n":%d}' % sum(results))
+
+
+def _seen(body: Buffer) -> memoryview:
+    """Make an array of a buffer, and a buffer of the array."""
+    return np.frombuffer(body, np.float32).data.cast("B")
 
 
 async def _number(inner: PooledClient, number: int) -> int:

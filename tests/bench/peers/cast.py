@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from tests.bench.peers.bentoml import bentoml
 from tests.bench.peers.chain_services import Package
 from tests.bench.peers.chainctl import chainctl, chainctl_variant
 from tests.bench.peers.fastapi import fastapi
 from tests.bench.peers.floor import floor
+from tests.bench.peers.litserve import litserve
 from tests.bench.peers.peer import Peer
+from tests.bench.peers.ray import ray
+from tests.bench.peers.truss import truss
 from tests.bench.targets import UNTRACED
 
 
@@ -21,4 +25,8 @@ def cast_of(package: Package, array_form: str, *, quick: bool) -> list[Peer]:
         chainctl_variant(package, "chainctl (unix)", over_unix=True),
         fastapi("aiohttp"),
         fastapi("httpx"),
+        truss(),
+        litserve(),
+        bentoml(),
+        ray(),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,20 +29,17 @@ class Package:
 
     def render(self, chain: str, into: Path) -> Path:
         """Write the build contexts of a chain file; return the directory. Raises StartError."""
-        command = [
-            self._own_python(),
-            "-m",
-            "chainctl.cli.main",
-            "render",
-            str(CHAINS / f"{chain}.py"),
-            "-o",
-            str(into),
-        ]
+        command = [self._own_python(), "-m", "chainctl.cli.main", "render", _file_of(chain), "-o", str(into)]
         env = {**os.environ, "PYTHONPATH": str(self.root)}
         done = subprocess.run(command, env=env, cwd=into.parent, capture_output=True, text=True, check=False)
         if done.returncode:
             raise StartError(f"`chainctl render {chain}.py` failed:\n{done.stderr.strip()}")
         return into
+
+    def version(self) -> str:
+        """Return the version that the sources say."""
+        found = re.search(r'"([^"]+)"\s*$', (self.root / "chainctl" / "version.py").read_text().strip())
+        return found[1] if found else "unknown"
 
     def _own_python(self) -> str:
         own = self.root / ".venv" / "bin" / "python"
@@ -106,6 +104,10 @@ class ChainRun:
 
     def _address(self, label: str) -> str:
         return f"unix:{self.stage.directory / label}.sock" if self.over_unix else f"tcp:{free_port()}"
+
+
+def _file_of(chain: str) -> str:
+    return str(CHAINS / f"{chain}.py")
 
 
 def _url(address: str) -> str:

@@ -25,10 +25,11 @@ def chainctl(package: Package, array_form: str) -> Peer:
         targets = {"hop": Target(hop["Entry"].address, PATH), "fan": Target(fan["Entry"].address, PATH)}
         arrays, notes = _arrays(package, stage, array_form)
         services = [place.service for place in hop.values()]
+        started = [*services, *(place.service for place in fan.values())]
         return Scene(
             {**targets, **arrays},
             idle=tuple(s.process.pid for s in services),
-            ready_sec=max(s.ready_sec for s in services),
+            ready_secs=tuple(s.ready_sec for s in started),
             notes=notes,
         )
 

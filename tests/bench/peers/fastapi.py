@@ -29,7 +29,7 @@ def fastapi(client: str) -> Peer:
                 "array": Target(address, "/array", "raw", _OCTETS),
             },
             idle=tuple(s.process.pid for s in services),
-            ready_sec=max(s.ready_sec for s in services),
+            ready_secs=tuple(s.ready_sec for s in services),
         )
 
     requirements = ("fastapi", "uvicorn[standard]", "numpy", client)

@@ -20,7 +20,7 @@ def floor(*, over_unix: bool = False) -> Peer:
         return _launch(stage, over_unix=over_unix)
 
     name = "floor (unix)" if over_unix else "floor"
-    return Peer(name, (), "", launch, remark="httptools and uvloop by hand, one validated integer")
+    return Peer(name, (), "", launch)
 
 
 def _launch(stage: Stage, *, over_unix: bool) -> Scene:
@@ -38,7 +38,7 @@ def _launch(stage: Stage, *, over_unix: bool) -> Scene:
             "shared1": Target(entry, "/shared", "raw", _OCTETS),
         },
         idle=tuple(s.process.pid for s in services),
-        ready_sec=max(s.ready_sec for s in services),
+        ready_secs=tuple(s.ready_sec for s in services),
     )
 
 

@@ -21,7 +21,8 @@ class Scene:
     targets: Mapping[str, Target]
     idle: tuple[int, ...] = ()
     """The process of each service of the `hop` call, for its memory."""
-    ready_sec: float = 0.0
+    ready_secs: tuple[float, ...] = ()
+    """How long each service took from its start until it was ready."""
     notes: str = ""
 
 
@@ -35,4 +36,3 @@ class Peer:
     launch: Callable[[Stage, Path], Scene]
     """Given a stage and the Python of the peer's environment, start all services."""
     is_pausable: bool = True
-    remark: str = ""

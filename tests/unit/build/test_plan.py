@@ -374,7 +374,12 @@ def test_the_executable_bit_is_a_change() -> None:
 def test_a_later_package_directory_wins() -> None:
     """As on PYTHONPATH, one of two files of a name is taken."""
     spec = chainlet("Leaf", config=FULL)
-    files = {f.path: f for f in build_context(spec, "shop", full_snapshot(), SETTINGS).files}
+    files = {
+        f.path: f
+        for f in build_context(
+            graph_of({"Leaf": ()}, specs=[spec]), spec, "shop", full_snapshot(), SETTINGS
+        ).files
+    }
     assert files["app/packages/m.py"].content == Path(f"{ROOT}/more/m.py")
 
 
@@ -390,7 +395,8 @@ def test_certificates_keep_their_order() -> None:
     spec = chainlet("Leaf")
     one, two = "/a/ca.pem", "/b/ca.pem"
     snapshot = snapshot_of({"chain.py": "", one: "1", two: "2"})
-    context = build_context(spec, "shop", snapshot, BuildSettings(certificates=(two, one)))
+    graph = graph_of({"Leaf": ()}, specs=[spec])
+    context = build_context(graph, spec, "shop", snapshot, BuildSettings(certificates=(two, one)))
     placed = {f.path: f.content for f in context.files if f.path.startswith("certificates/")}
     assert placed == {"certificates/00.crt": Path(two), "certificates/01.crt": Path(one)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from chainctl.build.requirements import (
+    BRIDGE_REQUIREMENTS,
     RUNTIME_REQUIREMENTS,
     WEBSOCKET_REQUIREMENTS,
     included_names,
@@ -17,10 +19,11 @@ from chainctl.build.requirements import (
     locked_requirements,
     pyproject_requirements,
     requirement_files,
+    runtime_requirements,
 )
 from chainctl.errors import ChainDefinitionError
 from chainctl.sdk.config import DockerImage
-from tests.fakes.chains import ROOT, snapshot_of
+from tests.fakes.chains import ROOT, chainlet, graph_of, snapshot_of
 from tests.unit.build.uv_lock import LOCK
 
 
@@ -38,12 +41,16 @@ def test_the_runtime_is_always_required() -> None:
     assert contents == {"requirements/runtime.txt": "".join(f"{r}\n" for r in RUNTIME_REQUIREMENTS)}
 
 
-def test_a_websocket_needs_its_library() -> None:
-    """Only a chainlet that is called by websocket gets it."""
-    files, names = requirement_files(DockerImage(), snapshot_of(), is_websocket=True)
-    assert names == ["runtime.txt"]
-    contents = [f.content.decode() for f in files if isinstance(f.content, bytes)]
-    assert contents == ["".join(f"{r}\n" for r in (*RUNTIME_REQUIREMENTS, *WEBSOCKET_REQUIREMENTS))]
+def test_some_chainlets_need_more() -> None:
+    """One that is called by websocket, and an async one that calls a sync one."""
+    talk = replace(chainlet("Talk"), is_websocket=True)
+    sync = replace(chainlet("Sync"), is_async=False)
+    graph = graph_of({"Talk": ["Mid"], "Mid": ["Sync"], "Sync": ()}, specs=[talk, chainlet("Mid"), sync])
+    more = {
+        spec.name: set(runtime_requirements(graph, spec)) - set(RUNTIME_REQUIREMENTS)
+        for spec in graph.chainlets
+    }
+    assert more == {"Talk": set(WEBSOCKET_REQUIREMENTS), "Mid": set(BRIDGE_REQUIREMENTS), "Sync": set()}
 
 
 def test_a_list_comes_after_the_runtime() -> None:

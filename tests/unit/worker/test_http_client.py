@@ -30,7 +30,7 @@ async def ask(client: HttpClient, body: bytes = b"{}") -> Answer:
 
 
 def head_of(client: HttpClient) -> bytes:
-    return request_head(client._address, "POST", "/run_remote", {"content-type": "application/json"})
+    return request_head(client.address, "POST", "/run_remote", {"content-type": "application/json"})
 
 
 def test_request_and_answer() -> None:

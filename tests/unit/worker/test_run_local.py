@@ -12,8 +12,8 @@ import pytest
 
 import chainctl as chains
 from chainctl.sdk.resolver import CURRENT_RESOLVER
-from chainctl.worker.call import OutputMismatch
 from chainctl.worker.local import LocalFidelity
+from chainctl.worker.output import OutputMismatch
 
 HERE = Path(__file__).resolve().parent
 

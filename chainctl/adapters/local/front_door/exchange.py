@@ -108,7 +108,7 @@ class Exchange:
                 )
             ]
         )
-        if not await self._relay_body(response.body, is_chunked=is_chunked):
+        if not await self._relay_body(response.body, is_chunked=is_chunked, is_framed=not is_unframed):
             return False
         return await self._is_rest_read() and lives_on
 
@@ -117,7 +117,15 @@ class Exchange:
             return b"close"
         return b"keep-alive" if self._request.head.version == "1.0" else None
 
-    async def _relay_body(self, body: Body, *, is_chunked: bool) -> bool:
+    def _break_off(self, *, is_framed: bool) -> None:
+        """End the connection in mid-answer. A reset takes away what the caller has not read yet, so it is for
+        those only who can not tell an answer that is too short."""
+        if is_framed:
+            self._caller.close()
+        else:
+            self._caller.reset()
+
+    async def _relay_body(self, body: Body, *, is_chunked: bool, is_framed: bool) -> bool:
         """Copy the body. An answer that breaks off breaks off for the caller too."""
         try:
             while data := await body.read():
@@ -125,7 +133,7 @@ class Exchange:
                 self._caller.write(parts)
                 await self._caller.drain()
         except ConnectionError:
-            self._caller.reset()
+            self._break_off(is_framed=is_framed)
             return False
         if is_chunked:
             self._caller.write([rewrite.trailer_bytes(body.trailers)])
