@@ -74,9 +74,7 @@ class RemoteEndpoint:
         if items is None:
             return await self._transport.call(message, self._decoded)
         async with self._transport.stream(message, self._sent(items)) as incoming:
-            answer = incoming.answer
-            answer.body = bytearray(b"".join([chunk async for chunk in incoming.chunks]))
-            return self._decoded(answer)
+            return self._decoded(await self._transport.whole(incoming))
 
     def run_sync(self, *args: Any, **kwargs: Any) -> Any:
         message, _ = self._message(args, kwargs)

@@ -40,6 +40,7 @@ class Incoming:
 
     answer: Answer
     chunks: AsyncGenerator[bytes, None]
+    exchange: Exchange
 
 
 class Transport:
@@ -136,10 +137,10 @@ class Transport:
                     aclosing(chunks) as body,  # type: ignore[type-var]  # it is a generator
                     aclosing(self._unbroken(body)) as unbroken,
                 ):
+                    incoming = Incoming(answer, unbroken, exchange)
                     if answer.status >= 300:
-                        answer.body = b"".join([chunk async for chunk in unbroken])
-                        raise self._error(answer, exchange)
-                    yield Incoming(answer, unbroken)
+                        raise self._error(await self.whole(incoming), exchange)
+                    yield incoming
             finally:
                 client.permits.release()
         except BaseException as error:
@@ -148,6 +149,19 @@ class Transport:
         finally:
             message.release()
             exchange.record(self._telemetry)
+
+    async def whole(self, incoming: Incoming) -> Answer:
+        """Read an answer that is no stream to its end, within the time of the call. Raises what `call` raises."""
+        answer, exchange = incoming.answer, incoming.exchange
+        limit = TimeLimit(max(0.0, exchange.deadline - time.monotonic()))
+        try:
+            async with limit:
+                answer.body = bytearray(b"".join([chunk async for chunk in incoming.chunks]))
+        except TimeoutError:
+            if not limit.has_expired:
+                raise
+            raise self._timed_out(exchange) from None
+        return answer
 
     async def _unbroken(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         try:

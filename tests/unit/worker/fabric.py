@@ -50,7 +50,7 @@ def run(work: Coroutine[Any, Any, T], loop: str = "uvloop", patience_sec: float 
 
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         result = runner.run(patient())
-    assert reports == []
+    assert [report["message"] for report in reports] == [], reports
     return result
 
 
