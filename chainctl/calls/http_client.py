@@ -18,7 +18,6 @@ from chainctl.calls.address import Address
 from chainctl.calls.answer import Answer, BrokenAnswerError, NotSentError, Parts
 from chainctl.calls.client_connection import ClientConnection
 from chainctl.calls.time_limit import TimeLimit
-from chainctl.calls.time_limit import TimeLimit
 
 _IDLE_SEC = 30.0
 _MOST_IDLE = 256
