@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Union
 
-from chainctl.server.inner import InnerConnection
+from chainctl.server.lean import LeanConnection
 from chainctl.server.service import ChainletService, refuse
 from chainctl.server.websocket import serve_websocket
 from chainctl.wire.fault import not_ready
@@ -26,13 +26,13 @@ class ChainletApp:
 
     def __init__(self, service: ChainletService) -> None:
         self.service = service
-        self.inner: set[InnerConnection] = set()
+        self.lean: set[LeanConnection] = set()
         self.scratch = memoryview(bytearray(_SCRATCH_BYTES))
 
     async def close_stale(self) -> None:
         """Hang up on inner connections that have been silent for long. Called now and then."""
         now = time.monotonic()
-        for connection in list(self.inner):
+        for connection in list(self.lean):
             connection.close_if_stale(now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

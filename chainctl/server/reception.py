@@ -1,7 +1,7 @@
 """The first bytes of a connection in; the protocol that speaks with its sender from then on out.
 
-Services of the same chain call `/-/…`: they get our own lean protocol, as do health probes.
-Everybody else, with whatever HTTP or WebSocket they bring, gets uvicorn's.
+Calls get our own lean protocol: those of the same chain (`/-/…`), plain ones of outsiders, and health
+probes. Everybody else, with whatever HTTP or WebSocket they bring, gets uvicorn's.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from chainctl.server.app import ChainletApp
-from chainctl.server.inner import InnerConnection
+from chainctl.server.lean import LeanConnection
 
-_INNER = (b"POST /-/", b"GET /-/", b"GET /healthz ", b"GET /readyz ")
-_LONGEST = max(map(len, _INNER))
+_CALLS = (b"POST /run_remote HTTP/1.1\r\n", b"POST /-/", b"GET /-/", b"GET /healthz ", b"GET /readyz ")
+_LONGEST = max(map(len, _CALLS))
 _PATIENCE_SEC = 60.0
 
 
@@ -45,11 +45,11 @@ class Reception(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._first += data
-        if len(self._first) < _LONGEST and any(p.startswith(self._first) for p in _INNER):
+        if len(self._first) < _LONGEST and any(p.startswith(self._first) for p in _CALLS):
             return
         self._leave()
-        if self._first.startswith(_INNER):
-            self._hand_over(self._inner(), self._first)
+        if self._first.startswith(_CALLS):
+            self._hand_over(self._lean(), self._first)
         else:
             self._hand_over(self._outer(), self._first)
 
@@ -68,17 +68,17 @@ class Reception(asyncio.Protocol):
         if self._patience is not None:
             self._patience.cancel()
 
-    def _inner(self) -> InnerConnection:
+    def _lean(self) -> LeanConnection:
         app: ChainletApp = self._config.app  # type: ignore[assignment]  # the only one we serve
         connections: set[Any] = self._state.connections
 
-        def leave(connection: InnerConnection) -> None:
+        def leave(connection: LeanConnection) -> None:
             connections.discard(connection)
-            app.inner.discard(connection)
+            app.lean.discard(connection)
 
-        connection = InnerConnection(app.service, self._loop, app.scratch, self._state.tasks, leave)
+        connection = LeanConnection(app.service, self._loop, app.scratch, self._state.tasks, leave)
         connections.add(connection)
-        app.inner.add(connection)
+        app.lean.add(connection)
         return connection
 
     def _outer(self) -> asyncio.Protocol:
@@ -92,7 +92,7 @@ class Reception(asyncio.Protocol):
         protocol.connection_made(self._transport)
         self._transport.pause_reading()
         self._transport.resume_reading()
-        if isinstance(protocol, InnerConnection):
+        if isinstance(protocol, LeanConnection):
             protocol.feed(first)
         else:
             protocol.data_received(first)

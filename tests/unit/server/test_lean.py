@@ -12,7 +12,7 @@ import websockets
 
 import chainctl as chains
 from chainctl.sdk.websocket import WebSocketProtocol
-from chainctl.server.inner import InnerConnection
+from chainctl.server.lean import LeanConnection
 from tests.unit.worker.fabric import LOOPS, TOKEN, Net, answer_from, net_of, request, reset, run, until
 
 both_loops = pytest.mark.parametrize("loop", LOOPS)
@@ -88,7 +88,7 @@ async def exchanged(net: Net, data: bytes, cls: Any = Echo) -> bytes:
 async def _inner_connections(net: Net, cls: Any) -> list[Any]:
     """The connections of a service that have said that they are the chain's own."""
     connections: Any = net.states[cls.__name__].connections
-    await until(lambda: any(isinstance(c, InnerConnection) for c in connections))
+    await until(lambda: any(isinstance(c, LeanConnection) for c in connections))
     return list(connections)
 
 

@@ -1,8 +1,8 @@
-"""Bytes of a chain's own services in, answers out: a lean HTTP/1.1 protocol on httptools.
+"""Bytes of HTTP/1.1 calls in, answers out: a lean protocol on httptools, for the chain's own services and plain calls.
 
 It takes one request at a time from a connection, receives large bodies into one buffer, writes
-answers without joining their parts, and cancels the work when its caller goes away. What outsiders
-send goes to uvicorn instead (see `reception`).
+answers without joining their parts, and cancels the work when its caller goes away. Whoever brings
+anything else gets uvicorn instead (see `reception`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _LINGER_SEC = 2.0
 _IDLE_SEC = 75.0  # more than a client of ours keeps a connection that it does not use
 _REQUEST_SEC = 600.0
 _MOST_UNWANTED_BYTES = 64 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = b"connection: close\r\n"
 _KNOWN = frozenset(HTTPStatus)
 _CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
@@ -41,8 +42,8 @@ class _Pipelined(Exception):
     """A request began before the last one was answered."""
 
 
-class InnerConnection(asyncio.BufferedProtocol):
-    """One connection of a service of the same chain.
+class LeanConnection(asyncio.BufferedProtocol):
+    """One connection.
 
     `scratch` is shared by the connections of a loop; `leave` is called when the connection is over,
     `tasks` holds the work under way, so that a drain can wait for it.
@@ -109,7 +110,7 @@ class InnerConnection(asyncio.BufferedProtocol):
         if self._is_deaf:
             return
         if self._task is not None and self._upload is None:
-            self._hang_up()  # nobody of ours sends a request before the last one was answered
+            self._is_closing = True  # a next request before this one was answered: it has to come again
             return
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
@@ -119,6 +120,9 @@ class InnerConnection(asyncio.BufferedProtocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._refuse(refuse(400, "malformed", "upgrades are not taken here"))
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, _Pipelined):
+                raise
         except httptools.HttpParserError as error:
             self._refuse(refuse(400, "malformed", f"the request is no HTTP: {error}"))
         if not self._has_head and self._head_bytes > _MOST_HEAD_BYTES:
@@ -163,6 +167,7 @@ class InnerConnection(asyncio.BufferedProtocol):
 
     def on_message_begin(self) -> None:
         if self._task is not None:
+            self._is_closing = True
             raise _Pipelined  # it would be mixed up with the one that is being answered
 
     def on_url(self, url: bytes) -> None:
@@ -178,6 +183,8 @@ class InnerConnection(asyncio.BufferedProtocol):
         length = self._headers.get(b"content-length", b"")
         self._length = int(length) if length.isdigit() else -1
         self._refusal = self._refused()
+        if self._refusal is None and self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.write(_CONTINUE)
         if self._refusal is not None and self._length > DIRECT_BYTES:
             self._refuse(self._refusal)
         elif self._refusal is None and media_of(self._headers) == STREAM:
