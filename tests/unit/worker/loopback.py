@@ -52,7 +52,8 @@ class Loopback:
         self.connections += 1
         self.open_connections += 1
         try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            # Its end cancels it; asyncio's streams would report that.
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while await self._exchange(reader, writer):
                     pass
         finally:
@@ -85,7 +86,18 @@ async def _request(reader: asyncio.StreamReader) -> Request:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     line, *lines = head.strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (item.partition(":") for item in lines)}
+    if "transfer-encoding" in headers:
+        return Request(line, headers, await _chunked_body(reader))
     return Request(line, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
+
+
+async def _chunked_body(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += await reader.readexactly(size)
+        await reader.readline()
+    await reader.readline()
+    return body
 
 
 async def _event_or_end(event: asyncio.Event, reader: asyncio.StreamReader) -> bool:
