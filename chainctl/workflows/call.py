@@ -57,28 +57,30 @@ def call(
         if answer.status != 200:
             raise _failure(answer.status, answer.read(), chain)
         on_error.pop_all()
-    return Answer(answer.headers.get("content-type", ""), _chunks(connection, answer))
+    return Answer(answer.headers.get("content-type", ""), _chunks(connection, answer, chain))
 
 
-def _chunks(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+def _chunks(
+    connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, chain: str
+) -> Iterator[bytes]:
     with closing(connection):
-        while chunk := _next(answer):
+        while chunk := _next(answer, chain):
             yield chunk
         if answer.length:  # what the header promised and did not come
-            raise _broken_off()
+            raise _broken_off(chain)
 
 
-def _next(answer: http.client.HTTPResponse) -> bytes:
+def _next(answer: http.client.HTTPResponse, chain: str) -> bytes:
     try:
         return answer.read1(65536)
     except TimeoutError as error:
         raise CallFailedError("the answer stopped in the middle, and nothing came in time") from error
     except (OSError, http.client.HTTPException) as error:
-        raise _broken_off() from error
+        raise _broken_off(chain) from error
 
 
-def _broken_off() -> CallFailedError:
-    return CallFailedError("the answer broke off in the middle")
+def _broken_off(chain: str) -> CallFailedError:
+    return CallFailedError("the answer broke off in the middle", hint=f"`chainctl logs {chain}` may say why.")
 
 
 @contextmanager
