@@ -67,7 +67,9 @@ async def _soaked(calls: int, dice: random.Random) -> None:
     async with net_of(Leaf, Counts, Front) as net:
         stub = net.stub(Front)
         for first in range(0, calls, _AT_ONCE):
-            await asyncio.gather(*(_called(stub, n, dice) for n in range(first, min(calls, first + _AT_ONCE))))
+            await asyncio.gather(
+                *(_called(stub, n, dice) for n in range(first, min(calls, first + _AT_ONCE)))
+            )
         await until(lambda: all(worker.gate.in_flight == 0 for worker in net.workers.values()))
         _check_pools(net)
     await until(lambda: len(asyncio.all_tasks()) == tasks)

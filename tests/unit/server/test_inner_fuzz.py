@@ -22,7 +22,7 @@ from chainctl.worker.http_client import HttpClient, request_head
 from tests.unit.worker.fabric import net_of, request, run
 from tests.unit.worker.loopback import answer, chunk, chunked
 
-fuzzed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fuzzed = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CALLS: list[str] = []
 
 
@@ -64,7 +64,11 @@ def damaged(draw: st.DrawFn, whole: list[bytes]) -> list[bytes]:
     data = bytearray(draw(st.sampled_from(whole)))
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, min(len(data), 400)))
-        more = draw(st.one_of(st.binary(max_size=4), st.sampled_from([b"\r\n", b"0", b"chunked", b":", b"\x00", b"9" * 25])))
+        more = draw(
+            st.one_of(
+                st.binary(max_size=4), st.sampled_from([b"\r\n", b"0", b"chunked", b":", b"\x00", b"9" * 25])
+            )
+        )
         cut = draw(st.integers(0, 20))
         data[at : at + cut] = more
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=5)))
@@ -122,9 +126,17 @@ async def _all_of(reader: asyncio.StreamReader) -> bytes:
 
 
 @fuzzed
-@given(pieces=st.one_of(damaged(ANSWERS), anything), ends=st.sampled_from(["eof", "abort", "stay"]), streamed=st.booleans())
-@example(pieces=[b"HTTP/1.1 101 X\r\nupgrade: a\r\nconnection: upgrade\r\n\r\nabc"], ends="stay", streamed=False)
-@example(pieces=[b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b"x" * 50_000], ends="eof", streamed=False)
+@given(
+    pieces=st.one_of(damaged(ANSWERS), anything),
+    ends=st.sampled_from(["eof", "abort", "stay"]),
+    streamed=st.booleans(),
+)
+@example(
+    pieces=[b"HTTP/1.1 101 X\r\nupgrade: a\r\nconnection: upgrade\r\n\r\nabc"], ends="stay", streamed=False
+)
+@example(
+    pieces=[b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b"x" * 50_000], ends="eof", streamed=False
+)
 def test_client(pieces: list[bytes], ends: str, streamed: bool) -> None:
     """Whatever comes, a call ends: with an answer that a strict reader sees too, or with an error of the connection."""
 
