@@ -50,7 +50,7 @@ class Front(chains.ChainletBase):
 
     async def run_remote(self, number: int, streamed: bool) -> int:
         if streamed:
-            return max([item async for item in self.counts.run_remote(number)]) - 2
+            return int(max([item async for item in self.counts.run_remote(number)])) - 2
         return int(await self.leaf.run_remote(number))
 
 
