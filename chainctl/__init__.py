@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from chainctl.version import __version__
 
 if TYPE_CHECKING:
+    from chainctl.calls.stub import StubBase
     from chainctl.cli.api import push
     from chainctl.errors import (
         ChainsRuntimeError,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
     from chainctl.wire.error_detail import RemoteErrorDetail
     from chainctl.worker.local import run_local
-    from chainctl.worker.stub import StubBase
 
 _HOMES = {
     "Assets": "chainctl.sdk.config",
@@ -63,7 +63,7 @@ _HOMES = {
     "RPCOptions": "chainctl.sdk.config",
     "RemoteConfig": "chainctl.sdk.config",
     "RemoteErrorDetail": "chainctl.wire.error_detail",
-    "StubBase": "chainctl.worker.stub",
+    "StubBase": "chainctl.calls.stub",
     "WebSocketDisconnect": "chainctl.sdk.websocket",
     "WebSocketProtocol": "chainctl.sdk.websocket",
     "WebsocketOptions": "chainctl.sdk.config",

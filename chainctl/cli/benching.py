@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from chainctl.calls.address import Address
 from chainctl.cli.bench_json import report_json
 from chainctl.cli.bench_text import report_text, verdict_text
 from chainctl.cli.calling import api_key
@@ -13,7 +14,6 @@ from chainctl.cli.output import print_result
 from chainctl.cli.wiring import secret_sources, settings_for, world_of
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import CallFailedError, ChainctlError, ExitCode, UsageError
-from chainctl.worker.address import Address
 from chainctl.workflows.bench.assertion import Assertion
 from chainctl.workflows.bench.bench import bench
 from chainctl.workflows.bench.plan import LoadPlan

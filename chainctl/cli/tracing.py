@@ -15,7 +15,7 @@ from chainctl.cli.output import table
 from chainctl.cli.waterfall import waterfall_text
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import CallFailedError, ChainctlError
-from chainctl.worker.trace_context import format_traceparent, new_span_id, new_trace_id
+from chainctl.telemetry.trace_context import format_traceparent, new_span_id, new_trace_id
 from chainctl.workflows.call_parts import critical_path
 from chainctl.workflows.call_tree import call_trees
 from chainctl.workflows.seen_span import CLIENT, SeenSpan

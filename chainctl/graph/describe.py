@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chainctl.calls.arguments import arguments_codec
 from chainctl.errors import Problem
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph, ChainletSpec, Edge, SourceFileRef
@@ -19,7 +20,6 @@ from chainctl.sdk.config import RemoteConfig
 from chainctl.sdk.declaration import Declaration, declaration_of
 from chainctl.sdk.locate import SourceFile, Span
 from chainctl.wire.signature import ResultCodec
-from chainctl.worker.arguments import arguments_codec
 
 
 class Description:

@@ -9,7 +9,9 @@ from typing import Any, Union
 
 from chainctl.server.inner import InnerConnection
 from chainctl.server.service import ChainletService, refuse
-from chainctl.server.websocket import TRY_AGAIN, serve_websocket
+from chainctl.server.websocket import serve_websocket
+from chainctl.wire.fault import not_ready
+from chainctl.worker.error_reply import reply_of
 from chainctl.worker.worker import Reply
 
 Scope = MutableMapping[str, Any]
@@ -17,7 +19,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 _SCRATCH_BYTES = 64 * 1024
-_POLICY_VIOLATION = 1008
 
 
 class ChainletApp:
@@ -73,12 +74,23 @@ class ChainletApp:
         headers = dict(scope["headers"])
         worker = self.service.worker
         if not self.service.is_trusted(headers):
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+            await _deny(send, scope, refuse(401, "unauthorized", "this service answers only its own chain"))
         elif worker is None:
-            await send({"type": "websocket.close", "code": TRY_AGAIN})
+            await _deny(send, scope, reply_of(not_ready(self.service.name)))
         else:
             context = self.service.context(headers)
             await serve_websocket(scope, receive, send, lambda socket: worker.websocket(socket, context))
+
+
+async def _deny(send: Send, scope: Scope, reply: Reply) -> None:
+    """Refuse a handshake, with a body where the server can send one; else it answers 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    body = b"".join(reply.parts or ())
+    headers = [*_header_lines(reply), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 async def _answered(answer: Awaitable[Reply], send: Send) -> None:
@@ -108,8 +120,7 @@ async def _gone(receive: Receive) -> None:
 
 async def _send(send: Send, reply: Reply) -> None:
     parts = reply.parts
-    headers = [(b"content-type", reply.content_type.encode())]
-    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+    headers = _header_lines(reply)
     if parts is not None:
         headers.append((b"content-length", str(sum(map(len, parts))).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -119,6 +130,11 @@ async def _send(send: Send, reply: Reply) -> None:
         await send({"type": "http.response.body", "body": b"".join(parts)})
         if reply.release is not None:
             reply.release()
+
+
+def _header_lines(reply: Reply) -> list[tuple[bytes, bytes]]:
+    lines = {"content-type": reply.content_type, **reply.headers}
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
 
 
 async def _send_stream(send: Send, chunks: Any) -> None:

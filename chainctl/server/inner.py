@@ -18,10 +18,10 @@ from typing import Any, Optional
 
 import httptools
 
+from chainctl.calls.answer import Buffer
+from chainctl.calls.receive_buffer import DIRECT_BYTES, new_buffer
 from chainctl.server.service import RUN, ChainletService, media_of, refuse
 from chainctl.wire.media import STREAM
-from chainctl.worker.answer import Buffer
-from chainctl.worker.receive_buffer import DIRECT_BYTES, new_buffer
 from chainctl.worker.worker import Reply
 
 _LOG = logging.getLogger("chainctl.server")

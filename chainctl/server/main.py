@@ -15,17 +15,17 @@ from typing import Optional
 
 import uvicorn
 
+from chainctl.calls.call_context import CURRENT_CALL
+from chainctl.segments.sharing import SegmentSharing
 from chainctl.server.app import ChainletApp
 from chainctl.server.log_lines import install
 from chainctl.server.otlp import start_exporter
 from chainctl.server.reception import Reception
 from chainctl.server.service import ChainletService
+from chainctl.telemetry.sampling import sampler_of
+from chainctl.telemetry.telemetry import Telemetry
 from chainctl.wire.fault import user_frames
 from chainctl.worker.boot import ChainletManifest, boot
-from chainctl.worker.call_context import CURRENT_CALL
-from chainctl.worker.sampling import sampler_of
-from chainctl.worker.segment_sharing import SegmentSharing
-from chainctl.worker.telemetry import Telemetry
 
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from chainctl.server.otlp_form import export_request
 from chainctl.server.otlp_settings import OtlpSettings
+from chainctl.telemetry.span import Span
+from chainctl.telemetry.telemetry import Telemetry
 from chainctl.version import __version__
-from chainctl.worker.span import Span
-from chainctl.worker.telemetry import Telemetry
 
 _LOG = logging.getLogger("chainctl.telemetry")
 _REPEATED = (429, 502, 503, 504)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chainctl.telemetry.span import Span
 from chainctl.version import __version__
-from chainctl.worker.span import Span
 
 _KINDS = {"server": 2, "client": 3}
 _ERROR = 2

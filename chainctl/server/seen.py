@@ -6,8 +6,8 @@ import json
 from typing import Any, Optional
 from urllib.parse import parse_qs
 
+from chainctl.telemetry.telemetry import SPANS_AT_ONCE, Telemetry
 from chainctl.wire.fault import error_body
-from chainctl.worker.telemetry import SPANS_AT_ONCE, Telemetry
 
 SCHEMA_VERSION = 1
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

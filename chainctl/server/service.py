@@ -13,19 +13,19 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Optional
 
+from chainctl.calls.answer import Buffer
+from chainctl.calls.buffers import SHARED_HEADER
+from chainctl.calls.call_context import CURRENT_CALL, CallContext
+from chainctl.calls.time_limit import TimeLimit
 from chainctl.server.openapi import openapi
 from chainctl.server.seen import answer_seen
+from chainctl.telemetry.span import Span
+from chainctl.telemetry.telemetry import Telemetry
+from chainctl.telemetry.trace_context import Sampler, follow_caller, new_span_id, received
 from chainctl.wire.fault import deadline, error_body, not_ready, too_large, unsupported_media_type
 from chainctl.wire.media import JSON, MSGPACK, READABLE
-from chainctl.worker.answer import Buffer
 from chainctl.worker.boot import TOKEN_HEADER
-from chainctl.worker.buffers import SHARED_HEADER
-from chainctl.worker.call_context import CURRENT_CALL, CallContext
 from chainctl.worker.error_reply import reply_of
-from chainctl.worker.span import Span
-from chainctl.worker.telemetry import Telemetry
-from chainctl.worker.time_limit import TimeLimit
-from chainctl.worker.trace_context import Sampler, follow_caller, new_span_id, received
 from chainctl.worker.worker import Call, Reply, Worker
 
 DEFAULT_BODY_LIMIT = 512 * 1024 * 1024

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from chainctl.calls.buffers import Buffers
+from chainctl.calls.client_loop import ClientLoop
+from chainctl.calls.remote import remote_chainlet
+from chainctl.calls.shared_buffers import SharedBuffers
+from chainctl.calls.transport import Transport
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.chainlet import ChainletMeta
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment, Secrets
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
 from chainctl.sdk.read_secrets import READ_SECRETS
-from chainctl.worker.buffers import Buffers
-from chainctl.worker.client_loop import ClientLoop
+from chainctl.segments.sharing import SegmentSharing
+from chainctl.telemetry.telemetry import Telemetry
 from chainctl.worker.in_process import InProcessWorker
-from chainctl.worker.remote import remote_chainlet
 from chainctl.worker.resolvers import build
-from chainctl.worker.segment_sharing import SegmentSharing
-from chainctl.worker.shared_buffers import SharedBuffers
-from chainctl.worker.telemetry import Telemetry
-from chainctl.worker.transport import Transport
 
 TOKEN_FILE = ".chainctl-token"  # a file's name
 TOKEN_HEADER = "x-chainctl-token"  # a header's name

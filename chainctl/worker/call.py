@@ -8,6 +8,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Optional
 
+from chainctl.calls.answer import Buffer
+from chainctl.calls.arguments import arguments_codec
+from chainctl.calls.buffers import SHARED_HEADER, Buffers
 from chainctl.sdk.declaration import Declaration
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.frame import joined
@@ -15,9 +18,6 @@ from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.item import ItemCodec
 from chainctl.wire.media import FRAME, JSON, JSON_TYPES, MSGPACK, MSGPACK_TYPES
 from chainctl.wire.signature import Codec, ResultCodec
-from chainctl.worker.answer import Buffer
-from chainctl.worker.arguments import arguments_codec
-from chainctl.worker.buffers import SHARED_HEADER, Buffers
 from chainctl.worker.output import OutputMismatch
 from chainctl.worker.stream_reply import StreamForm, stream_form
 from chainctl.worker.worker import Call, Reply

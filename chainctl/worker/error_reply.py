@@ -6,14 +6,14 @@ import asyncio
 import logging
 from typing import Optional
 
+from chainctl.calls.retry import RETRIED_HEADER
+from chainctl.telemetry.span import Span
 from chainctl.wire.fault import Fault, invalid_input, invalid_output, overloaded
 from chainctl.wire.invalid import InvalidValue
 from chainctl.worker.failure import fault_of, log_text
 from chainctl.worker.gate import Overloaded
 from chainctl.worker.output import OutputMismatch
 from chainctl.worker.redaction import redact
-from chainctl.worker.retry import RETRIED_HEADER
-from chainctl.worker.span import Span
 from chainctl.worker.worker import Reply
 
 PASSING = (asyncio.CancelledError, GeneratorExit)

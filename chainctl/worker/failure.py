@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
+from chainctl.calls.remote_error import RemoteFault
 from chainctl.wire.error_detail import Clean, RemoteErrorDetail, origin_of, status_set_by
 from chainctl.wire.error_report import local_report
 from chainctl.wire.fault import Fault, detail_body
 from chainctl.worker.redaction import redact
-from chainctl.worker.remote_error import RemoteFault
 
 _OWN_HEADERS = re.compile(
     r"(content-|transfer-|x-chainctl-)|(connection|keep-alive|upgrade|te|trailer|date|server)$"

@@ -11,19 +11,19 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Optional
 
+from chainctl.calls.buffers import Buffers
+from chainctl.calls.call_context import CURRENT_CALL, CallContext
+from chainctl.calls.sync_bridge import bridge_tasks, can_await_here
 from chainctl.sdk.declaration import Declaration, endpoint_of
 from chainctl.sdk.resolver import CURRENT_RESOLVER
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.media import STREAM
 from chainctl.worker.arguments_stream import ArgumentsStream
-from chainctl.worker.buffers import Buffers
 from chainctl.worker.call import EndpointCall
-from chainctl.worker.call_context import CURRENT_CALL, CallContext
 from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.resolvers import RefusingResolver
-from chainctl.worker.sync_bridge import bridge_tasks, can_await_here
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 

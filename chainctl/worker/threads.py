@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional, TypeVar
 
-from chainctl.worker.call_context import CURRENT_CALL
+from chainctl.calls.call_context import CURRENT_CALL
 
 _LOG = logging.getLogger("chainctl.worker")
 _MOST_THREADS = 1024

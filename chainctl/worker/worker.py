@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol, Union
 
+from chainctl.calls.answer import Buffer, Parts
+from chainctl.calls.call_context import CallContext
 from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.telemetry.span import Span
 from chainctl.wire.media import JSON
-from chainctl.worker.answer import Buffer, Parts
-from chainctl.worker.call_context import CallContext
-from chainctl.worker.span import Span
 
 
 @dataclass

@@ -11,7 +11,8 @@ from tests.bench.samples import Samples, Spread
 from tests.bench.targets import BOUNDS, FLOOR, Bound
 from tests.bench.workloads import ALL, LOADS, Workload
 
-PERCENT = 100
+_PERCENT = 100
+_LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def report(run: Run) -> str:
         "# Benchmarks",
         "Written by `make bench`; edits are lost. Every figure here is from one run on one machine.",
         _must_reach(run.samples),
-        "![Times as multiples of the floor's](benchmarks.svg)",
+        '<img src="benchmarks.svg" alt="Times as multiples of the floor\'s">',
         _absolute(run.samples),
         _ratios(run.samples),
         _facts(run.samples),
@@ -120,10 +121,10 @@ def _facts(samples: Samples) -> str:
 
 
 def _missing(run: Run) -> str:
-    lines = [f"- {peer} did not run: {_one_line(why)}" for peer, why in run.absent.items()]
+    lines = [f"- {peer} did not run: {_quoted(why)}" for peer, why in run.absent.items()]
     lines += [f"- {peer}: {_one_line(note)}" for peer, note in run.notes.items()]
     for (key, peer), error in run.samples.errors.items():
-        lines.append(f"- {peer}, {ALL[key].title}, not measured: {_one_line(error)}")
+        lines.append(f"- {peer}, {ALL[key].title}, not measured: {_quoted(error)}")
     return "## Notes\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -156,7 +157,7 @@ This was {kind}: {run.rounds} rounds of {run.seconds_each:g} s a measurement, {r
 def _machine(run: Run) -> str:
     host = run.host
     spins = Spread.of(run.spins)
-    noise = (spins.high - spins.low) / spins.median * PERCENT
+    noise = (spins.high - spins.low) / spins.median * _PERCENT
     return f"""## The machine
 
 {host.cpus} CPUs ({host.cpu}), {host.memory_gib:.0f} GiB, {host.system}, Python {host.python}. Its noise: a fixed
@@ -177,6 +178,12 @@ def _number(value: float) -> str:
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _quoted(text: str) -> str:
+    """Write what somebody else said: on one line, cut, as code."""
+    line = _one_line(text).replace("`", "'")
+    return f"`{line if len(line) <= _LONGEST else line[:_LONGEST] + '…'}`"
 
 
 def _one_line(text: str) -> str:

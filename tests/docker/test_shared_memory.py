@@ -55,8 +55,8 @@ for name, source in {sources!r}.items():
     module = types.ModuleType(f"chainctl.worker.{{name}}")
     sys.modules[module.__name__] = module
     exec(source, vars(module))
-from chainctl.worker.segment_store import SegmentStore
-from chainctl.worker.segment_pool import SegmentPool
+from chainctl.segments.store import SegmentStore
+from chainctl.segments.pool import SegmentPool
 store = SegmentStore(Path({PLACE!r}))
 pool = SegmentPool(Path({PLACE!r}), store=store)
 {program}

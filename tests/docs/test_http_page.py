@@ -14,9 +14,9 @@ import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
 from chainctl.server.app import ChainletApp, Message
 from chainctl.server.service import DEFAULT_BODY_LIMIT, ChainletService
+from chainctl.telemetry.telemetry import Telemetry
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import run_local
-from chainctl.worker.telemetry import Telemetry
 from tests.docs.blocks import ROOT, rows_of, section_of
 
 PAGE = ROOT / "docs" / "http.md"

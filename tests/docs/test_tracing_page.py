@@ -7,9 +7,9 @@ import re
 from prometheus_client.parser import text_string_to_metric_families
 
 from chainctl.server.otlp import start_exporter
+from chainctl.telemetry.span import Span
+from chainctl.telemetry.telemetry import Telemetry
 from chainctl.wire.log_line import LONGEST_MESSAGE, LogEvent
-from chainctl.worker.span import Span
-from chainctl.worker.telemetry import Telemetry
 from chainctl.workflows.call_parts import PARTS
 from tests.docs.blocks import ROOT, plain, rows_of, section_of
 

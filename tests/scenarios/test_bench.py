@@ -29,7 +29,11 @@ def test_a_chain_is_measured(project: Project) -> None:
         ("Sum", "Double", "edge"): 2,
         (None, "Double", "chainlet"): 2,
     }
-    assert {usage["chainlet"] for usage in report["usage"]} == {"Sum", "Double"}
+    assert {usage["chainlet"]: usage["predict_concurrency"] for usage in report["usage"]} == {
+        "Sum": 1,
+        "Double": 1,
+    }
+    assert all("places" in usage["utilisation"] for usage in report["usage"])
     assert {advice["chainlet"] for advice in report["advice"]["chainlets"]} == {"Sum", "Double"}
 
 
@@ -73,9 +77,12 @@ def test_an_interrupt_prints_what_there_is(project: Project) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("loading http")
-        process.send_signal(signal.SIGINT)
-        printed, told = process.communicate(timeout=60)
+        try:
+            assert process.stderr.readline().startswith("loading http")
+            process.send_signal(signal.SIGINT)
+            printed, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert told == "interrupted\n"
     assert json.loads(printed)["result"]["interrupted"] is True

@@ -13,18 +13,19 @@ import pytest
 import chainctl
 
 PACKAGE = Path(chainctl.__file__).parent
+ROOMS = ("sdk", "wire", "telemetry", "segments", "calls", "worker", "server")
 CONTAINER_FILES = sorted(
     [
         PACKAGE / name
         for name in ("errors.py", "version.py", "__init__.py", "pydantic_numpy.py", "streaming.py")
     ]
-    + [p for room in ("sdk", "wire", "worker", "server") for p in (PACKAGE / room).rglob("*.py")]
+    + [p for room in ROOMS for p in (PACKAGE / room).rglob("*.py")]
 )
 CONTAINER_PACKAGES = {
     *("greenlet", "httptools", "msgpack", "prometheus_client", "pydantic", "pydantic_core"),
     *("typing_extensions", "uvicorn", "uvloop"),
 }
-CONTAINER_ROOMS = ("errors", "version", "pydantic_numpy", "streaming", "sdk", "wire", "worker", "server")
+CONTAINER_ROOMS = ("errors", "version", "pydantic_numpy", "streaming", *ROOMS)
 
 
 @pytest.mark.parametrize("name", [n for n in chainctl.__all__ if n != "push"])

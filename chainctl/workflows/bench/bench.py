@@ -50,7 +50,7 @@ def bench(
     Raises CallFailedError when the chain does not answer a single call; what goes wrong under load
     is counted. An interrupt under load ends it early.
     """
-    _try(plan, chain)
+    _try(plan, chain if target is not None else "CHAIN")
     before, missing = _look(target, chain)
     outcome = load(plan, emit)
     if target is None:

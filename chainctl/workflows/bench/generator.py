@@ -16,11 +16,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from chainctl.calls.address import Address
+from chainctl.calls.answer import Answer, BrokenAnswerError, NotSentError
+from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.events import Emit, Notice
-from chainctl.worker.address import Address
-from chainctl.worker.answer import Answer, BrokenAnswerError, NotSentError
-from chainctl.worker.http_client import HttpClient, request_head
-from chainctl.worker.trace_context import new_span_id, new_trace_id
+from chainctl.telemetry.trace_context import new_span_id, new_trace_id
 from chainctl.workflows.bench.arrivals import due_times
 from chainctl.workflows.bench.outcome import LEAST_ERROR, OK, Failure, Outcome, Sent, Tally, outcome_of
 from chainctl.workflows.bench.plan import LoadPlan

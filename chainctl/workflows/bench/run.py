@@ -20,8 +20,13 @@ RunLoad = Callable[[LoadPlan, Emit], Outcome]
 
 def run_load(plan: LoadPlan, emit: Emit) -> Outcome:
     """Measure; a first interrupt ends it with what there is, and is not raised. For the main thread."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_until_interrupted(plan, emit))
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_until_interrupted(plan, emit))
+    finally:  # the loop leaves the system's own handlers behind
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _until_interrupted(plan: LoadPlan, emit: Emit) -> Outcome:

@@ -1,4 +1,4 @@
-"""`python ray_app.py PORT`: Ray Serve; deployments call each other by handles, the proxy takes HTTP."""
+"""`python ray_app.py PORT DIRECTORY`: Ray Serve; deployments call each other by handles, the proxy takes HTTP."""
 
 import asyncio
 import signal
@@ -40,7 +40,7 @@ class Entry:
 
 if __name__ == "__main__":
     ray.init(include_dashboard=False, num_cpus=2, log_to_driver=False, object_store_memory=512 << 20,
-             address="local", configure_logging=False)
+             address="local", configure_logging=False, _temp_dir=sys.argv[2])
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1]), "keep_alive_timeout_s": 75},
                 logging_config={"enable_access_log": False})
     serve.run(Entry.bind(Inner.bind()), route_prefix="/")

@@ -23,7 +23,7 @@ def _launch(stage: Stage, python: Path) -> Scene:
     log = stage.directory / "ray.log"
     service = stage.start(
         "ray",
-        [str(python), str(APPS / "ray_app.py"), str(port)],
+        [str(python), str(APPS / "ray_app.py"), str(port), str(stage.directory)],
         env={**os.environ, **_ENV, "HOME": str(stage.directory)},
         cwd=stage.directory,
         is_ready=lambda: "\nserving" in log.read_text(errors="replace"),

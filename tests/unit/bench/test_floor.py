@@ -12,7 +12,6 @@ from tests.bench.bodies import FAN_SUM, FORMS, body_of
 from tests.bench.floor.client import Address, Answer, PooledClient, post_head
 from tests.bench.floor.server import FloorConnection, Segments
 
-pytest.importorskip("numpy")
 MIB = 1 << 20
 
 

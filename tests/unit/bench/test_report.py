@@ -56,8 +56,10 @@ def test_what_was_not_measured_is_said() -> None:
     """Bounds without figures have no verdict, and absent peers have their reason on one line."""
     page = report(a_run())
     assert line_with(page, "≤ 0.06×").endswith("| – | not measured |")
-    assert "- Absent did not run: pip found nothing" in page
-    assert "- Other & Sons, 16 calls at once, 1 client, p50, not measured: status 500: broken | pipe" in page
+    assert "- Absent did not run: `pip found nothing`" in page
+    assert (
+        "- Other & Sons, 16 calls at once, 1 client, p50, not measured: `status 500: broken | pipe`" in page
+    )
 
 
 def test_absolute_figures_have_their_range() -> None:

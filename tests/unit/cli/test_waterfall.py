@@ -14,7 +14,7 @@ from chainctl.cli.waterfall import BAR_WIDTH, waterfall_text
 from chainctl.deploy.release import Fingerprint
 from chainctl.deploy.state import ObservedService, ObservedState, ServiceStatus
 from chainctl.errors import CallFailedError
-from chainctl.worker.trace_context import parse_traceparent
+from chainctl.telemetry.trace_context import parse_traceparent
 from chainctl.workflows.seen_span import SERVER
 from chainctl.workflows.trace import Told, last_traces
 from tests.fakes.spans import answer, example, span

@@ -10,12 +10,12 @@ import pydantic
 import pytest
 
 import chainctl as chains
+from chainctl.calls.arguments import arguments_codec
 from chainctl.sdk.chainlet import entrypoint_mark, has_own_init, is_chainlet
 from chainctl.sdk.checks import problems_of
 from chainctl.sdk.declaration import declaration_of
 from chainctl.sdk.markers import options_of, target_of
 from chainctl.sdk.resolver import CURRENT_RESOLVER, Resolver
-from chainctl.worker.arguments import arguments_codec
 
 
 class Dep(chains.ChainletBase):

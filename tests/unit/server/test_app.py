@@ -11,12 +11,12 @@ import pydantic
 import pytest
 
 import chainctl as chains
+from chainctl.calls.call_context import CallContext
 from chainctl.sdk.declaration import declaration_of
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.server.app import ChainletApp
 from chainctl.server.openapi import openapi
 from chainctl.server.service import ChainletService
-from chainctl.worker.call_context import CallContext
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.worker import Call, Health, Reply
 from tests.unit.worker.loopback import run

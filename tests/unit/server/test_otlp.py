@@ -15,8 +15,8 @@ import pytest
 
 from chainctl.server.otlp import OtlpExporter, start_exporter
 from chainctl.server.otlp_settings import OtlpSettings
-from chainctl.worker.span import Span
-from chainctl.worker.telemetry import Telemetry
+from chainctl.telemetry.span import Span
+from chainctl.telemetry.telemetry import Telemetry
 from tests.conftest import await_condition
 
 SECRET = "s3cr3t-value"

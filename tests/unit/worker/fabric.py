@@ -17,18 +17,18 @@ import uvloop
 from uvicorn.server import ServerState
 
 import chainctl as chains
+from chainctl.calls.buffers import Buffers
+from chainctl.calls.client_loop import ClientLoop
+from chainctl.calls.remote import remote_chainlet
+from chainctl.calls.transport import Transport
 from chainctl.sdk.context import DeployedServiceDescriptor
 from chainctl.sdk.declaration import declaration_of
 from chainctl.server.app import ChainletApp
 from chainctl.server.reception import Reception
 from chainctl.server.service import ChainletService
 from chainctl.worker.boot import TOKEN_FILE, ChainletManifest, StubResolver
-from chainctl.worker.buffers import Buffers
-from chainctl.worker.client_loop import ClientLoop
 from chainctl.worker.in_process import InProcessWorker
-from chainctl.worker.remote import remote_chainlet
 from chainctl.worker.resolvers import build
-from chainctl.worker.transport import Transport
 
 T = TypeVar("T")
 TOKEN = "secret-token"

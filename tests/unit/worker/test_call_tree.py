@@ -13,9 +13,9 @@ import pydantic
 import pytest
 
 import chainctl as chains
+from chainctl.calls.call_context import CURRENT_CALL
+from chainctl.calls.remote_error import RemoteFault
 from chainctl.pydantic_numpy import NumpyArrayField
-from chainctl.worker.call_context import CURRENT_CALL
-from chainctl.worker.remote_error import RemoteFault
 from tests.unit.worker.fabric import Net, answer_from, net_of, request, run, until
 
 SEEN: list[tuple[str, float]] = []

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 import chainctl as chains
+from chainctl.calls.client_loop import ClientLoop
+from chainctl.calls.remote import remote_chainlet
+from chainctl.calls.remote_error import RemoteFault
+from chainctl.calls.transport import Transport
 from chainctl.sdk.context import DeployedServiceDescriptor
 from chainctl.wire.fault import user_error_body
 from chainctl.wire.frame import joined
 from chainctl.wire.signature import ResultCodec
 from chainctl.wire.stream_frame import Kind, whole_frame
-from chainctl.worker.client_loop import ClientLoop
-from chainctl.worker.remote import remote_chainlet
-from chainctl.worker.remote_error import RemoteFault
-from chainctl.worker.transport import Transport
 from tests.unit.worker.fabric import LOOPS, run, until
 from tests.unit.worker.loopback import Step, answer, chunk, chunked, loopback, refusing_port
 

@@ -17,12 +17,12 @@ import pydantic
 import pytest
 
 import chainctl as chains
+from chainctl.calls.buffers import Buffers
+from chainctl.calls.remote_error import RemoteFault
 from chainctl.sdk.declaration import declaration_of
 from chainctl.wire.stream_frame import Kind, whole_frame
 from chainctl.worker.boot import TOKEN_FILE, ChainletManifest, StubResolver, boot
-from chainctl.worker.buffers import Buffers
 from chainctl.worker.in_process import InProcessWorker
-from chainctl.worker.remote_error import RemoteFault
 from chainctl.worker.worker import Call, Health, Reply
 from tests.unit.worker.loopback import answer, chunked, loopback, run
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import chainctl as chains
-from chainctl.worker.answer import Answer, BrokenAnswerError
-from chainctl.worker.breaker import CircuitBreaker
-from chainctl.worker.hedge import hedged
-from chainctl.worker.remote_error import RemoteFault
-from chainctl.worker.retry import RetryBudget, backoff_sec, may_help
+from chainctl.calls.answer import Answer, BrokenAnswerError
+from chainctl.calls.breaker import CircuitBreaker
+from chainctl.calls.hedge import hedged
+from chainctl.calls.remote_error import RemoteFault
+from chainctl.calls.retry import RetryBudget, backoff_sec, may_help
 from tests.unit.worker.fabric import net_of, run
 
 NOT_STARTED = {"x-chainctl-not-started": "1"}

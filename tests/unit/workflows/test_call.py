@@ -131,10 +131,11 @@ def test_refused_arguments_come_with_their_places(server: Server) -> None:
 def test_an_error_of_user_code_comes_with_its_frames(server: Server) -> None:
     """As a traceback, after the rest of the message."""
     frames = [{"filename": "/app/code/chain.py", "lineno": 7, "name": "run_remote", "line": "x"}]
-    body = error("user", "ValueError: no\nsecond line", user_stack_trace=frames)
+    told = {"exception_cls_name": "ValueError", "exception_message": "no\nsecond line"}
+    body = error("user", "ValueError: no\nsecond line", **told, user_stack_trace=frames)
     raised = failure(server.answers(answer(body, 500)))
     assert raised.message == "the chain answered 500: ValueError: no"
-    assert raised.details == ("second line", '  File "/app/code/chain.py", line 7, in run_remote')
+    assert raised.details == ("second line", '  File "/app/code/chain.py", line 7, in run_remote', "    x")
     assert raised.hint == "`chainctl logs hello` shows what the services wrote."
 
 

@@ -14,8 +14,8 @@ from chainctl.cli.watching import print_load, watch
 from chainctl.deploy.release import Fingerprint
 from chainctl.deploy.state import ObservedService, ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, DeployError
-from chainctl.worker.span import Span
-from chainctl.worker.telemetry import Telemetry
+from chainctl.telemetry.span import Span
+from chainctl.telemetry.telemetry import Telemetry
 from chainctl.workflows.metrics_reading import CallCounts, read_metrics
 from chainctl.workflows.top import METRICS, Load, Rates, ServiceLoad, loads
 from tests.fakes.target import MemoryTarget

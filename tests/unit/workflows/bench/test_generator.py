@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from chainctl.calls.answer import Answer
 from chainctl.events import Event
-from chainctl.worker.answer import Answer
-from chainctl.worker.trace_context import parse_traceparent
+from chainctl.telemetry.trace_context import parse_traceparent
 from chainctl.workflows.bench.generator import NOT_SENT, generate, kind_of
 from chainctl.workflows.bench.outcome import Failure, Outcome
 from chainctl.workflows.bench.plan import CONSTANT, LoadPlan

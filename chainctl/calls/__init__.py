@@ -1,0 +1,1 @@
+"""The type and the address of a chainlet in; an object whose calls go there, in time and with care, out."""

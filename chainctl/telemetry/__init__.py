@@ -1,0 +1,1 @@
+"""Spans of calls in; the last of them, counts and metrics of all out."""
