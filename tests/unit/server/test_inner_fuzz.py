@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import chainctl as chains
+from chainctl.calls.address import Address
+from chainctl.calls.answer import BrokenAnswerError
+from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.wire.frame import joined
 from chainctl.wire.media import FRAME
 from chainctl.wire.signature import ResultCodec
 from chainctl.wire.stream_frame import Kind, whole_frame
-from chainctl.worker.address import Address
-from chainctl.worker.answer import BrokenAnswerError
-from chainctl.worker.http_client import HttpClient, request_head
 from tests.unit.worker.fabric import net_of, request, run
 from tests.unit.worker.loopback import answer, chunk, chunked
 

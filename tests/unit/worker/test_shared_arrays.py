@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import chainctl as chains
+from chainctl.calls.shared_buffers import SharedBuffers
 from chainctl.pydantic_numpy import NumpyArrayField
-from chainctl.worker.segment_sharing import SegmentSharing
-from chainctl.worker.shared_buffers import SharedBuffers
+from chainctl.segments.sharing import SegmentSharing
+from tests.unit.segments.segment_process import directory
 from tests.unit.worker.fabric import net_of, run
-from tests.unit.worker.segment_process import directory
 
 __all__ = ["directory"]
 pytestmark = pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no shared memory here")
