@@ -1,10 +1,11 @@
 # Targets for working on chainctl. `make demo` and `make test` do all their set-up themselves.
 PYTHON ?= python3
+SOAK_CALLS ?= 1000000
 VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick soak golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +48,9 @@ bench: setup ## Measure chainctl and its peers side by side; writes docs/benchma
 
 bench-quick: setup ## Measure chainctl, the floor and one peer; prints the report (about 2 minutes)
 	$(BIN)/python -m tests.bench.run --quick
+
+soak: setup ## Make a million calls, some of them cancelled, and check that nothing is left behind
+	$(BIN)/python -m tests.soak.calls $(SOAK_CALLS)
 
 golden: setup ## Write the golden files anew from what the code says now
 	$(BIN)/python -m pytest -q --golden-update tests/unit

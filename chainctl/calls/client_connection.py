@@ -179,7 +179,9 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if 100 <= status < 200:
+        if status < 100:
+            raise ValueError(f"{status} is no status")  # less than an error, it would pass for a result
+        if status < 200:
             return
         self._answer.status = status
         self._keep_alive = self._parser.should_keep_alive()

@@ -88,11 +88,11 @@ class Transport:
         try:
             await self._permit(client, exchange)
             try:
-                answer = await self._attempts(client, message, exchange)
+                answer, decoded = await self._attempts(client, message, exchange, decode)
                 exchange.answered(answer)
                 if answer.status >= 300:
                     raise self._error(answer, exchange)
-                return exchange.decoded(decode, answer)
+                return exchange.decoded(decode, answer) if decoded is None else decoded[0]
             finally:
                 client.permits.release()
         except BaseException as error:
@@ -178,14 +178,26 @@ class Transport:
 
     # --- attempts ---
 
-    async def _attempts(self, client: _LoopClient, message: Message, exchange: Exchange) -> Answer:
+    async def _attempts(
+        self, client: _LoopClient, message: Message, exchange: Exchange, decode: Callable[[Answer], T]
+    ) -> tuple[Answer, Optional[list[T]]]:
+        """Return the answer; its result too, where it had to be decoded before others use the connection."""
+        results: dict[int, list[T]] = {}
+
         def attempt() -> Awaitable[Answer]:
             head = self._head(message, exchange, exchange.deadline)
             return client.http.request(head, message.parts, exchange.deadline)
 
+        async def decoded_attempt() -> Answer:
+            answer = await attempt()
+            if answer.status < 300:
+                results[id(answer)] = [exchange.decoded(decode, answer)]
+            return answer
+
         hedge_after = self.service.options.hedge_after_sec
-        once = attempt if hedge_after is None else hedged(attempt, hedge_after, self._budget)
-        return await self._repeated(once, exchange)
+        once = attempt if hedge_after is None else hedged(decoded_attempt, hedge_after, self._budget)
+        answer = await self._repeated(once, exchange)
+        return answer, results.get(id(answer))
 
     async def _opened(
         self,

@@ -110,6 +110,7 @@ async def net_of(*classes: Any, buffers: Buffers | None = None, **options: Any) 
         try:
             yield net
         finally:
+            stack.close()  # whoever still calls is refused from now on
             for state in net.states.values():
                 for connection in list(state.connections):
                     connection.shutdown()
