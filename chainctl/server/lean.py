@@ -120,11 +120,9 @@ class LeanConnection(asyncio.BufferedProtocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._refuse(refuse(400, "malformed", "upgrades are not taken here"))
-        except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, _Pipelined):
-                raise
         except httptools.HttpParserError as error:
-            self._refuse(refuse(400, "malformed", f"the request is no HTTP: {error}"))
+            if not isinstance(error.__context__, _Pipelined):
+                self._refuse(refuse(400, "malformed", f"the request is no HTTP: {error}"))
         if not self._has_head and self._head_bytes > _MOST_HEAD_BYTES:
             self._refuse(_headers_too_large())
         elif self._task is None and not self._is_closing and self._length - self._size > DIRECT_BYTES:

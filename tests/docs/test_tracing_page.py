@@ -14,7 +14,7 @@ from chainctl.workflows.call_parts import PARTS
 from tests.docs.blocks import ROOT, plain, rows_of, section_of
 
 PAGE = ROOT / "docs" / "tracing.md"
-SOURCES = [*(ROOT / "chainctl").glob("server/*.py"), *(ROOT / "chainctl").glob("worker/*.py")]
+SOURCES = [*(ROOT / "chainctl").glob("server/*.py"), *(ROOT / "chainctl").glob("telemetry/*.py")]
 _VARIABLE = re.compile(r'"((?:OTEL|CHAINCTL_LOG|CHAINCTL_TELEMETRY)[A-Z_]*)"')
 _RUNTIME_ADDS = {"chainctl_calls_limit", "chainctl_calls_in_flight", "chainctl_calls_waiting"}
 
