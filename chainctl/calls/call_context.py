@@ -6,8 +6,10 @@ import threading
 import time
 from concurrent.futures import Future
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Optional
+
+_MAKING = threading.Lock()
 
 
 class CallScope:
@@ -40,7 +42,7 @@ class CallScope:
             self._futures.discard(future)
 
 
-@dataclass(frozen=True)
+@dataclass
 class CallContext:
     """One call. `deadline` is a time of `time.monotonic()` in seconds, None where there is none.
 
@@ -53,7 +55,15 @@ class CallContext:
     parent_id: int = 0
     is_sampled: bool = True
     deadline: Optional[float] = None
-    scope: CallScope = field(default_factory=CallScope)
+    _scope: Optional[CallScope] = None
+
+    @property
+    def scope(self) -> CallScope:
+        """What sync code has under way; most calls have nothing, so it is made when it is first asked for."""
+        if self._scope is None:
+            with _MAKING:
+                self._scope = self._scope or CallScope()
+        return self._scope
 
     @property
     def remaining_sec(self) -> Optional[float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Optional, cast
 
 import httptools
@@ -65,21 +65,19 @@ class ClientConnection(asyncio.BufferedProtocol):
     def can_be_reused(self) -> bool:
         return self.is_open and self._complete and self._keep_alive
 
-    async def exchange(self, head: bytes, parts: Parts, deadline: Optional[float]) -> Answer:
+    def exchange(self, head: bytes, parts: Parts, deadline: Optional[float]) -> Awaitable[Answer]:
         """Send a request, return its whole answer (of 2 GiB at most).
 
         Raises NotSentError, BrokenAnswerError, TimeoutError at the deadline (of the loop's clock).
         """
-        await self._begin(head, parts, deadline, streamed=False)
-        return self._answer
+        return self._asked(head, parts, deadline, streamed=False)
 
-    async def open(self, head: bytes, parts: Parts, deadline: Optional[float]) -> Answer:
+    def open(self, head: bytes, parts: Parts, deadline: Optional[float]) -> Awaitable[Answer]:
         """Send a request, or the head of one; return the head of its answer. Read on with `chunks`.
 
         Raises what `exchange` raises.
         """
-        await self._begin(head, parts, deadline, streamed=True)
-        return self._answer
+        return self._asked(head, parts, deadline, streamed=True)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes. Raises BrokenAnswerError when it ends early."""
@@ -204,7 +202,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     # --- inside ---
 
-    async def _begin(self, head: bytes, parts: Parts, deadline: Optional[float], *, streamed: bool) -> None:
+    async def _asked(self, head: bytes, parts: Parts, deadline: Optional[float], *, streamed: bool) -> Answer:
         if not self.is_open:
             raise NotSentError("the connection was closed while it was idle")
         self._reset(streamed=streamed)
@@ -223,6 +221,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+        return self._answer
 
     def _send(self, head: bytes, parts: Parts) -> None:
         """Write a small request in one piece and a large one as it is."""

@@ -172,7 +172,7 @@ class HttpClient:
         left = None if deadline is None else deadline - loop.time()
         if left is None:
             return await self._connect(loop)
-        async with TimeLimit(left):
+        with TimeLimit(left):
             return await self._connect(loop)
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> ClientConnection:

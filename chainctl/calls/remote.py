@@ -50,6 +50,9 @@ class RemoteEndpoint:
         self.endpoint = endpoint = endpoint_of(cls)
         self._name = cls.__name__
         self._signature = _without_self(cls)
+        self._names = tuple(self._signature.parameters)
+        self._known = frozenset(self._names)
+        self._required = frozenset(p.name for p in endpoint.parameters if p.is_required)
         self._arguments = arguments_codec(cls.__name__, endpoint)
         self._result = None if endpoint.is_stream else ResultCodec(endpoint.returns)
         self._items = ItemCodec(endpoint.returns) if endpoint.is_stream else None
@@ -105,13 +108,22 @@ class RemoteEndpoint:
     def _message(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Message, Optional[AsyncIterator[Any]]]:
-        given = dict(self._signature.bind(*args, **kwargs).arguments)
+        given = self._bound(args, kwargs)
         name = self.endpoint.item_parameter
         items = None if name is None else given.pop(name)
         try:
             return self._encoded(given, time.perf_counter_ns(), is_stream=items is not None), items
         except InvalidValue as error:
             raise TypeError(f"`{self._name}.run_remote` was called with {error}") from error
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments by name. Raises TypeError as the call of a function does, which the slow way words."""
+        given = dict(zip(self._names, args))  # noqa: B905  # what is too many shows below
+        given.update(kwargs)
+        count = len(args) + len(kwargs)
+        if len(given) == count and self._required <= given.keys() <= self._known:
+            return given
+        return dict(self._signature.bind(*args, **kwargs).arguments)
 
     def _encoded(self, given: dict[str, Any], began: int, *, is_stream: bool) -> Message:
         if is_stream:

@@ -16,13 +16,13 @@ class TimeLimit:
         self._seconds = seconds
         self.has_expired = False
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._task: Any = task
         self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
 
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self._timer.cancel()
         if self.has_expired and self._took_back() and kind is asyncio.CancelledError:
             raise TimeoutError from error

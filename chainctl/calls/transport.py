@@ -86,7 +86,10 @@ class Transport:
         client = self._client()
         exchange = self._exchange(message)
         try:
-            await self._permit(client, exchange)
+            if client.permits.locked():
+                await self._permit(client, exchange)
+            else:
+                await client.permits.acquire()
             try:
                 answer, decoded = await self._attempts(client, message, exchange, decode)
                 exchange.answered(answer)
@@ -129,7 +132,10 @@ class Transport:
         client = self._client()
         exchange = self._exchange(message)
         try:
-            await self._permit(client, exchange)
+            if client.permits.locked():
+                await self._permit(client, exchange)
+            else:
+                await client.permits.acquire()
             try:
                 answer, chunks = await self._opened(client, message, items, exchange)
                 exchange.answered(answer)
@@ -155,7 +161,7 @@ class Transport:
         answer, exchange = incoming.answer, incoming.exchange
         limit = TimeLimit(max(0.0, exchange.deadline - time.monotonic()))
         try:
-            async with limit:
+            with limit:
                 answer.body = bytearray(b"".join([chunk async for chunk in incoming.chunks]))
         except TimeoutError:
             if not limit.has_expired:
@@ -230,7 +236,13 @@ class Transport:
             exchange.attempts = attempt
             is_booting = self._waits_for_start()
             last = not may_repeat or (attempt >= options.retries and not is_booting)
-            answer, error = await self._tried(once, exchange)
+            answer, error = None, None
+            try:
+                answer = await (once() if self._breaker is None else self._watched(once, self._breaker))
+            except TimeoutError:
+                raise self._timed_out(exchange) from None
+            except ConnectionError as failure:
+                error = failure
             if not self._may_repeat(answer, error) or last:
                 return self._final(answer, error, exchange)
             wait = backoff_sec(attempt, "" if answer is None else answer.headers.get("retry-after", ""))
@@ -242,32 +254,23 @@ class Transport:
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _tried(
-        self, once: Callable[[], Awaitable[Answer]], exchange: Exchange
-    ) -> tuple[Optional[Answer], Optional[ConnectionError]]:
-        if self._breaker is not None and not self._breaker.admits():
-            raise RemoteFault.circuit_open(self.service.display_name, self._breaker.pause_sec)
+    async def _watched(self, once: Callable[[], Awaitable[Answer]], breaker: CircuitBreaker) -> Answer:
+        """Make an attempt if the breaker lets, and tell it how that ended."""
+        if not breaker.admits():
+            raise RemoteFault.circuit_open(self.service.display_name, breaker.pause_sec)
         failed: Optional[bool] = None
         try:
             answer = await once()
             failed = answer.status in _LOST_STATUS
-            return answer, None
-        except TimeoutError:
+            return answer
+        except (TimeoutError, ConnectionError):
             failed = True
-            raise self._timed_out(exchange) from None
-        except ConnectionError as error:
-            failed = True
-            return None, error
+            raise
         finally:
-            self._note(failed)
-
-    def _note(self, failed: Optional[bool]) -> None:
-        if self._breaker is None:
-            return
-        if failed is None:
-            self._breaker.note_given_up()
-        else:
-            self._breaker.note(failed=failed)
+            if failed is None:
+                breaker.note_given_up()
+            else:
+                breaker.note(failed=failed)
 
     def _may_repeat(self, answer: Optional[Answer], error: Optional[ConnectionError]) -> bool:
         is_idempotent = self.service.options.idempotent
@@ -308,12 +311,9 @@ class Transport:
         return exchange
 
     async def _permit(self, client: _LoopClient, exchange: Exchange) -> None:
-        if not client.permits.locked():
-            await client.permits.acquire()
-            return
         left = max(0.0, exchange.deadline - time.monotonic())
         try:
-            async with TimeLimit(left):
+            with TimeLimit(left):
                 await client.permits.acquire()
         except TimeoutError:
             raise self._timed_out(exchange) from None

@@ -168,7 +168,7 @@ class ChainletService:
             return self._too_late()
         limit = TimeLimit(remaining)
         try:
-            async with limit:
+            with limit:
                 return await worker.call(call)
         except TimeoutError:
             if not limit.has_expired:
