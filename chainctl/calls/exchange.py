@@ -22,6 +22,12 @@ class Exchange:
     `deadline` is the earlier of it and of the edge's own timeout.
     """
 
+    __slots__ = (
+        "_answer", "_answered", "_began", "_callee", "_context", "_decode_sec", "_error", "_permitted", "_span_id",
+        "_start_ns", "_trace_id", "attempts", "deadline", "encode_ns", "is_bounded_from_outside",
+        "outer_deadline", "was_repeated",
+    )  # fmt: skip
+
     def __init__(self, callee: str, context: Optional[CallContext], timeout_sec: float) -> None:
         self._began = self._permitted = time.monotonic()
         own = self._began + timeout_sec

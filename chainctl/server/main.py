@@ -30,6 +30,8 @@ from chainctl.worker.boot import ChainletManifest, boot
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
 _SWEEP_SEC = 15
+_GC_THRESHOLDS = (10_000, 20, 20)
+"""Each call makes some objects that stay a while, spans among them: by default they are looked through too often."""
 _BACKLOG = 2048
 _PING_SEC = 20.0
 _LOG = logging.getLogger("chainctl.server")
@@ -129,6 +131,7 @@ class _Starter:
             return
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
         _LOG.info("%s is ready", self._place[1])
 
 

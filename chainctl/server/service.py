@@ -195,8 +195,9 @@ class ChainletService:
     def _finish(self, span: Span, reply: Reply, began: int) -> None:
         """Record the span of a call; of a stream when it ends."""
         span.status = reply.status
-        if isinstance(reply.body, AsyncIterator):
-            reply.body = self._recorded(span, reply.body, began)
+        chunks: Any = reply.body if reply.parts is None else None
+        if chunks is not None:
+            reply.body = self._recorded(span, chunks, began)
         else:
             self._record(span, began)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,14 +37,15 @@ class Counts:
         self._endpoints: dict[str, Tally] = {}
         self._edges: dict[str, Tally] = {}
 
-    def add(self, span: Span) -> None:
-        """Count a finished span."""
-        tallies = self._endpoints if span.kind == "server" else self._edges
+    def add_all(self, spans: Iterable[Span]) -> None:
+        """Count finished spans."""
         with self._lock:
-            tally = tallies.get(span.name)
-            if tally is None:
-                tally = _new_tally(tallies, span.name)
-            tally.add(span)
+            for span in spans:
+                tallies = self._endpoints if span.kind == "server" else self._edges
+                tally = tallies.get(span.name)
+                if tally is None:
+                    tally = _new_tally(tallies, span.name)
+                tally.add(span)
 
     def read(self, reader: Callable[[dict[str, Tally], dict[str, Tally]], T]) -> T:
         """Call a function with the tallies of endpoints and of edges, while none of them changes."""

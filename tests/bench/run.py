@@ -144,7 +144,7 @@ def _options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--only", default="", help="keys of workloads, with commas")
     parser.add_argument("--peers", default="", help="parts of names of peers, with commas")
     parser.add_argument("--package", type=Path, default=ROOT, help="root of the chainctl to measure")
-    parser.add_argument("--array-form", choices=("msgpack", "frame"), default="msgpack")
+    parser.add_argument("--array-form", choices=("msgpack", "frame"), default="frame")
     parser.add_argument("--out", type=Path, help="directory of the report")
     given = parser.parse_args(arguments)
     default_out = Path(tempfile.gettempdir()) / "chainctl-bench-quick" if given.quick else ROOT / "docs"
