@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -74,8 +73,7 @@ class Transport:
         self._heads: dict[tuple[str, str, str], bytes] = {}
         self._budget = RetryBudget()
         self._breaker = CircuitBreaker() if service.options.circuit_breaker else None
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient]
-        self._clients = weakref.WeakKeyDictionary()
+        self._clients: dict[asyncio.AbstractEventLoop, _LoopClient] = {}
         self._last_client: Optional[_LoopClient] = None
 
     async def call(self, message: Message, decode: Callable[[Answer], T]) -> T:
@@ -327,6 +325,7 @@ class Transport:
             return last
         client = self._clients.get(loop)
         if client is None:
+            self._clients = {known: of for known, of in self._clients.items() if not known.is_closed()}
             limit = self.service.options.concurrency_limit
             http = HttpClient(self._address)
             client = self._clients[loop] = _LoopClient(loop, http, asyncio.Semaphore(limit))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 CHUNK = 1 << 16
+_EXECUTED = re.compile(r"did not complete successfully|executor failed running")
 _REFUSAL = re.compile(r"build.?kit|(invalid|unsupported) version", re.IGNORECASE)
 
 
@@ -43,6 +44,7 @@ class DockerBuildBackend:
     use_buildkit: bool | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     _refused: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _alone: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _streams: OpenStreams = field(default_factory=OpenStreams, init=False, repr=False)
 
     def existing(self, refs: Iterable[ImageRef]) -> frozenset[ImageRef]:
@@ -66,8 +68,19 @@ class DockerBuildBackend:
             if failure and self._falls_back(failure):
                 self._tell_fallback(emit)
                 failure = self._run(client, image, emit, is_buildkit=False)
+            elif failure and _is_silent(failure):
+                failure = self._told_again(client, image, emit)
         if failure:
             raise build_failed(image, failure)
+
+    def _told_again(self, client: APIClient, image: ImagePlan, emit: Emit) -> Failure | None:
+        """Build once more, alone, to hear what failed.
+
+        BuildKit runs equal steps of builds that go on side by side once, and may tell only one of
+        them which step it was and what it wrote.
+        """
+        with self._alone:
+            return self._run(client, image, emit, is_buildkit=True)
 
     def cancel(self) -> None:
         """Cut off the builds of other threads, running or to come: they raise EngineError soon."""
@@ -126,3 +139,8 @@ class DockerBuildBackend:
             "labels": json.dumps(dict(self.labels), sort_keys=True),
             **network,
         }
+
+
+def _is_silent(failure: Failure) -> bool:
+    """Say whether a command failed and nothing was told of it."""
+    return not failure.step and bool(_EXECUTED.search(failure.reason))
