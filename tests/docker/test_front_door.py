@@ -200,7 +200,12 @@ def test_a_door_answers_for_nobody_and_speaks_for_the_chain(rig: Rig) -> None:
     seen = {name: value for name, value in said.items() if name.startswith("x")}
     assert seen.pop("x-forwarded-for")
     token = rig.vault.token(rig.chain).lower()
-    assert seen == {"x-chainctl-token": token, "x-forwarded-proto": "http", "x-mine": "d"}
+    assert seen == {
+        "x-chainctl-token": token,
+        "x-chainctl-door": "1",
+        "x-forwarded-proto": "http",
+        "x-mine": "d",
+    }
 
 
 def test_a_door_that_was_stopped_or_only_made_comes_back(rig: Rig) -> None:

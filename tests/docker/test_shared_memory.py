@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import chainctl.worker
+import chainctl.segments
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.labels import shared_volume
 from chainctl.deploy.operations import EnsureNetwork
@@ -19,10 +19,7 @@ from tests.docker.target_rig import Rig, engine, image, rig, waited_for
 pytestmark = pytest.mark.docker
 __all__ = ["engine", "image", "rig"]
 PLACE = "/run/chainctl/shared"
-MODULES = [
-    f"segment_{name}"
-    for name in ("reference", "pages", "directory", "owner", "file", "view", "store", "pool")
-]
+MODULES = ("reference", "pages", "directory", "owner", "file", "view", "store", "pool")
 CONTENT = "bytes(range(251)) * 20000"
 
 
@@ -43,16 +40,16 @@ def run_beside(rig: Rig, spec: ServiceSpec, program: str) -> None:
 
 
 def sharing(program: str) -> str:
-    """Return a program that has `pool` and `store`, from the sources of the worker: the image has none."""
-    place = Path(next(iter(chainctl.worker.__path__)))
+    """Return a program that has `pool` and `store`, from the sources of the room: the image has none."""
+    place = Path(next(iter(chainctl.segments.__path__)))
     sources = {name: (place / f"{name}.py").read_text() for name in MODULES}
     return f"""
 import sys, types
 from pathlib import Path
-for package in ("chainctl", "chainctl.worker"):
+for package in ("chainctl", "chainctl.segments"):
     sys.modules[package] = types.ModuleType(package)
 for name, source in {sources!r}.items():
-    module = types.ModuleType(f"chainctl.worker.{{name}}")
+    module = types.ModuleType(f"chainctl.segments.{{name}}")
     sys.modules[module.__name__] = module
     exec(source, vars(module))
 from chainctl.segments.store import SegmentStore
