@@ -150,8 +150,8 @@ def _options(arguments: Sequence[str]) -> Options:
     default_out = Path(tempfile.gettempdir()) / "chainctl-bench-quick" if given.quick else ROOT / "docs"
     return Options(
         quick=given.quick,
-        rounds=given.rounds or (3 if given.quick else 5),
-        seconds=given.seconds or (0.7 if given.quick else 1.0),
+        rounds=given.rounds or (9 if given.quick else 15),
+        seconds=given.seconds or (0.25 if given.quick else 0.4),
         only=frozenset(filter(None, given.only.split(","))),
         peers=frozenset(filter(None, given.peers.split(","))),
         package=given.package.resolve(),
