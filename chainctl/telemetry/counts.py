@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -39,13 +40,13 @@ class Counts:
 
     def add_all(self, spans: Iterable[Span]) -> None:
         """Count finished spans."""
+        groups: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
+        for span in spans:
+            groups[span.kind, span.name].append(span)
         with self._lock:
-            for span in spans:
-                tallies = self._endpoints if span.kind == "server" else self._edges
-                tally = tallies.get(span.name)
-                if tally is None:
-                    tally = _new_tally(tallies, span.name)
-                tally.add(span)
+            for (kind, name), group in groups.items():
+                tallies = self._endpoints if kind == "server" else self._edges
+                _tally(tallies, name).add_all(group)
 
     def read(self, reader: Callable[[dict[str, Tally], dict[str, Tally]], T]) -> T:
         """Call a function with the tallies of endpoints and of edges, while none of them changes."""
@@ -53,5 +54,8 @@ class Counts:
             return reader(self._endpoints, self._edges)
 
 
-def _new_tally(tallies: dict[str, Tally], name: str) -> Tally:
+def _tally(tallies: dict[str, Tally], name: str) -> Tally:
+    known = tallies.get(name)
+    if known is not None:
+        return known
     return tallies.setdefault(name if len(tallies) < _MOST_NAMES else _OTHER, Tally())

@@ -1,8 +1,14 @@
-"""Spans of one endpoint or edge in; counts, sums and histogram buckets out. Cheap to add to."""
+"""Spans of one endpoint or edge in; counts, sums and histogram buckets out.
+
+Spans are added many at a time and field by field, which costs a fraction of adding one by one.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
 
 from chainctl.telemetry.span import Span
 
@@ -17,6 +23,9 @@ DURATION_BOUNDS_NS = (
 )
 QUEUE_BOUNDS_NS = (*(digit * 10**power for power in _POWERS for digit in (1, 5)), _MOST_NS)
 _LEAST_ERROR = 400
+_total_ns, _queue_ns = attrgetter("total_ns"), attrgetter("queue_ns")
+_decode_ns, _run_ns, _encode_ns = attrgetter("decode_ns"), attrgetter("run_ns"), attrgetter("encode_ns")
+_items, _attempts, _status = attrgetter("items"), attrgetter("attempts"), attrgetter("status")
 
 
 class Histogram:
@@ -29,9 +38,18 @@ class Histogram:
         self.counts = [0] * (len(bounds_ns) + 1)
         self.sum_ns = 0
 
-    def add(self, duration_ns: int) -> None:
-        self.counts[bisect_left(self.bounds_ns, duration_ns)] += 1
-        self.sum_ns += duration_ns
+    def add_all(self, durations_ns: list[int]) -> None:
+        """Count durations; the list is sorted in place."""
+        durations_ns.sort()
+        self.sum_ns += sum(durations_ns)
+        begin, end = 0, len(durations_ns)
+        for index, bound in enumerate(self.bounds_ns):
+            if begin == end:
+                return
+            reached = bisect_right(durations_ns, bound, begin)
+            self.counts[index] += reached - begin
+            begin = reached
+        self.counts[-1] += end - begin
 
 
 class Tally:
@@ -49,16 +67,16 @@ class Tally:
         self.retries = 0
         self.items = 0
 
-    def add(self, span: Span) -> None:
-        """Count a finished span."""
-        self.duration.add(span.total_ns)
-        self.queue.add(span.queue_ns)
-        self.decode_ns += span.decode_ns
-        self.run_ns += span.run_ns
-        self.encode_ns += span.encode_ns
-        self.items += span.items
-        if span.attempts > 1:
-            self.retries += span.attempts - 1
-        if span.status >= _LEAST_ERROR or span.status == 0:
-            name = f"{span.status // 100}xx" if span.status else "none"
-            self.errors[name] = self.errors.get(name, 0) + 1
+    def add_all(self, spans: Sequence[Span]) -> None:
+        """Count finished spans."""
+        self.duration.add_all(list(map(_total_ns, spans)))
+        self.queue.add_all(list(map(_queue_ns, spans)))
+        self.decode_ns += sum(map(_decode_ns, spans))
+        self.run_ns += sum(map(_run_ns, spans))
+        self.encode_ns += sum(map(_encode_ns, spans))
+        self.items += sum(map(_items, spans))
+        self.retries += sum(map(_attempts, spans)) - len(spans)
+        for status, count in Counter(map(_status, spans)).items():
+            if status >= _LEAST_ERROR or status == 0:
+                name = f"{status // 100}xx" if status else "none"
+                self.errors[name] = self.errors.get(name, 0) + count

@@ -34,7 +34,7 @@ class Telemetry:
         self.chainlet = chainlet
         self.sink: Optional[SpanSink] = None
         self._ring: deque[Span] = deque(maxlen=capacity)
-        self._fresh: deque[Span] = deque()
+        self._fresh: list[Span] = []
         self._lock = threading.Lock()
         self._counts = Counts(service, chainlet)
         self._metrics: Optional[Callable[[], bytes]] = None
@@ -53,7 +53,8 @@ class Telemetry:
     def _settle(self) -> None:
         """Count the spans that are not counted yet, and keep the last of them."""
         with self._lock:
-            spans = [self._fresh.popleft() for _ in range(len(self._fresh))]
+            spans = self._fresh[:]
+            del self._fresh[: len(spans)]
             self._ring.extend(spans)
             self._counts.add_all(spans)
 
