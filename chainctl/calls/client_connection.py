@@ -15,6 +15,7 @@ from typing import Any, Optional, cast
 import httptools
 
 from chainctl.calls.answer import Answer, BrokenAnswerError, Buffer, NotSentError, Parts
+from chainctl.calls.lazy_alarm import LazyAlarm
 from chainctl.calls.receive_buffer import DIRECT_BYTES, new_buffer
 
 _HIGH_WATER = 1 << 20
@@ -36,7 +37,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._lost = False
         self._parser: Any = None
         self._can_write: Optional[asyncio.Future[None]] = None
-        self._timer: Optional[asyncio.TimerHandle] = None
+        self._alarm = LazyAlarm(loop, self._expire)
         self.was_used = False
         self._reset(streamed=False)
 
@@ -147,6 +148,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         self._lost = True
+        self._alarm.cancel()
         if self._can_write is not None:
             self._can_write.set_result(None)
             self._can_write = None
@@ -210,7 +212,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._parser = httptools.HttpResponseParser(self)
         ready = self._ready = self._loop.create_future()
         if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._expire)
+            self._alarm.set(deadline)
         self._send(head, parts)
         try:
             await ready
@@ -218,9 +220,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self.close()
             raise
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self._alarm.unset()
         return self._answer
 
     def _send(self, head: bytes, parts: Parts) -> None:

@@ -59,7 +59,7 @@ class HttpClient:
         """
         head += b"content-length: %d\r\n\r\n" % sum(map(len, parts))
         while True:
-            connection = await self._ready(deadline)
+            connection = self._take() or await self._connected(deadline)
             try:
                 answer = await connection.exchange(head, parts, deadline)
             except NotSentError:
@@ -79,7 +79,7 @@ class HttpClient:
         """
         head += b"content-length: %d\r\n\r\n" % sum(map(len, parts))
         while True:
-            connection = await self._ready(deadline)
+            connection = self._take() or await self._connected(deadline)
             try:
                 answer = await connection.open(head, parts, deadline)
             except NotSentError:
@@ -136,9 +136,6 @@ class HttpClient:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-
-    async def _ready(self, deadline: Optional[float]) -> ClientConnection:
-        return self._take() or await self._connected(deadline)
 
     def _take(self) -> Optional[ClientConnection]:
         while self._idle:

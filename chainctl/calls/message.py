@@ -12,7 +12,7 @@ def _nothing() -> None:
     """Release nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Message:
     """`parts` are sent without being joined; `release` is called when the exchange has ended.
 

@@ -89,11 +89,11 @@ class Transport:
             else:
                 await client.permits.acquire()
             try:
-                answer, decoded = await self._attempts(client, message, exchange, decode)
+                decode, answer = await self._attempts(client, message, exchange, decode)
                 exchange.answered(answer)
                 if answer.status >= 300:
                     raise self._error(answer, exchange)
-                return exchange.decoded(decode, answer) if decoded is None else decoded[0]
+                return exchange.decoded(decode, answer)
             finally:
                 client.permits.release()
         except BaseException as error:
@@ -184,24 +184,26 @@ class Transport:
 
     async def _attempts(
         self, client: _LoopClient, message: Message, exchange: Exchange, decode: Callable[[Answer], T]
-    ) -> tuple[Answer, Optional[list[T]]]:
-        """Return the answer; its result too, where it had to be decoded before others use the connection."""
-        results: dict[int, list[T]] = {}
+    ) -> tuple[Callable[[Answer], T], Answer]:
+        """Return the answer, and what decodes it: where two raced, both were decoded as they came."""
 
         def attempt() -> Awaitable[Answer]:
             head = self._head(message, exchange, exchange.deadline)
             return client.http.request(head, message.parts, exchange.deadline)
 
+        hedge_after = self.service.options.hedge_after_sec
+        if hedge_after is None:
+            return decode, await self._repeated(attempt, exchange)
+        results: dict[int, T] = {}
+
         async def decoded_attempt() -> Answer:
             answer = await attempt()
             if answer.status < 300:
-                results[id(answer)] = [exchange.decoded(decode, answer)]
+                results[id(answer)] = exchange.decoded(decode, answer)
             return answer
 
-        hedge_after = self.service.options.hedge_after_sec
-        once = attempt if hedge_after is None else hedged(decoded_attempt, hedge_after, self._budget)
-        answer = await self._repeated(once, exchange)
-        return answer, results.get(id(answer))
+        answer = await self._repeated(hedged(decoded_attempt, hedge_after, self._budget), exchange)
+        return lambda answer: results[id(answer)], answer
 
     async def _opened(
         self,

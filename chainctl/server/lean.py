@@ -75,9 +75,9 @@ class LeanConnection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self._since = time.monotonic()
         self._url = b""
+        self._path = self._query = ""
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
-        self._parsed_bytes = 0
         self._has_head = False
         self._chunks: list[bytes] = []
         self._size = 0
@@ -137,6 +137,7 @@ class LeanConnection(asyncio.BufferedProtocol):
         if self._upload is not None:
             self._upload.break_off()
         if self._task is not None:
+            self._task.add_done_callback(self._tasks.discard)  # one that never ran does not do it itself
             self._task.cancel()
         self._released()
         self._leave(self)
@@ -172,12 +173,14 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._parsed_bytes += len(name) + len(value)
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         self._has_head = True
         self._released()
+        self._verb = self._parser.get_method().decode("latin-1")
+        path, _, query = self._url.partition(b"?")
+        self._path, self._query = path.decode("latin-1"), query.decode("latin-1")
         length = self._headers.get(b"content-length", b"")
         self._length = int(length) if length.isdigit() else -1
         self._refusal = self._refused()
@@ -213,22 +216,20 @@ class LeanConnection(asyncio.BufferedProtocol):
     # --- inside ---
 
     def _refused(self) -> Optional[Reply]:
-        if self._parsed_bytes + len(self._url) > _MOST_HEAD_BYTES:
+        if self._head_bytes > _MOST_HEAD_BYTES and self._parsed_bytes() > _MOST_HEAD_BYTES:
             return _headers_too_large()
-        refusal = self._service.refusal(self._method(), self._path(), self._headers)
+        refusal = self._service.refusal(self._verb, self._path, self._headers)
         if refusal is None and self._length > self._body_limit():
             return self._service.too_large()
         return refusal
 
     def _body_limit(self) -> int:
         """How many bytes of a body are kept: health probes and the like have none."""
-        return self._service.body_limit if self._path().endswith(RUN) else _MOST_UNWANTED_BYTES
+        return self._service.body_limit if self._path.endswith(RUN) else _MOST_UNWANTED_BYTES
 
-    def _method(self) -> str:
-        return str(self._parser.get_method().decode("latin-1"))
-
-    def _path(self) -> str:
-        return self._url.partition(b"?")[0].decode("latin-1")
+    def _parsed_bytes(self) -> int:
+        """The length of the head alone: what came with it may be body."""
+        return len(self._url) + sum(len(name) + len(value) for name, value in self._headers.items())
 
     def _receive_in_place(self) -> None:
         direct = new_buffer(self._length)
@@ -238,22 +239,23 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._chunks.clear()
         self._direct = direct
         self._keep = self._parser.should_keep_alive()
-        self._verb = self._method()
         self._parser = None
 
     def _start(self, body: Buffer, chunks: Optional[AsyncIterator[Buffer]] = None) -> None:
         if self._parser is not None:
-            self._keep, self._verb = self._parser.should_keep_alive(), self._method()
+            self._keep = self._parser.should_keep_alive()
         self._direct = None
         self._task = task = self._loop.create_task(self._serve(body, chunks))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> None:
         """Answer, and be ready for the next request in the same step: it may come at once."""
         is_answered = False
         try:
-            await self._write(self._refusal or await self._answer(body, chunks))
+            reply = self._refusal
+            if reply is None:
+                reply = await self._service.answer(self._path, self._headers, body, chunks, self._query)
+            await self._write(reply)
             is_answered = True
         except asyncio.CancelledError:
             raise
@@ -263,11 +265,9 @@ class LeanConnection(asyncio.BufferedProtocol):
         finally:
             self._served(is_answered=is_answered)
 
-    async def _answer(self, body: Buffer, chunks: Optional[AsyncIterator[Buffer]]) -> Reply:
-        query = self._url.partition(b"?")[2].decode("latin-1")
-        return await self._service.answer(self._path(), self._headers, body, chunks, query)
-
     def _served(self, *, is_answered: bool) -> None:
+        if self._task is not None:
+            self._tasks.discard(self._task)
         self._task = None
         if self._is_lost:
             return

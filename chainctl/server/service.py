@@ -48,6 +48,7 @@ _METHODS = {
     "/spans": "GET",
 }
 _INNER_ONLY = ("/spans",)
+_PLAIN_MEDIA = {media.encode(): media for media in READABLE}
 Headers = Mapping[bytes, bytes]
 
 
@@ -242,7 +243,9 @@ class ChainletService:
 
 def media_of(headers: Headers) -> str:
     """The content type of a request without parameters, in lower case."""
-    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+    written = headers.get(b"content-type", b"")
+    known = _PLAIN_MEDIA.get(written)
+    return known if known is not None else written.partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def _number(digits: bytes) -> Optional[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Optional
@@ -76,8 +76,9 @@ class EndpointCall:
     def run_sync(self, arguments: dict[str, Any]) -> Any:
         return self._run(**arguments)
 
-    async def run(self, arguments: dict[str, Any]) -> Any:
-        return await self._run(**arguments)
+    def run(self, arguments: dict[str, Any]) -> Awaitable[Any]:
+        result: Awaitable[Any] = self._run(**arguments)
+        return result
 
     def run_stream(self, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
         generator: AsyncGenerator[Any, None] = self._run(**arguments)

@@ -43,14 +43,21 @@ class Gate:
     def waiting(self) -> int:
         return len(self._queue)
 
+    def enter_now(self) -> Optional[float]:
+        """Take a place if there is one; return its start time for `leave`, None when all are taken."""
+        if self.in_flight >= self._limit:
+            return None
+        self.in_flight += 1
+        return time.monotonic()
+
     async def enter(self, remaining_sec: Optional[float] = None) -> float:
         """Wait for a place; return its start time for `leave`. Raises Overloaded."""
-        if self.in_flight < self._limit:
-            self.in_flight += 1
-        else:
+        since = self.enter_now()
+        if since is None:
             self._refuse_hopeless(remaining_sec)
             await self._wait()
-        return time.monotonic()
+            since = time.monotonic()
+        return since
 
     def leave(self, since: float) -> None:
         """Give the place to the one that waits longest."""

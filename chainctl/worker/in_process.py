@@ -28,6 +28,8 @@ from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
 _LOG = logging.getLogger("chainctl.worker")
+_REFUSING = RefusingResolver()
+_IN_MESSAGE = Buffers()
 
 
 class InProcessWorker:
@@ -55,19 +57,25 @@ class InProcessWorker:
     async def call(self, call: Call) -> Reply:
         if self._bridges_calls and not can_await_here():
             return await self._bridging_loop().create_task(self.call(call))
+        began = time.perf_counter_ns()
         try:
-            arguments = await self._arguments(call)
+            arguments = self._decoded(call) if call.chunks is None else await self._streamed(call)
         except InvalidValue as error:
             return input_reply(error)
         except PASSING:
             raise
         except BaseException as error:  # noqa: BLE001  # a user's own validators run here
             return error_reply(error, self._name)
-        CURRENT_RESOLVER.set(RefusingResolver())
-        try:
-            since = await self._entered(call)
-        except Overloaded as error:
-            return overload_reply(error)
+        CURRENT_RESOLVER.set(_REFUSING)
+        decoded = time.perf_counter_ns()
+        since = self.gate.enter_now()
+        if since is None:
+            try:
+                since = await self.gate.enter(call.context.remaining_sec)
+            except Overloaded as error:
+                return overload_reply(error)
+        if call.span is not None:
+            call.span.decode_ns, call.span.queue_ns = decoded - began, time.perf_counter_ns() - decoded
         if self._endpoint.is_stream:
             return await self._stream(call, arguments, since)
         return await self._whole(call, arguments, since)
@@ -83,7 +91,7 @@ class InProcessWorker:
     async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
         if self._bridges_calls and not can_await_here():
             return await self._bridging_loop().create_task(self.websocket(socket, context))
-        CURRENT_RESOLVER.set(RefusingResolver())
+        CURRENT_RESOLVER.set(_REFUSING)
         CURRENT_CALL.set(context)
         since = await self.gate.enter()
         try:
@@ -106,25 +114,18 @@ class InProcessWorker:
     def schemas(self) -> dict[str, Any]:
         return self._call.schemas()
 
-    async def _arguments(self, call: Call) -> dict[str, Any]:
-        began = time.perf_counter_ns()
-        find = self._buffers.find if call.is_inner else Buffers().find
-        if call.chunks is not None:
-            arguments = await ArgumentsStream(self._call, call.chunks, find).arguments()
-        elif self._endpoint.item_parameter is not None:
+    def _decoded(self, call: Call) -> dict[str, Any]:
+        if self._endpoint.item_parameter is not None:
             raise InvalidValue.malformed(f"`{self._endpoint.item_parameter}` is a stream: send {STREAM}")
-        else:
-            arguments = self._call.decode(call.media, call.body, find)
-        if call.span is not None:
-            call.span.decode_ns = time.perf_counter_ns() - began
-        return arguments
+        return self._call.decode(call.media, call.body, self._find(call))
 
-    async def _entered(self, call: Call) -> float:
-        began = time.perf_counter_ns()
-        since = await self.gate.enter(call.context.remaining_sec)
-        if call.span is not None:
-            call.span.queue_ns = time.perf_counter_ns() - began
-        return since
+    async def _streamed(self, call: Call) -> dict[str, Any]:
+        assert call.chunks is not None
+        return await ArgumentsStream(self._call, call.chunks, self._find(call)).arguments()
+
+    def _find(self, call: Call) -> Callable[[str, int], memoryview]:
+        """Only calls of the chain's own may refer to buffers that are not in their message."""
+        return self._buffers.find if call.is_inner else _IN_MESSAGE.find
 
     async def _whole(self, call: Call, arguments: dict[str, Any], since: float) -> Reply:
         span, began = call.span, time.perf_counter_ns()
