@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainctl.build.backend import BuildBackend
+from chainctl.build.image_labels import REVISION
 from chainctl.build.plan import ImagePlan
+from chainctl.build.steps import build_waves
 from chainctl.deploy.execute import execute
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.reconcile import reconcile
@@ -57,7 +59,7 @@ def push(
     """
     with ledger.lock(draft.chain):
         missing = draft.images.missing(backend.existing(image.ref for image in draft.images.images))
-        build_all(missing, backend, emit, clock)
+        build_all(missing, backend, emit, clock, revision=origin.revision)
         plan = reconcile(desired_state(draft.release), target.observe(draft.chain))
         if plan.is_empty:
             emit(Notice(f"{draft.chain} is up to date"))
@@ -72,29 +74,51 @@ def push(
 
 
 def build_all(
-    images: Sequence[ImagePlan], backend: BuildBackend, emit: Emit, clock: Callable[[], float]
+    images: Sequence[ImagePlan],
+    backend: BuildBackend,
+    emit: Emit,
+    clock: Callable[[], float],
+    *,
+    revision: str = "",
 ) -> None:
-    """Build images side by side. Raises the first failure; builds under way are broken off then."""
+    """Build images side by side, each step of them once. Raises the first failure.
+
+    Builds under way are broken off then. `revision` is that of the sources; it becomes a label.
+    """
     if not images:
         return
     emit(PhaseStarted("Build"))
+    joined = backend.joins_equal_steps
+    for wave in (images,) if joined else build_waves(images, lambda image: image.steps):
+        _build_wave(wave, lambda image: _build(image, backend, emit, clock, revision), backend)
+
+
+def _build_wave(
+    images: Sequence[ImagePlan], build: Callable[[ImagePlan], None], backend: BuildBackend
+) -> None:
     with ThreadPoolExecutor(min(PARALLEL_BUILDS, len(images)), "build") as pool:
-        builds = [pool.submit(_build, image, backend, emit, clock) for image in images]
+        builds = [pool.submit(build, image) for image in images]
         try:
             done, _ = wait(builds, return_when=FIRST_EXCEPTION)
-            for build in done:
-                build.result()
+            for built in done:
+                built.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             backend.cancel()
             raise
 
 
-def _build(image: ImagePlan, backend: BuildBackend, emit: Emit, clock: Callable[[], float]) -> None:
+def _build(
+    image: ImagePlan, backend: BuildBackend, emit: Emit, clock: Callable[[], float], revision: str
+) -> None:
     started = clock()
     emit(BuildStarted(image.chainlet, str(image.ref)))
-    backend.build(image, emit)
+    backend.build(_labelled(image, revision), emit)
     emit(BuildFinished(image.chainlet, str(image.ref), clock() - started))
+
+
+def _labelled(image: ImagePlan, revision: str) -> ImagePlan:
+    return replace(image, labels=(*image.labels, (REVISION, revision))) if revision else image
 
 
 def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], float]) -> int:

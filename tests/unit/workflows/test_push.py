@@ -244,6 +244,27 @@ def test_a_repeat_does_nothing_and_says_so(world: World) -> None:
     assert world.ledger.next_number("shop") == 2
 
 
+def test_the_revision_is_a_label_and_no_part_of_a_name(world: World) -> None:
+    """Each image that is built has it; the same files in another revision are not built again."""
+    world.push()
+    assert {dict(image.labels)["org.opencontainers.image.revision"] for image in world.backend.built} == {
+        "abc"
+    }
+    assert {image.ref for image in world.backend.built} == {image.ref for image in draft().images.images}
+
+
+def test_a_builder_that_joins_nothing_gets_one_image_of_a_kind_first(tmp_path: Path) -> None:
+    """The first makes the layers that the others share; a builder that joins steps gets all at once."""
+    world = World(Ledger(tmp_path, "memory"), MemoryBackend(joins_equal_steps=False))
+    assert world.push().built == ("Left", "Right", "Root")
+    done, started = (
+        next(n for n, e in enumerate(world.told) if isinstance(e, kind) and e.chainlet == name)
+        for kind, name in ((BuildFinished, "Left"), (BuildStarted, "Right"))
+    )
+    assert done < started
+    assert [e.title for e in world.told if isinstance(e, PhaseStarted)] == ["Build", "Deploy"]
+
+
 def test_an_edit_is_a_new_release_and_a_way_back_another(world: World) -> None:
     """Numbers go up; images are reused when they are there."""
     world.push()
