@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
+from chainctl.build.inputs import Input, image_inputs
 from chainctl.build.instructions import (
     apt_words,
     env_pairs,
@@ -27,12 +28,16 @@ PORT = 8000
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """The image of one chainlet: its name, what it is made of, the base it starts from."""
+    """The image of one chainlet: its name, what it is made of, the base it starts from.
+
+    `inputs` names all that is in the context, so that two plans can be compared.
+    """
 
     chainlet: str
     ref: ImageRef
     context: BuildContext
     base_image: str
+    inputs: tuple[Input, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def _image(
     context = build_context(graph, spec, chain, snapshot, settings)
     ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", context.digest[:TAG_LENGTH])
     base = settings.image_for(spec.remote_config.docker_image.base_image)
-    return ImagePlan(spec.name, ref, context, base)
+    return ImagePlan(spec.name, ref, context, base, image_inputs(spec, graph.root, context, settings))
 
 
 def repository_part(name: str) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from chainctl.build.backend import BuildBackend
-from chainctl.build.plan import ImagePlan
+from chainctl.build.differences import summary
 from chainctl.deploy.execute import execute
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.reconcile import reconcile
@@ -17,6 +17,7 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.reasons import ExplainedImage, explain_images
 
 PARALLEL_BUILDS = 4
 
@@ -56,7 +57,9 @@ def push(
     EngineError (push again to go on), LockHeldError.
     """
     with ledger.lock(draft.chain):
-        missing = draft.images.missing(backend.existing(image.ref for image in draft.images.images))
+        existing = backend.existing(image.ref for image in draft.images.images)
+        explained = explain_images(draft.images, existing, ledger.latest(draft.chain))
+        missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock)
         plan = reconcile(desired_state(draft.release), target.observe(draft.chain))
         if plan.is_empty:
@@ -68,11 +71,11 @@ def push(
     door = target.observe(draft.chain).front_door
     if door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
-    return Pushed(draft.chain, door.url, number, tuple(i.chainlet for i in missing), plan)
+    return Pushed(draft.chain, door.url, number, tuple(i.image.chainlet for i in missing), plan)
 
 
 def build_all(
-    images: Sequence[ImagePlan], backend: BuildBackend, emit: Emit, clock: Callable[[], float]
+    images: Sequence[ExplainedImage], backend: BuildBackend, emit: Emit, clock: Callable[[], float]
 ) -> None:
     """Build images side by side. Raises the first failure; builds under way are broken off then."""
     if not images:
@@ -90,9 +93,9 @@ def build_all(
             raise
 
 
-def _build(image: ImagePlan, backend: BuildBackend, emit: Emit, clock: Callable[[], float]) -> None:
-    started = clock()
-    emit(BuildStarted(image.chainlet, str(image.ref)))
+def _build(one: ExplainedImage, backend: BuildBackend, emit: Emit, clock: Callable[[], float]) -> None:
+    started, image = clock(), one.image
+    emit(BuildStarted(image.chainlet, str(image.ref), summary(one.reasons)))
     backend.build(image, emit)
     emit(BuildFinished(image.chainlet, str(image.ref), clock() - started))
 
@@ -104,6 +107,14 @@ def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], fl
         return latest.number
     number = ledger.next_number(draft.chain)
     ledger.record(
-        Record(number, draft.release, clock(), origin.source, user=origin.user, revision=origin.revision)
+        Record(
+            number,
+            draft.release,
+            clock(),
+            origin.source,
+            user=origin.user,
+            revision=origin.revision,
+            inputs={image.chainlet: image.inputs for image in draft.images.images},
+        )
     )
     return number
