@@ -9,6 +9,7 @@ Inputs are recorded with a release. They hold no value of a variable, no command
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -190,10 +191,10 @@ def _written(name: str) -> str:
 
 def _label(file: ContextFile, root: Path) -> str:
     """Where the user has a file, or "" where that is outside of the project."""
-    place = file.content
-    return (
-        place.relative_to(root).as_posix() if isinstance(place, Path) and place.is_relative_to(root) else ""
-    )
+    if isinstance(file.content, bytes):
+        return ""
+    place = Path(os.path.normpath(file.content))
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
 
 
 def _entries(files: Iterable[ContextFile]) -> Iterator[str]:
