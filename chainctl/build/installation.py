@@ -8,9 +8,9 @@ from chainctl.templates import render
 
 
 def locked_files(environment: Environment) -> tuple[list[ContextFile], list[str]]:
-    """Return what `requirements/` holds for a locked environment: its packages, and what installs them."""
+    """Return a locked environment's packages and what installs them, and the name of what is installed."""
     installer = render("install.py.j2", {"indexes": environment.indexes})
     return [
         ContextFile.of_text("requirements/locked.txt", environment.requirements_text),
-        ContextFile.of_text("requirements/install.py", installer),
+        ContextFile.of_text("install.py", installer),
     ], ["locked.txt"]

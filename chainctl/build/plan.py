@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chainctl.build.base import Base, base_of
 from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
 from chainctl.build.image_labels import image_labels
+from chainctl.build.inputs import Input, image_inputs
 from chainctl.build.installation import locked_files
 from chainctl.build.instructions import (
     apt_words,
@@ -34,15 +35,17 @@ PORT = 8000
 class ImagePlan:
     """The image of one chainlet: its name, what it is made of, the base it starts from.
 
-    `base_id` is the image id that the base must have on the engine, "" where any will do. `labels`
-    go onto the image beside those of the Dockerfile; they are no part of its name. `steps` are
-    digests of the slow steps, in their order: images with equal ones share their layers.
+    `inputs` names all that is in the context, so that two plans can be compared. `base_id` is the image
+    id that the base must have on the engine, "" where any will do. `labels` go onto the image beside
+    those of the Dockerfile; they are no part of its name. `steps` are digests of the slow steps, in
+    their order: images with equal ones share their layers.
     """
 
     chainlet: str
     ref: ImageRef
     context: BuildContext
     base_image: str
+    inputs: tuple[Input, ...] = ()
     base_id: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     steps: tuple[str, ...] = ()
@@ -99,6 +102,7 @@ def _image(
         ref,
         context,
         base.name,
+        image_inputs(spec, graph.root, context, settings, lock),
         base_id=base.id,
         labels=image_labels(ref, context.digest, base),
         steps=_steps(spec.remote_config, base, context),
@@ -176,7 +180,7 @@ def _steps(config: RemoteConfig, base: Base, context: BuildContext) -> tuple[str
     image = config.docker_image
     trusted, listed = (
         [f"{file.path} {file.sha256}" for file in context.files if file.path.startswith(directory)]
-        for directory in ("certificates/", "requirements/")
+        for directory in ("certificates/", ("install.py", "requirements/"))
     )
     apt = "\n".join([base.name, base.id, *trusted, *apt_words(image)])
     installed = "\n".join([python_of(image), *listed])

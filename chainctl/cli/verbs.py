@@ -34,6 +34,7 @@ VERBS = {
         Verb("graph", "Print the graph of a chain."),
         Verb("render", "Write the build context of every image; touches no engine."),
         Verb("plan", "Show what a push would build and change, and why."),
+        Verb("build", "Build the images of a chain that are missing, and say why."),
         Verb("push", "Build, start and route a chain; prints its URL."),
         Verb("call", "Call a chain with a JSON object of arguments; prints the answer.", takes_chain=True),
         Verb("bench", "Load a chain; shows its speed, what bounds it, what it would need.", takes_chain=True),

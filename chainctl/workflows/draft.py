@@ -58,10 +58,20 @@ def draft_release(
     """Decide images and services of a chain. Raises MissingSecretError."""
     chain = chain_name(graph, settings.name)
     fingerprints = _fingerprints(graph, chain, settings, vault)
-    images = plan_build(graph, chain, snapshot(graph, settings.build), settings.build)
+    images = draft_images(graph, settings, snapshot)
     deploy = _deploy_settings(settings, fingerprints, digest_of(["token", vault.token(chain)])[:16])
     release = compose_release(graph, chain, images, deploy, fingerprints)
     return Draft(chain, graph, images, release)
+
+
+def draft_images(
+    graph: ChainGraph,
+    settings: DraftSettings,
+    snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
+) -> BuildPlan:
+    """Decide the images of a chain alone: no secret is needed for them."""
+    chain = chain_name(graph, settings.name)
+    return plan_build(graph, chain, snapshot(graph, settings.build), settings.build)
 
 
 def chain_name(graph: ChainGraph, given: str | None) -> str:

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from chainctl.build.backend import BuildBackend
+from chainctl.build.differences import summary
 from chainctl.build.image_labels import REVISION
 from chainctl.build.plan import ImagePlan
 from chainctl.build.steps import build_waves
@@ -19,6 +20,7 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.reasons import ExplainedImage, explain_images
 
 PARALLEL_BUILDS = 4
 
@@ -58,7 +60,9 @@ def push(
     EngineError (push again to go on), LockHeldError.
     """
     with ledger.lock(draft.chain):
-        missing = draft.images.missing(backend.existing(image.ref for image in draft.images.images))
+        existing = backend.existing(image.ref for image in draft.images.images)
+        explained = explain_images(draft.images, existing, ledger.latest(draft.chain))
+        missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)
         plan = reconcile(desired_state(draft.release), target.observe(draft.chain))
         if plan.is_empty:
@@ -70,11 +74,11 @@ def push(
     door = target.observe(draft.chain).front_door
     if door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
-    return Pushed(draft.chain, door.url, number, tuple(i.chainlet for i in missing), plan)
+    return Pushed(draft.chain, door.url, number, tuple(i.image.chainlet for i in missing), plan)
 
 
 def build_all(
-    images: Sequence[ImagePlan],
+    images: Sequence[ExplainedImage],
     backend: BuildBackend,
     emit: Emit,
     clock: Callable[[], float],
@@ -89,12 +93,12 @@ def build_all(
         return
     emit(PhaseStarted("Build"))
     joined = backend.joins_equal_steps
-    for wave in (images,) if joined else build_waves(images, lambda image: image.steps):
-        _build_wave(wave, lambda image: _build(image, backend, emit, clock, revision), backend)
+    for wave in (images,) if joined else build_waves(images, lambda one: one.image.steps):
+        _build_wave(wave, lambda one: _build(one, backend, emit, clock, revision), backend)
 
 
 def _build_wave(
-    images: Sequence[ImagePlan], build: Callable[[ImagePlan], None], backend: BuildBackend
+    images: Sequence[ExplainedImage], build: Callable[[ExplainedImage], None], backend: BuildBackend
 ) -> None:
     with ThreadPoolExecutor(min(PARALLEL_BUILDS, len(images)), "build") as pool:
         builds = [pool.submit(build, image) for image in images]
@@ -109,10 +113,10 @@ def _build_wave(
 
 
 def _build(
-    image: ImagePlan, backend: BuildBackend, emit: Emit, clock: Callable[[], float], revision: str
+    one: ExplainedImage, backend: BuildBackend, emit: Emit, clock: Callable[[], float], revision: str
 ) -> None:
-    started = clock()
-    emit(BuildStarted(image.chainlet, str(image.ref)))
+    started, image = clock(), one.image
+    emit(BuildStarted(image.chainlet, str(image.ref), summary(one.reasons)))
     backend.build(_labelled(image, revision), emit)
     emit(BuildFinished(image.chainlet, str(image.ref), clock() - started))
 
@@ -128,6 +132,14 @@ def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], fl
         return latest.number
     number = ledger.next_number(draft.chain)
     ledger.record(
-        Record(number, draft.release, clock(), origin.source, user=origin.user, revision=origin.revision)
+        Record(
+            number,
+            draft.release,
+            clock(),
+            origin.source,
+            user=origin.user,
+            revision=origin.revision,
+            inputs={image.chainlet: image.inputs for image in draft.images.images},
+        )
     )
     return number

@@ -21,9 +21,7 @@ _SILENT_REGISTRY = re.compile(
     r"no such host|connection refused|i/o timeout|network is unreachable|deadline exceeded"
     r"|TLS handshake|x509|server misbehaving|EOF$"
 )
-_DISK_FULL = re.compile(
-    r"no space left on device|enough (free )?space|disk quota exceeded", re.IGNORECASE
-)
+_DISK_FULL = re.compile(r"no space left on device|enough (free )?space|disk quota exceeded", re.IGNORECASE)
 _NO_NETWORK = re.compile(
     r"name resolution|Failed to establish a new connection|Could not resolve"
     r"|Name or service not known|dns error|tcp connect error|error sending request"

@@ -1,7 +1,7 @@
 FROM python@sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a
 USER root
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY requirements/ /tmp/requirements/
+COPY install.py requirements/ /tmp/requirements/
 RUN --mount=type=cache,id=chainctl-uv,target=/mnt python3 /tmp/requirements/install.py && rm -rf /tmp/requirements
 WORKDIR /app
 COPY app/chainctl/ /app/chainctl/

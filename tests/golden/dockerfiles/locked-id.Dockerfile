@@ -6,7 +6,7 @@ COPY certificates/ /usr/local/share/ca-certificates/chainctl/
 RUN mkdir -p /etc/ssl/certs && for file in /usr/local/share/ca-certificates/chainctl/*.crt; do echo; cat "$file"; done >> /etc/ssl/certs/ca-certificates.crt
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 RUN --mount=type=cache,id=chainctl-apt,target=/mnt,sharing=locked mkdir -p /mnt/lists/partial /mnt/archives/partial && apt-get -o Dir::State::lists=/mnt/lists update && DEBIAN_FRONTEND=noninteractive apt-get -o Dir::State::lists=/mnt/lists -o Dir::Cache::archives=/mnt/archives install -y --no-install-recommends ffmpeg libsndfile1 git 'tool=1.0~rc1'
-COPY requirements/ /tmp/requirements/
+COPY install.py requirements/ /tmp/requirements/
 RUN --mount=type=cache,id=chainctl-uv,target=/mnt /opt/py/bin/python /tmp/requirements/install.py && rm -rf /tmp/requirements
 RUN python -c 'import torch'
 RUN ["/bin/sh", "-c", "set -e\n# not a comment of the Dockerfile\ncat > /x <<EOF\nUSER root\nEOF"]
