@@ -14,6 +14,7 @@ from chainctl.build.instructions import (
     run_commands,
     shell_words,
 )
+from chainctl.build.lock import Lock
 from chainctl.build.requirements import requirement_files, runtime_requirements
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
@@ -53,7 +54,9 @@ class BuildPlan:
         raise KeyError(chainlet)
 
 
-def plan_build(graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings: BuildSettings) -> BuildPlan:
+def plan_build(
+    graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings: BuildSettings, lock: Lock | None = None
+) -> BuildPlan:
     """Plan the image of every chainlet. `chain` is the name that images and services start with.
 
     Raises ChainDefinitionError for requirements that cannot be read, and for values that a

@@ -30,6 +30,14 @@ NameOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON with a format_version.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every build step and line.")]
+LockedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--locked/--no-locked",
+        help="Fail where chainctl.lock would have to change.",
+        show_default="when CI=true",
+    ),
+]
 SecretsOption = Annotated[
     Path | None,
     typer.Option(

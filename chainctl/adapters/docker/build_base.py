@@ -24,7 +24,7 @@ def require_base(engine: Engine, client: APIClient, image: ImagePlan, emit: Emit
     if image.base_image == "scratch" or _has_image(engine, client, image.base_image):
         return
     emit(BuildStepped(image.chainlet, f"pull {image.base_image}"))
-    for reason in _pull_errors(engine, client, image.base_image):
+    for reason in pull_errors(engine, client, image.base_image):
         raise base_unavailable(image.chainlet, image.base_image, reason)
 
 
@@ -39,7 +39,8 @@ def _has_image(engine: Engine, client: APIClient, name: str) -> bool:
         return True
 
 
-def _pull_errors(engine: Engine, client: APIClient, name: str) -> Iterator[str]:
+def pull_errors(engine: Engine, client: APIClient, name: str) -> Iterator[str]:
+    """Pull an image; yield why it cannot be had."""
     from docker.errors import APIError
 
     with engine.errors(f"pull the image {name}"):
