@@ -18,6 +18,5 @@ REVISION = "org.opencontainers.image.revision"
 
 def image_labels(ref: ImageRef, inputs: str, base: Base) -> tuple[tuple[str, str], ...]:
     """Return the labels of an image, sorted. `inputs` is the digest of its context."""
-    name, _, digest = base.name.partition("@")
-    pinned = {BASE_DIGEST: digest or base.id} if digest or base.id else {}
-    return tuple(sorted({TITLE: ref.repository, INPUTS: inputs, BASE_NAME: name, **pinned}.items()))
+    pinned = {BASE_DIGEST: base.digest or base.id} if base.digest or base.id else {}
+    return tuple(sorted({TITLE: ref.repository, INPUTS: inputs, BASE_NAME: base.name, **pinned}.items()))

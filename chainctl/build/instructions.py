@@ -16,7 +16,7 @@ from chainctl.sdk.config import CustomImage, DockerImage, RemoteConfig
 
 _CHAINLET = re.compile(r"[A-Za-z0-9_-]+")
 _IMAGE = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*")
-_IMAGE_ID = re.compile(r"(sha256:[0-9a-f]{64})?")
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{64})?")
 _PROGRAM = re.compile(r"[A-Za-z0-9._/+][A-Za-z0-9._/+-]*")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -36,8 +36,9 @@ def _problems(spec: ChainletSpec, settings: BuildSettings, lock: Lock | None) ->
         yield _problem(spec, f"the chainlet name {spec.name!r}", "use letters, digits, `_` and `-`")
     if not _IMAGE.fullmatch(base.name):
         yield _problem(spec, f"the base image {base.name!r}", "write it as `repository:tag`")
-    if not _IMAGE_ID.fullmatch(base.id):
-        yield _problem(spec, f"the locked base image {base.id!r}", "lock again: `chainctl lock`")
+    if not _DIGEST.fullmatch(base.digest) or not _DIGEST.fullmatch(base.id):
+        what = f"the locked digest {(base.digest or base.id)!r}"
+        yield _problem(spec, what, "lock again: `chainctl lock --upgrade`")
     if not _PROGRAM.fullmatch(python_of(image)):
         yield _problem(spec, f"the Python path {python_of(image)!r}", "use a path without spaces and quotes")
     for name, value in sorted(config.options.env_variables.items()):

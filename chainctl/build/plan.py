@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from chainctl.build.base import Base, base_of
 from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
 from chainctl.build.image_labels import image_labels
 from chainctl.build.inputs import Input, image_inputs
-from chainctl.build.installation import locked_files
+from chainctl.build.installation import LOCKED, locked_files
 from chainctl.build.instructions import (
     apt_words,
     env_pairs,
@@ -70,11 +71,7 @@ class BuildPlan:
 
 
 def plan_build(
-    graph: ChainGraph,
-    chain: str,
-    snapshot: SourceSnapshot,
-    settings: BuildSettings,
-    lock: Lock | None = None,
+    graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings: BuildSettings, lock: Lock | None = None
 ) -> BuildPlan:
     """Plan the image of every chainlet. `chain` is the name that images and services start with.
 
@@ -101,7 +98,7 @@ def _image(
         spec.name,
         ref,
         context,
-        base.name,
+        base.reference,
         image_inputs(spec, graph.root, context, settings, lock),
         base_id=base.id,
         labels=image_labels(ref, context.digest, base),
@@ -125,7 +122,7 @@ def build_context(
     """Put together all files that one image is built from."""
     config = spec.remote_config
     requirements, given = (
-        locked_files(lock.environment_of(spec.name))
+        (locked_files(lock.environment_of(spec.name), snapshot, posixpath.dirname(graph.path)), [LOCKED])
         if lock
         else requirement_files(config.docker_image, snapshot, runtime_requirements(graph, spec))
     )
@@ -160,8 +157,7 @@ def _values(
         "debug_logs": config.options.enable_debug_logs,
         "ping_interval_sec": pings.ping_interval_seconds,
         "ping_timeout_sec": pings.ping_timeout_seconds,
-        "base_image": base.name,
-        "base_id": base.id,
+        "base": base,
         "python": python_of(config.docker_image),
         "apt_requirements": apt_words(config.docker_image),
         "requirement_files": shell_words(given),
@@ -182,7 +178,7 @@ def _steps(config: RemoteConfig, base: Base, context: BuildContext) -> tuple[str
         [f"{file.path} {file.sha256}" for file in context.files if file.path.startswith(directory)]
         for directory in ("certificates/", ("install.py", "requirements/"))
     )
-    apt = "\n".join([base.name, base.id, *trusted, *apt_words(image)])
+    apt = "\n".join([base.reference, base.id, *trusted, *apt_words(image)])
     installed = "\n".join([python_of(image), *listed])
     first = [apt, installed] if apt_words(image) else [f"{apt}\n{installed}"]
     return step_digests([*first, *run_commands(config)])

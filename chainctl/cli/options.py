@@ -33,6 +33,14 @@ ExplainOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every build step and line.")]
+LockedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--locked/--no-locked",
+        help="Fail where chainctl.lock would have to change.",
+        show_default="when CI=true",
+    ),
+]
 SecretsOption = Annotated[
     Path | None,
     typer.Option(

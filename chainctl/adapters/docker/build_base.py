@@ -26,7 +26,7 @@ def require_base(engine: Engine, client: APIClient, image: ImagePlan, emit: Emit
     found = _id_of(engine, client, image.base_image)
     if not found:
         emit(BuildStepped(image.chainlet, f"pull {image.base_image}"))
-        for reason in _pull_errors(engine, client, image.base_image):
+        for reason in pull_errors(engine, client, image.base_image):
             raise base_unavailable(image.chainlet, image.base_image, reason)
         found = _id_of(engine, client, image.base_image)
     if image.base_id and found != image.base_id:
@@ -44,7 +44,8 @@ def _id_of(engine: Engine, client: APIClient, name: str) -> str:
             return ""
 
 
-def _pull_errors(engine: Engine, client: APIClient, name: str) -> Iterator[str]:
+def pull_errors(engine: Engine, client: APIClient, name: str) -> Iterator[str]:
+    """Pull an image; yield why it cannot be had."""
     from docker.errors import APIError
 
     with engine.errors(f"pull the image {name}"):

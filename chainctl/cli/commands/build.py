@@ -6,6 +6,7 @@ from chainctl.cli.options import (
     ExplainOption,
     FileArgument,
     JsonOption,
+    LockedOption,
     NameOption,
     QuietOption,
     TargetOption,
@@ -18,6 +19,7 @@ def build(
     target: TargetOption = None,
     name: NameOption = None,
     explain: ExplainOption = False,
+    locked: LockedOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -29,10 +31,11 @@ def build(
     from chainctl.cli.console import Console, now
     from chainctl.cli.image_json import images_json
     from chainctl.cli.loading import load_graph
+    from chainctl.cli.locking import Locker
     from chainctl.cli.output import print_result
     from chainctl.cli.wiring import draft_settings, open_world, settings_for
     from chainctl.workflows.build import build as build_images
-    from chainctl.workflows.draft import chain_name, draft_images
+    from chainctl.workflows.draft import chain_name, draft_images, unlocked
     from chainctl.workflows.reasons import image_lines
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
@@ -41,7 +44,9 @@ def build(
     settings = settings_for(Path(graph.path), target=target)
     chain = chain_name(graph, name)
     world = open_world(settings, console.line, chain)
-    plan = draft_images(graph, draft_settings(settings, name), take_snapshot)
+    wish = draft_settings(settings, name)
+    locker = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=locked)
+    _, plan = draft_images(graph, wish, take_snapshot, locker)
     last = world.ledger.latest(chain)
     try:
         done = build_images(plan, world.backend, last, console.emit, now)

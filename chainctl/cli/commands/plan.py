@@ -10,6 +10,7 @@ from chainctl.cli.options import (
     ExplainOption,
     FileArgument,
     JsonOption,
+    LockedOption,
     NameOption,
     SecretsOption,
     TargetOption,
@@ -22,6 +23,7 @@ def plan(
     name: NameOption = None,
     secrets: SecretsOption = None,
     explain: ExplainOption = False,
+    locked: LockedOption = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 10 when there is something to do.")
     ] = False,
@@ -36,7 +38,9 @@ def plan(
     from chainctl.errors import ExitCode
     from chainctl.workflows.plan import preview, preview_text
 
-    draft, world = draft_for(file, Console(), target=target, name=name, secrets=secrets, is_plan=True)
+    draft, world = draft_for(
+        file, Console(), target=target, name=name, secrets=secrets, is_locked=locked, is_plan=True
+    )
     last = world.ledger.latest(draft.chain)
     shown = preview(draft, world.backend, world.target, last)
     value = {

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainctl.build.lock import Environment, Lock, LockedPackage
+from chainctl.build.base import Base
+from chainctl.build.lock import BaseFacts, Environment, Lock, LockedPackage
 from chainctl.build.plan import BuildPlan, build_context, plan_build, repository_part
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SnapshotFile, SourceSnapshot
@@ -88,12 +89,18 @@ def planned(
 
 
 def lock_of(
-    *packages: LockedPackage, base: str = "", image: str = "python:3.11-slim", indexes: tuple[str, ...] = ()
+    *packages: LockedPackage,
+    digest: str = "",
+    image: str = "python:3.11-slim",
+    is_local: bool = False,
+    indexes: tuple[str, ...] = (),
+    links: tuple[str, ...] = (),
 ) -> Lock:
-    """A lock of the chainlet Leaf; `base` is what `image` is pinned to."""
+    """A lock of the chainlet Leaf; `digest` is what `image` is pinned to."""
     wanted = packages or (LockedPackage("numpy", "numpy==2.1.0", ("sha256:aa", "sha256:bb")),)
-    environment = Environment("0" * 64, "3.11", "linux/amd64", wanted, indexes)
-    return Lock({"e1": environment}, {"Leaf": "e1"}, {image: base} if base else {})
+    environment = Environment("0" * 64, "3.11", "linux/amd64", wanted, indexes, links)
+    pins = {image: digest} if digest else {}
+    return Lock({"e1": environment}, {"Leaf": "e1"}, pins, {image: BaseFacts(is_local=is_local)})
 
 
 def dockerfile(plan: BuildPlan) -> str:
@@ -116,8 +123,10 @@ CASES: dict[str, Callable[[], BuildPlan]] = {
     "pyproject": lambda: with_file("pyproject.toml", '[project]\ndependencies = ["numpy"]\n'),
     "uv-lock": lambda: with_file("uv.lock", LOCK),
     "locked": lambda: planned(lock=lock_of()),
-    "locked-digest": lambda: planned(lock=lock_of(base=f"python@{DIGEST}")),
-    "locked-id": lambda: planned(FULL, full_snapshot(), SETTINGS, lock=lock_of(base=DIGEST, image=FULL_BASE)),
+    "locked-digest": lambda: planned(lock=lock_of(digest=DIGEST)),
+    "locked-id": lambda: planned(
+        FULL, full_snapshot(), SETTINGS, lock=lock_of(digest=DIGEST, image=FULL_BASE, is_local=True)
+    ),
 }
 
 
@@ -132,7 +141,8 @@ def test_dockerfiles_are_golden(case: str, golden: Golden) -> None:
 def test_what_installs_a_lock_is_golden(golden: Golden) -> None:
     """The packages with their hashes, and the program that installs them."""
     indexes = ("https://mirror.example/simple", "https://more.example/simple")
-    context = planned(lock=lock_of(indexes=indexes)).images[0].context
+    lock = lock_of(indexes=indexes, links=("https://wheels.example/page",))
+    context = planned(lock=lock).images[0].context
     golden("dockerfiles/locked.txt", context.text_of("requirements/locked.txt"))
     golden("dockerfiles/install.py.txt", context.text_of("install.py"))
 
@@ -450,7 +460,8 @@ def test_a_lock_decides_what_is_installed() -> None:
 def test_a_base_image_is_pinned() -> None:
     """By digest in FROM, or by an id that the engine's image is compared with; both are in the name."""
     free, digest, image_id = (
-        planned(lock=lock_of(base=base)).images[0] for base in ("", f"python@{DIGEST}", DIGEST)
+        planned(lock=lock_of(digest=pin, is_local=is_local)).images[0]
+        for pin, is_local in (("", False), (DIGEST, False), (DIGEST, True))
     )
     assert (free.base_image, free.base_id) == ("python:3.11-slim", "")
     assert (digest.base_image, digest.base_id) == (f"python@{DIGEST}", "")
@@ -458,12 +469,46 @@ def test_a_base_image_is_pinned() -> None:
     assert len({free.ref, digest.ref, image_id.ref}) == 3
 
 
-@pytest.mark.parametrize("base", ["python@sha256:0\nUSER root", "sha256:0\nUSER root", "3.11"])
-def test_a_base_that_no_lock_can_hold_is_a_problem(base: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("python", "python"),
+        ("python:3.11-slim", "python"),
+        ("host:5000/a/b", "host:5000/a/b"),
+        ("host:5000/a/b:1", "host:5000/a/b"),
+        (f"a:1@sha256:{'1' * 64}", "a"),
+    ],
+)
+def test_a_pinned_base_is_asked_for_without_its_tag(name: str, reference: str) -> None:
+    """A digest says more than a tag, and engines do not take both."""
+    assert Base(name, DIGEST).reference == f"{reference}@{DIGEST}"
+    assert Base(name).reference == Base(name, id=DIGEST).reference == name
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+@pytest.mark.parametrize("digest", ["sha256:0\nUSER root", f"{'sha256:' + '0' * 64}\n", "3.11"])
+def test_a_digest_that_is_none_is_a_problem(digest: str, is_local: bool) -> None:
     """A lock that was edited by hand makes no other Dockerfile."""
     with pytest.raises(ChainDefinitionError) as raised:
-        planned(lock=lock_of(base=base))
+        planned(lock=lock_of(digest=digest, is_local=is_local))
     assert [problem.code for problem in raised.value.problems] == ["CH0503"]
+
+
+def test_packages_of_this_machine_come_with_their_files() -> None:
+    """A directory and an archive, at the places that the requirements name."""
+    tree = LockedPackage("own", "own @ ./local/own", path="../libs/own")
+    archive = LockedPackage("its", "its @ ./local/its-1.whl", ("sha256:aa",), path="wheels/its-1.whl")
+    snapshot = snapshot_of(
+        {"chain.py": "", "wheels/its-1.whl": "its"},
+        trees={"/libs/own": {"pyproject.toml": "", "own/__init__.py": "1"}},
+    )
+    context = planned(snapshot=snapshot, lock=lock_of(tree, archive)).images[0].context
+    assert [file.path for file in context.files if file.path.startswith("requirements/")] == [
+        "requirements/local/its-1.whl",
+        "requirements/local/own/own/__init__.py",
+        "requirements/local/own/pyproject.toml",
+        "requirements/locked.txt",
+    ]
 
 
 # --- labels ----------------------------------------------------------------------------------
@@ -471,11 +516,11 @@ def test_a_base_that_no_lock_can_hold_is_a_problem(base: str) -> None:
 
 def test_labels_say_what_an_image_is_made_of() -> None:
     """The digest of all inputs, and the base."""
-    image = planned(lock=lock_of(base=f"python@{DIGEST}")).images[0]
+    image = planned(lock=lock_of(digest=DIGEST)).images[0]
     assert dict(image.labels) == {
         "chainctl.inputs": image.context.digest,
         "org.opencontainers.image.base.digest": DIGEST,
-        "org.opencontainers.image.base.name": "python",
+        "org.opencontainers.image.base.name": "python:3.11-slim",
         "org.opencontainers.image.title": "shop/leaf",
     }
     assert "org.opencontainers.image.base.digest" not in dict(planned().images[0].labels)
