@@ -151,7 +151,15 @@ def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
     """Turn settings into what shapes a release."""
     door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
     return DraftSettings(
-        build=BuildSettings(_base_images(settings), tuple(map(str, settings.ca_certificates))),
+        build=BuildSettings(
+            _base_images(settings),
+            tuple(map(str, settings.ca_certificates)),
+            index_url=settings.index_url or "",
+            extra_index_urls=settings.extra_index_urls,
+            index_credentials_secret=settings.index_credentials_secret,
+            platform=settings.platform or this_platform(),
+            cpu_wheels=settings.cpu_wheels,
+        ),
         deploy=DeploySettings(
             front_door=door,
             start_timeout_sec=settings.start_timeout_sec,
@@ -161,6 +169,11 @@ def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
         api_key=settings.api_key_secret,
         tls=settings.tls_secret,
     )
+
+
+def this_platform() -> str:
+    """The platform of images that run on this machine."""
+    return "linux/arm64" if os.uname().machine in ("aarch64", "arm64") else "linux/amd64"
 
 
 def _base_images(settings: Settings) -> dict[str, str]:
