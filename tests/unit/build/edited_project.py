@@ -380,7 +380,8 @@ def rename_helper(project: Project) -> None:
 
 
 def change_mode(project: Project) -> None:
-    file = project.rng.choice([*project.modules.values(), *project.plain.values()])
+    files: list[Module | Plain] = [*project.modules.values(), *project.plain.values()]
+    file = project.rng.choice(files)
     file.is_executable = not file.is_executable
 
 

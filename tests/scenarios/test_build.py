@@ -1,0 +1,104 @@
+"""`chainctl build` and the reasons in `chainctl plan`, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Chainctl
+
+CHAIN = """
+import chainctl as chains
+from transcribe import Transcribe
+
+@chains.mark_entrypoint
+class Front(chains.ChainletBase):
+    def __init__(self, transcribe: Transcribe = chains.depends(Transcribe)) -> None:
+        self._transcribe = transcribe
+
+    def run_remote(self, text: str) -> str:
+        return self._transcribe.run_remote(text)
+"""
+TRANSCRIBE = """
+import chainctl as chains
+from helpers import shout
+
+class Transcribe(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(assets=chains.Assets(secret_keys=["KEY"]))
+
+    def run_remote(self, text: str) -> str:
+        return shout(text)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A chain of two chainlets, one of which needs a secret and a helper."""
+    files = {"chain.py": CHAIN, "transcribe.py": TRANSCRIBE, "helpers.py": "def shout(t): return t.upper()\n"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path / "chain.py"
+
+
+def build(chainctl: Chainctl, project: Path, *options: str) -> str:
+    done = chainctl("build", str(project), "--target", "local", "--quiet", *options)
+    return re.sub(r":[0-9a-f]{16}", "", done.stdout)
+
+
+def test_images_are_built_without_a_release(chainctl: Chainctl, project: Path) -> None:
+    """Each once, without the chain's secrets; nothing runs, and no release is recorded."""
+    assert build(chainctl, project) == (
+        "+ image front/front (Front): built, the first of this chain\n"
+        "+ image front/transcribe (Transcribe): built, the first of this chain\n"
+    )
+    assert build(chainctl, project) == (
+        "= image front/front (Front): reuse\n= image front/transcribe (Transcribe): reuse\n"
+    )
+    assert json.loads(chainctl("ps", "--target", "local", "--json").stdout)["chains"] == []
+
+
+def test_a_pushed_chain_knows_what_changed(chainctl: Chainctl, project: Path, tmp_path: Path) -> None:
+    """From the plan over the build to the push, as text and as JSON."""
+    secrets = tmp_path / "secrets.env"
+    secrets.write_text("KEY=value\n")
+    given = ("--target", "local", "--secrets", str(secrets))
+    chainctl("push", str(project), *given)
+    try:
+        (tmp_path / "helpers.py").write_text("def shout(t): return t\n")
+        (tmp_path / "transcribe.py").write_text(TRANSCRIBE.replace("[", "[  "))
+        helper = "helpers.py changed (imported by transcribe.py:3)"
+        plan = chainctl("plan", str(project), *given).stdout
+        assert f" (Transcribe): build, {helper}, and 1 more\n" in plan
+        full = chainctl("plan", str(project), *given, "--explain").stdout
+        assert f" (Transcribe): build\n    {helper}\n    transcribe.py changed\n" in full
+        shown = json.loads(build(chainctl, project, "--json"))
+        assert (shown["format_version"], shown["chain"], shown["compared_with"]) == (1, "front", 1)
+        assert [image["action"] for image in shown["images"]] == ["built", "built"]
+        assert shown["images"][1]["reasons"][0] == {
+            "text": helper, "input": "file", "name": "helpers.py", "change": "changed",
+        }  # fmt: skip
+        assert [i["action"] for i in json.loads(build(chainctl, project, "--json"))["images"]] == [
+            "reuse"
+        ] * 2
+        (tmp_path / "helpers.py").write_text("def shout(t): return t * 2\n")
+        told = chainctl("push", str(project), *given).stderr
+        assert "Transcribe: building front/transcribe:" in told
+        assert helper in told
+    finally:
+        chainctl("down", "front", "--target", "local")
+
+
+def test_a_problem_of_the_chain_is_said_before_anything_is_built(chainctl: Chainctl, tmp_path: Path) -> None:
+    """With its exit code."""
+    (tmp_path / "chain.py").write_text("import chainctl as chains\n")
+    done = chainctl("build", str(tmp_path / "chain.py"), "--target", "local", expect=3)
+    assert done.stdout == ""
+
+
+def test_an_engine_that_does_not_answer_is_said(chainctl: Chainctl, project: Path) -> None:
+    """A build needs one; the exit code is its own."""
+    environ = {**chainctl.environ, "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    Chainctl(environ, chainctl.directory)("build", str(project), "--target", "docker", expect=6)
