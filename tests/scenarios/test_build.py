@@ -72,6 +72,8 @@ def test_a_pushed_chain_knows_what_changed(chainctl: Chainctl, project: Path, tm
         helper = "helpers.py changed (imported by transcribe.py:3)"
         plan = chainctl("plan", str(project), *given).stdout
         assert f" (Transcribe): build, {helper}, and 1 more\n" in plan
+        offline = chainctl("plan", str(project), "--offline", "--exit-code", expect=10).stdout
+        assert offline.splitlines() == plan.splitlines()[:2]
         full = chainctl("plan", str(project), *given, "--explain").stdout
         assert f" (Transcribe): build\n    {helper}\n    transcribe.py changed\n" in full
         shown = json.loads(build(chainctl, project, "--json"))
@@ -96,6 +98,16 @@ def test_a_problem_of_the_chain_is_said_before_anything_is_built(chainctl: Chain
     (tmp_path / "chain.py").write_text("import chainctl as chains\n")
     done = chainctl("build", str(tmp_path / "chain.py"), "--target", "local", expect=3)
     assert done.stdout == ""
+
+
+def test_offline_nothing_is_asked(chainctl: Chainctl, project: Path) -> None:
+    """No engine, no secret; a chain that was never pushed would be built."""
+    environ = {**chainctl.environ, "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    done = Chainctl(environ, chainctl.directory)("plan", str(project), "--offline", "--json")
+    shown = json.loads(done.stdout)
+    assert (shown["target"], shown["compared_with"], shown["has_changes"]) == ("docker", None, True)
+    assert {image["action"] for image in shown["images"]} == {"build"}
+    assert done.stderr == ""
 
 
 def test_an_engine_that_does_not_answer_is_said(chainctl: Chainctl, project: Path) -> None:

@@ -23,32 +23,24 @@ def build(
     verbose: VerboseOption = False,
 ) -> None:
     """Build the images of a chain that are missing, and say why. Nothing is started or routed."""
-    from pathlib import Path
-
-    from chainctl.adapters.files import take_snapshot
     from chainctl.cli.console import Console, now
     from chainctl.cli.image_json import images_json
-    from chainctl.cli.loading import load_graph
+    from chainctl.cli.imaging import images_for
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import draft_settings, open_world, settings_for
+    from chainctl.cli.wiring import open_world
     from chainctl.workflows.build import build as build_images
-    from chainctl.workflows.draft import chain_name, draft_images
     from chainctl.workflows.reasons import image_lines
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
-    graph = load_graph(file)
-    console.problems(graph.warnings)
-    settings = settings_for(Path(graph.path), target=target)
-    chain = chain_name(graph, name)
-    world = open_world(settings, console.line, chain)
-    plan = draft_images(graph, draft_settings(settings, name), take_snapshot)
-    last = world.ledger.latest(chain)
+    wanted = images_for(file, console, target=target, name=name)
+    world = open_world(wanted.settings, console.line, wanted.chain)
+    last = world.ledger.latest(wanted.chain)
     try:
-        done = build_images(plan, world.backend, last, console.emit, now)
+        done = build_images(wanted.images, world.backend, last, console.emit, now)
     finally:
         console.stop()
     value = {
-        "chain": chain,
+        "chain": wanted.chain,
         "target": world.name,
         "compared_with": last.number if last else None,
         "images": images_json(done, "built"),

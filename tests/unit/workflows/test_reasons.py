@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chainctl.build.differences import Circumstance, Difference
+from chainctl.build.differences import Circumstance, Difference, reason_text
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.image_json import images_json
 from chainctl.errors import BuildError
@@ -17,7 +17,7 @@ from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.build import build
 from chainctl.workflows.draft import Draft, DraftSettings, draft_images, draft_release
 from chainctl.workflows.push import Origin, push
-from chainctl.workflows.reasons import ExplainedImage, explain_images, image_lines
+from chainctl.workflows.reasons import ExplainedImage, explain_images, explain_offline, image_lines
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.chains import chainlet, graph_of, silent, snapshot_of, still_clock
 from tests.fakes.target import MemoryTarget
@@ -125,6 +125,14 @@ def test_reasons_as_json() -> None:
     assert gone["reasons"] == [{"text": "the image is gone from the engine"}]
     reused = images_json(explained(now, None, "Leaf", "Root"), "build")
     assert [(one["action"], one["reasons"]) for one in reused] == [("reuse", []), ("reuse", [])]
+
+
+def test_without_an_engine_the_last_release_is_taken_to_be_there() -> None:
+    """What differs from it would be built; nothing else is known."""
+    assert [one.is_reused for one in explain_offline(draft().images, record(draft()))] == [True, True]
+    leaf, root = explain_offline(draft("Leaf").images, record(draft()))
+    assert ([reason_text(reason) for reason in leaf.reasons], root.reasons) == (["Leaf.py changed"], ())
+    assert {one.reasons for one in explain_offline(draft().images, None)} == {(Circumstance.FIRST,)}
 
 
 # --- build and push --------------------------------------------------------------------------
