@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chainctl.adapters.docker.engine import Engine
+from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from tests.conftest import Chainctl
 
 CHAIN = """
@@ -91,6 +96,43 @@ def test_a_pushed_chain_knows_what_changed(chainctl: Chainctl, project: Path, tm
         assert helper in told
     finally:
         chainctl("down", "front", "--target", "local")
+
+
+def remove_images(*names: str) -> None:
+    """Take images away behind chainctl's back; those that are there."""
+    engine = Engine.connect(EngineAddress.resolve(os.environ, docker_config_dir(os.environ, Path.home())))
+    with engine.client() as client:
+        there = {tag for image in client.images() for tag in image.get("RepoTags") or ()}
+        for name in there.intersection(names):
+            client.remove_image(name, force=True)
+
+
+@pytest.mark.docker
+def test_an_engine_that_lost_an_image_is_told_so(chainctl: Chainctl, project: Path, tmp_path: Path) -> None:
+    """A build makes what a push then finds; an image that somebody removes is built again, for that reason."""
+    name = f"reasons-{uuid.uuid4().hex[:8]}"
+    (tmp_path / "secrets.env").write_text("KEY=value\n")
+    secrets = ("--secrets", str(tmp_path / "secrets.env"))
+
+    def run(verb: str, *options: str) -> dict[str, Any]:
+        given = (str(project), "--name", name, "--target", "docker", "--json")
+        shown: dict[str, Any] = json.loads(chainctl(verb, *given, *options, timeout=600).stdout)
+        return shown
+
+    images = list[str]()
+    try:
+        images += [image["image"] for image in run("build", "--quiet")["images"]]
+        assert run("push", "--quiet", *secrets)["built"] == []
+        remove_images(images[1])
+        (front, transcribe) = run("plan", *secrets)["images"]
+        assert (front["action"], transcribe["action"]) == ("reuse", "build")
+        assert transcribe["reasons"] == [{"text": "the image is gone from the engine"}]
+        (tmp_path / "helpers.py").write_text("def shout(t): return t\n")
+        images += [image["image"] for image in run("build", "--quiet")["images"]]
+        assert run("push", "--quiet", *secrets)["release"] == 2
+    finally:
+        chainctl("down", name, "--target", "docker")
+        remove_images(*images)
 
 
 def test_a_problem_of_the_chain_is_said_before_anything_is_built(chainctl: Chainctl, tmp_path: Path) -> None:
