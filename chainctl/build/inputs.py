@@ -96,7 +96,7 @@ def image_inputs(
     found = [
         *_configured(spec, settings, lock),
         *_packages(context),
-        *_files(spec, context, Path(root)),
+        *_files(spec, context, root),
         *_wholes(context),
     ]
     order = list(InputKind)
@@ -149,7 +149,7 @@ def _packages(context: BuildContext) -> Iterator[Input]:
         yield Input(InputKind.REQUIREMENT, package, digest, value=", ".join(values), why=why)
 
 
-def _files(spec: ChainletSpec, context: BuildContext, root: Path) -> Iterator[Input]:
+def _files(spec: ChainletSpec, context: BuildContext, root: str) -> Iterator[Input]:
     """Everything that is copied as it is, file by file."""
     for name, file in _below(context, _CERTIFICATES):
         label = file.content.name if isinstance(file.content, Path) else name
@@ -189,12 +189,12 @@ def _written(name: str) -> str:
     return _WRITTEN.get(name) or PurePosixPath(name.removeprefix("user/")).as_posix()
 
 
-def _label(file: ContextFile, root: Path) -> str:
+def _label(file: ContextFile, root: str) -> str:
     """Where the user has a file, or "" where that is outside of the project."""
     if isinstance(file.content, bytes):
         return ""
-    place = Path(os.path.normpath(file.content))
-    return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
+    place = os.path.normpath(str(file.content))
+    return place.removeprefix(f"{root}/") if place.startswith(f"{root}/") else ""
 
 
 def _entries(files: Iterable[ContextFile]) -> Iterator[str]:

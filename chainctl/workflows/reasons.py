@@ -54,7 +54,7 @@ def _reasons(image: ImagePlan, last: Record | None) -> tuple[Reason, ...]:
         return (Circumstance.NEW,)
     if released[image.chainlet] == str(image.ref):
         return (Circumstance.GONE,)
-    before = last.inputs.get(image.chainlet, ())
+    before = last.inputs.image(image.chainlet)
     return (differences(before, image.inputs) if before else ()) or (Circumstance.UNRECORDED,)
 
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from chainctl.build.differences import Change, Circumstance, Difference, differences, reason_text, summary
 from chainctl.build.input_packages import InstallLine, install_lines
+from chainctl.build.input_table import InputTable
 from chainctl.build.inputs import Input, InputKind, image_inputs
 from chainctl.build.lock import Lock
 from chainctl.build.plan import plan_build
@@ -273,6 +274,14 @@ def test_inputs_hold_nothing_secret_and_no_place_outside() -> None:
     recorded = TypeAdapter(tuple[Input, ...]).dump_json(found).decode()
     assert {"x", "z", "w", "KEY", "root.pem"} <= {text for i in found for text in (i.name, i.label)}
     assert not [part for part in (TOKEN, "https", outside, ROOT) if part in recorded]
+
+
+def test_a_table_holds_shared_inputs_once() -> None:
+    """And gives each image its own back, in order."""
+    one, two = inputs(), inputs(helpers="two")
+    table = InputTable.of({"One": one, "Two": two})
+    assert (table.image("One"), table.image("Two"), table.image("Three")) == (one, two, ())
+    assert len(table.inputs) == len(one) + 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chainctl.build.differences import Circumstance, Difference, reason_text
+from chainctl.build.input_table import InputTable
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.image_json import images_json
 from chainctl.errors import BuildError
@@ -45,8 +46,12 @@ def draft(*edited: str, of: ChainGraph | None = None) -> Draft:
 
 def record(of: Draft, number: int = 3) -> Record:
     """What a push of a draft writes down."""
-    inputs = {image.chainlet: image.inputs for image in of.images.images}
-    return Record(number, of.release, 0.0, "/p/chain.py", inputs=inputs)
+    return Record(number, of.release, 0.0, "/p/chain.py", inputs=table_of(of))
+
+
+def table_of(of: Draft) -> InputTable:
+    """The inputs of a draft's images."""
+    return InputTable.of({image.chainlet: image.inputs for image in of.images.images})
 
 
 def explained(now: Draft, last: Record | None, *existing: str) -> tuple[ExplainedImage, ...]:
@@ -70,7 +75,7 @@ def readable(lines: list[str], now: Draft) -> list[str]:
             Circumstance.NEW, "+ image Leaf (Leaf): build, new chainlet",
         ),
         (
-            replace(record(draft("Leaf")), inputs={}), ["Root"], Circumstance.UNRECORDED,
+            replace(record(draft("Leaf")), inputs=InputTable()), ["Root"], Circumstance.UNRECORDED,
             "~ image Leaf (Leaf): build, it changed, but the last release has no record of its inputs",
         ),
     ],
@@ -171,7 +176,7 @@ def test_a_push_remembers_inputs_and_tells_reasons(tmp_path: Path) -> None:
     assert pushed() == [("Leaf", "the first of this chain"), ("Root", "the first of this chain")]
     latest = ledger.latest("shop")
     assert latest is not None
-    assert latest.inputs == {image.chainlet: image.inputs for image in draft().images.images}
+    assert latest.inputs == table_of(draft())
     assert pushed("Leaf") == [("Leaf", "Leaf.py changed")]
     assert pushed("Leaf", "Root") == [("Root", "Root.py changed")]
     backend.images.clear()
