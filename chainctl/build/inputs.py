@@ -38,6 +38,7 @@ class InputKind(StrEnum):
     APT_LIST = "apt list"
     REQUIREMENT = "requirement"
     REQUIREMENTS_FILE = "requirements file"
+    LOCAL_PACKAGE = "local package"
     BUILD_COMMAND = "build command"
     VARIABLE = "environment variable"
     OPTION = "option"
@@ -69,6 +70,7 @@ _WRITTEN = {
     "pip_requirements.txt": "requirements",
     "pyproject.txt": "pyproject.toml",
     "uv_lock.txt": "uv.lock",
+    "locked.txt": "chainctl.lock",
 }
 
 
@@ -155,19 +157,21 @@ def _files(spec: ChainletSpec, context: BuildContext, root: str) -> Iterator[Inp
         label = file.content.name if isinstance(file.content, Path) else name
         yield Input(InputKind.CERTIFICATE, name, _file_digest(file), label=label)
     for name, file in _below(context, _REQUIREMENTS):
-        yield Input(InputKind.REQUIREMENTS_FILE, name, _file_digest(file), label=_written(name))
+        if isinstance(file.content, Path):
+            yield _copied(InputKind.LOCAL_PACKAGE, name, file, root, InputKind.LOCAL_PACKAGE.value)
+        else:
+            yield Input(InputKind.REQUIREMENTS_FILE, name, _file_digest(file), label=_written(name))
     whys = {file.path: file.why for file in spec.files}
     for prefix, kind in _COPIED.items():
         for name, file in _below(context, prefix):
-            label = _label(file, root)
-            yield Input(
-                kind,
-                name,
-                _file_digest(file),
-                label="" if label == name else label,
-                value="executable" if file.is_executable else "",
-                why=whys.get(name, "") if kind is InputKind.FILE else kind.value,
-            )
+            why = whys.get(name, "") if kind is InputKind.FILE else kind.value
+            yield _copied(kind, name, file, root, why)
+
+
+def _copied(kind: InputKind, name: str, file: ContextFile, root: str, why: str) -> Input:
+    label = _label(file, root)
+    value = "executable" if file.is_executable else ""
+    return Input(kind, name, _file_digest(file), "" if label == name else label, value, why)
 
 
 def _wholes(context: BuildContext) -> Iterator[Input]:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from chainctl.build.context import BuildContext, ContextFile
 from chainctl.build.differences import Change, Circumstance, Difference, differences, reason_text, summary
 from chainctl.build.input_packages import InstallLine, install_lines
 from chainctl.build.input_table import InputTable
@@ -212,6 +215,25 @@ def test_chainctl_itself_is_one_input() -> None:
     assert told(template, other) == ["chainctl itself changed"]
 
 
+def test_a_lock_is_told_by_its_packages_and_by_files_of_this_machine() -> None:
+    """Packages first; what a package of this machine is made of, file by file."""
+
+    def locked(text: str, file: str) -> tuple[Input, ...]:
+        source = snapshot_file(f"{ROOT}/libs/mine/setup.py", file)
+        written = ContextFile.of_text("requirements/locked.txt", text)
+        context = BuildContext.of([written, source.placed_at("requirements/local/mine/setup.py")])
+        return image_inputs(chainlet("Leaf"), ROOT, context, BuildSettings())
+
+    one = locked("idna==1 \\\n  --hash=sha256:0\n", "one")
+    assert told(one, locked("idna==2 \\\n  --hash=sha256:1\n", "two")) == [
+        "idna 1 → 2 (chainctl.lock)",
+        "libs/mine/setup.py changed (local package)",
+    ]
+    assert told(one, locked("# other\nidna==1 --hash=sha256:0\n", "one")) == [
+        "chainctl.lock changed, but no package in it"
+    ]
+
+
 def test_a_locked_base_image_is_told_by_its_digest() -> None:
     """The name is the same; what it stands for is not."""
     graph = graph_of({"Leaf": []})
@@ -300,6 +322,14 @@ def test_a_table_holds_shared_inputs_once() -> None:
 def test_packages_are_read_from_lines(text: str, packages: list[tuple[str, str]]) -> None:
     """Names as pip compares them, versions as people say them; what names no package is left out."""
     assert [(line.name, line.version) for line in install_lines(text)] == packages
+
+
+@given(st.text() | st.from_regex(r"[a-z]+ ?(@|==|>=|;|--) ?[ -~]*", fullmatch=True))
+def test_any_text_has_versions_that_may_be_shown(text: str) -> None:
+    """A version is short of everything that a URL or an option can hide something in."""
+    for line in install_lines(text):
+        assert not set(line.version) & set("/:@?&%#'\"\\")
+        assert line.name == line.name.lower()
 
 
 def test_the_whole_line_of_a_package_counts() -> None:
