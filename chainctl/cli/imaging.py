@@ -1,0 +1,41 @@
+"""A chain file and options in; the images that it needs, and nothing else of a release, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainctl.adapters.files import take_snapshot
+from chainctl.build.plan import BuildPlan
+from chainctl.cli.console import Console
+from chainctl.cli.loading import load_graph
+from chainctl.cli.locking import Locker
+from chainctl.cli.settings import Settings
+from chainctl.cli.wiring import draft_settings, settings_for
+from chainctl.graph.graph import ChainGraph
+from chainctl.workflows.draft import chain_name, draft_images, unlocked
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedChain:
+    """A chain that was checked, by its name, and the settings that hold for it."""
+
+    chain: str
+    graph: ChainGraph
+    settings: Settings
+    name: str | None
+
+
+def loaded_chain(file: str, console: Console, *, target: str | None, name: str | None) -> LoadedChain:
+    """Load and check. Raises ChainDefinitionError."""
+    graph = load_graph(file)
+    console.problems(graph.warnings)
+    settings = settings_for(Path(graph.path), target=target)
+    return LoadedChain(chain_name(graph, name), graph, settings, name)
+
+
+def images_of(loaded: LoadedChain, console: Console, where: str, *, is_locked: bool | None) -> BuildPlan:
+    """Decide what to build for a target; no secret of the chain is needed. Raises LockError."""
+    settings, wish = loaded.settings, draft_settings(loaded.settings, loaded.name)
+    locked = unlocked if where == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
+    return draft_images(loaded.graph, wish, take_snapshot, locked)[1]
