@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
+from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef, platform_tag
 from chainctl.build.instructions import (
     apt_words,
     env_pairs,
@@ -27,12 +27,16 @@ PORT = 8000
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """The image of one chainlet: its name, what it is made of, the base it starts from."""
+    """The image of one chainlet: its name, what it is made of, the base it starts from.
+
+    `platform` is "" for the engine's own.
+    """
 
     chainlet: str
     ref: ImageRef
     context: BuildContext
     base_image: str
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,10 @@ def _image(
     graph: ChainGraph, spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings
 ) -> ImagePlan:
     context = build_context(graph, spec, chain, snapshot, settings)
-    ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", context.digest[:TAG_LENGTH])
+    tag = platform_tag(context.digest[:TAG_LENGTH], settings.platform)
+    ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", tag)
     base = settings.image_for(spec.remote_config.docker_image.base_image)
-    return ImagePlan(spec.name, ref, context, base)
+    return ImagePlan(spec.name, ref, context, base, settings.platform)
 
 
 def repository_part(name: str) -> str:

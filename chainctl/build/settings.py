@@ -12,11 +12,13 @@ from chainctl.sdk.config import BasetenImage, CustomImage
 class BuildSettings:
     """`base_images` maps Python versions ("3.11") to images; others are `python:VERSION-slim`.
 
-    `certificates` are absolute paths of extra CA certificates (PEM) to trust in the images.
+    `certificates` are absolute paths of extra CA certificates (PEM) to trust in the images. `platform`,
+    such as "linux/arm64", is that of the images where it is not the engine's own, else "".
     """
 
     base_images: Mapping[str, str] = field(default_factory=dict)
     certificates: tuple[str, ...] = ()
+    platform: str = ""
 
     def image_for(self, base: BasetenImage | CustomImage) -> str:
         if isinstance(base, CustomImage):

@@ -20,6 +20,8 @@ def draft_for(
     target: str | None,
     name: str | None,
     secrets: Path | None,
+    platform: str | None = None,
+    registry: str | None = None,
     is_plan: bool = False,
 ) -> tuple[Draft, World]:
     """Load, check and decide; with `is_plan` nothing is written, the chain's token included.
@@ -27,10 +29,12 @@ def draft_for(
     Raises ChainDefinitionError, MissingSecretError, EngineError."""
     graph = load_graph(file)
     console.problems(graph.warnings)
-    settings = settings_for(Path(graph.path), target=target, secrets_file=secrets)
+    settings = settings_for(
+        Path(graph.path), target=target, secrets_file=secrets, platform=platform, registry=registry
+    )
     world = open_world(settings, console.line, chain_name(graph, name))
     if world.name == "local":
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
-    draft = draft_release(graph, draft_settings(settings, name), take_snapshot, vault)
+    draft = draft_release(graph, draft_settings(settings, name, world), take_snapshot, vault)
     return draft, world

@@ -7,6 +7,7 @@ from pathlib import Path
 from chainctl.cli.console import Console, now
 from chainctl.cli.drafting import draft_for
 from chainctl.cli.wiring import origin_of
+from chainctl.errors import UsageError
 from chainctl.workflows.push import Pushed
 from chainctl.workflows.push import push as push_draft
 
@@ -18,12 +19,22 @@ def push_file(
     target: str | None = None,
     name: str | None = None,
     secrets: Path | None = None,
+    platform: str | None = None,
+    registry: str | None = None,
 ) -> Pushed:
     """Push a chain file. Raises every ChainctlError that a push can end with."""
-    draft, world = draft_for(file, console, target=target, name=name, secrets=secrets)
+    draft, world = draft_for(
+        file, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
+    )
+    if registry and world.registry is None:
+        raise UsageError(
+            "Local processes have no images to publish", hint="name an engine: `--target docker`."
+        )
     origin = origin_of(Path(draft.graph.path))
     try:
-        return push_draft(draft, world.backend, world.target, world.ledger, origin, console.emit, now)
+        return push_draft(
+            draft, world.backend, world.target, world.ledger, origin, console.emit, now, world.registry
+        )
     except KeyboardInterrupt:
         console.stop()
         console.line("Interrupted. What serves goes on serving; the same push continues.")

@@ -46,6 +46,12 @@ class Settings(pydantic.BaseModel):
     ca_certificates: tuple[Path, ...] = pydantic.Field(
         (), description="PEM files of extra authorities to trust in the images"
     )
+    platform: Literal["linux/amd64", "linux/arm64"] | None = pydantic.Field(
+        None, description="platform of the images; the engine's own when not set"
+    )
+    registry: str | None = pydantic.Field(
+        None, description="registry that a push publishes images in, as HOST/PREFIX"
+    )
     bind: str = pydantic.Field("127.0.0.1", description="IP address that the front door is published on")
     port: int | None = pydantic.Field(
         None, ge=1, le=65535, description="port of the front door; a free one from 8100 when not set"

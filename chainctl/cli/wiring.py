@@ -15,6 +15,7 @@ from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.build.backend import BuildBackend
+from chainctl.build.registry import Registry, RegistryAddress
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.settings import Settings, load_settings
 from chainctl.deploy.release import FrontDoor
@@ -31,7 +32,10 @@ TARGETS = ("docker", "local")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a command acts on: a target with its builder, its log, its ledger and its secrets."""
+    """What a command acts on: a target with its builder, its log, its ledger and its secrets.
+
+    `own_platform` tells that of images that name none. `registry` is where pushes publish images.
+    """
 
     name: str
     target: DeployTarget
@@ -39,6 +43,8 @@ class World:
     backend: BuildBackend
     ledger: Ledger
     vault: Vault
+    own_platform: Callable[[], str] = str
+    registry: Registry | None = None
 
 
 def settings_for(start: Path | None = None, **given: Any) -> Settings:
@@ -120,7 +126,17 @@ def docker_world(settings: Settings) -> World:
     target = DockerTarget(engine, vault, drain_sec=settings.drain_sec)
     use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
     backend = DockerBuildBackend(engine, network=settings.build_network, use_buildkit=use_buildkit)
-    return World("docker", target, target, backend, ledger, vault)
+    registry = _registry(engine, settings)
+    return World("docker", target, target, backend, ledger, vault, engine.platform, registry)
+
+
+def _registry(engine: Engine, settings: Settings) -> Registry | None:
+    from chainctl.adapters.docker.registry import DockerRegistry
+
+    if settings.registry is None:
+        return None
+    address = RegistryAddress.parse(settings.registry)
+    return DockerRegistry(engine, address, docker_config_dir(os.environ, Path.home()))
 
 
 def local_world(settings: Settings, root: Path | None = None) -> World:
@@ -147,11 +163,15 @@ def engine_address(settings: Settings) -> EngineAddress:
     )
 
 
-def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
-    """Turn settings into what shapes a release."""
+def draft_settings(settings: Settings, name: str | None, world: World | None = None) -> DraftSettings:
+    """Turn settings into what shapes a release, for a world or for none."""
     door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
     return DraftSettings(
-        build=BuildSettings(_base_images(settings), tuple(map(str, settings.ca_certificates))),
+        build=BuildSettings(
+            _base_images(settings),
+            tuple(map(str, settings.ca_certificates)),
+            _platform(settings, world),
+        ),
         deploy=DeploySettings(
             front_door=door,
             start_timeout_sec=settings.start_timeout_sec,
@@ -161,6 +181,14 @@ def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
         api_key=settings.api_key_secret,
         tls=settings.tls_secret,
     )
+
+
+def _platform(settings: Settings, world: World | None) -> str:
+    """The platform of images where it has to be named; processes of this machine have none."""
+    wanted = settings.platform
+    if wanted is None or (world and (world.name == "local" or world.own_platform() == wanted)):
+        return ""
+    return wanted
 
 
 def _base_images(settings: Settings) -> dict[str, str]:

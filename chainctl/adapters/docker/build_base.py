@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from chainctl.adapters.docker.build_failure import base_unavailable
+from chainctl.adapters.docker.build_failure import base_of_another_platform, base_unavailable
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_error import refusal
 from chainctl.build.plan import ImagePlan
@@ -17,34 +17,51 @@ if TYPE_CHECKING:
 
 
 def require_base(engine: Engine, client: APIClient, image: ImagePlan, emit: Emit) -> None:
-    """Pull the base image unless the engine has it. Raises BuildError when it can not be had.
+    """Pull the base image unless the engine has it for the image's platform.
 
-    Both builders would pull it too, but BuildKit, asked like this, can not log in to a registry.
+    Raises BuildError when it can not be had. Both builders would pull it too, but BuildKit, asked
+    like this, can not log in to a registry.
     """
-    if image.base_image == "scratch" or _has_image(engine, client, image.base_image):
+    name = image.base_image
+    if name == "scratch":
         return
-    emit(BuildStepped(image.chainlet, f"pull {image.base_image}"))
-    for reason in _pull_errors(engine, client, image.base_image):
-        raise base_unavailable(image.chainlet, image.base_image, reason)
+    there = _platform_of(engine, client, name)
+    wanted = image.platform or (engine.platform() if there else "")
+    if there and _fits(there, wanted):
+        return
+    emit(BuildStepped(image.chainlet, f"pull {name}"))
+    for reason in _pull_errors(engine, client, name, image.platform or None):
+        if there:
+            raise base_of_another_platform(image.chainlet, name, there, wanted, reason)
+        raise base_unavailable(image.chainlet, name, reason)
+    pulled = _platform_of(engine, client, name) or wanted
+    if wanted and not _fits(pulled, wanted):
+        raise base_of_another_platform(image.chainlet, name, pulled, wanted)
 
 
-def _has_image(engine: Engine, client: APIClient, name: str) -> bool:
+def _fits(platform: str, wanted: str) -> bool:
+    """Compare without the variant; an image that names no platform fits any."""
+    return platform.endswith("/") or platform.split("/")[:2] == wanted.split("/")[:2]
+
+
+def _platform_of(engine: Engine, client: APIClient, name: str) -> str | None:
+    """Return the platform of an image, None when the engine has no such image."""
     from docker.errors import NotFound
 
     with engine.errors(f"inspect the image {name}"):
         try:
-            client.inspect_image(name)  # type: ignore[no-untyped-call]  # so in types-docker
+            said = client.inspect_image(name)  # type: ignore[no-untyped-call]  # so in types-docker
         except NotFound:
-            return False
-        return True
+            return None
+    return f"{said.get('Os') or 'linux'}/{said.get('Architecture') or ''}"
 
 
-def _pull_errors(engine: Engine, client: APIClient, name: str) -> Iterator[str]:
+def _pull_errors(engine: Engine, client: APIClient, name: str, platform: str | None) -> Iterator[str]:
     from docker.errors import APIError
 
     with engine.errors(f"pull the image {name}"):
         try:
-            with closing(client.pull(name, stream=True, decode=True)) as lines:
+            with closing(client.pull(name, stream=True, decode=True, platform=platform)) as lines:
                 yield from (str(line["error"]) for line in lines if "error" in line)
         except APIError as error:
             yield refusal(error)

@@ -138,6 +138,7 @@ class DockerBuildBackend:
             "buildargs": json.dumps(dict(self.build_args), sort_keys=True),
             "labels": json.dumps(dict(self.labels), sort_keys=True),
             **network,
+            **({"platform": image.platform} if image.platform else {}),
         }
 
 

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from chainctl.cli.options import FileArgument, JsonOption, NameOption, SecretsOption, TargetOption
+from chainctl.cli.options import (
+    FileArgument,
+    JsonOption,
+    NameOption,
+    PlatformOption,
+    SecretsOption,
+    TargetOption,
+)
 
 
 def plan(
@@ -14,6 +21,7 @@ def plan(
     target: TargetOption = None,
     name: NameOption = None,
     secrets: SecretsOption = None,
+    platform: PlatformOption = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 10 when there is something to do.")
     ] = False,
@@ -27,7 +35,9 @@ def plan(
     from chainctl.errors import ExitCode
     from chainctl.workflows.plan import preview, preview_text
 
-    draft, world = draft_for(file, Console(), target=target, name=name, secrets=secrets, is_plan=True)
+    draft, world = draft_for(
+        file, Console(), target=target, name=name, secrets=secrets, platform=platform, is_plan=True
+    )
     shown = preview(draft, world.backend, world.target)
     value = {
         "chain": draft.chain,

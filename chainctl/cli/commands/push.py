@@ -6,7 +6,9 @@ from chainctl.cli.options import (
     FileArgument,
     JsonOption,
     NameOption,
+    PlatformOption,
     QuietOption,
+    RegistryOption,
     SecretsOption,
     TargetOption,
     VerboseOption,
@@ -18,6 +20,8 @@ def push(
     target: TargetOption = None,
     name: NameOption = None,
     secrets: SecretsOption = None,
+    platform: PlatformOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -28,7 +32,9 @@ def push(
     from chainctl.cli.pushing import push_file
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
-    done = push_file(file, console, target=target, name=name, secrets=secrets)
+    done = push_file(
+        file, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
+    )
     console.stop()
     if not quiet:
         console.line(
@@ -39,6 +45,7 @@ def push(
         "url": done.url,
         "release": done.number,
         "built": list(done.built),
+        "images": dict(done.images),
         "changed": not done.plan.is_empty,
     }
     print_result(done.url, value, as_json=as_json)
