@@ -159,15 +159,19 @@ def test_an_image_that_is_not_there_is_told(engine: Engine, server: RegistryServ
 
 
 class Denying(BaseHTTPRequestHandler):
-    """A registry that knows everybody and lets nobody write."""
+    """A registry that has every layer and lets nobody name an image.
+
+    An engine tries to send a layer five times, however plainly it is told no.
+    """
 
     def do_GET(self) -> None:
         self._answer(200 if self.path == "/v2/" else 404)
 
     def do_HEAD(self) -> None:
-        self._answer(404)
+        self._answer(200 if "/blobs/" in self.path else 404)
 
-    def do_POST(self) -> None:
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
         self._answer(403)
 
     def log_message(self, format: str, *args: object) -> None:
