@@ -15,9 +15,11 @@ from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.build.backend import BuildBackend
+from chainctl.build.image_contents import ImageReader
 from chainctl.build.registry import Registry, RegistryAddress
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.settings import Settings, load_settings
+from chainctl.deploy.image_store import ImageStore
 from chainctl.deploy.release import FrontDoor
 from chainctl.deploy.settings import DeploySettings
 from chainctl.deploy.target import DeployTarget, LogSource
@@ -34,7 +36,8 @@ TARGETS = ("docker", "local")
 class World:
     """What a command acts on: a target with its builder, its log, its ledger and its secrets.
 
-    `own_platform` tells that of images that name none. `registry` is where pushes publish images.
+    `store` has its images, `own_platform` tells that of images that name none, `registry` is where
+    pushes publish them. `reader` looks into images; processes of this machine have none.
     """
 
     name: str
@@ -43,8 +46,10 @@ class World:
     backend: BuildBackend
     ledger: Ledger
     vault: Vault
+    store: ImageStore
     own_platform: Callable[[], str] = str
     registry: Registry | None = None
+    reader: ImageReader | None = None
 
 
 def settings_for(start: Path | None = None, **given: Any) -> Settings:
@@ -118,6 +123,8 @@ def _known(chains: list[str]) -> str:
 def docker_world(settings: Settings) -> World:
     """Open the Docker Engine. Raises EngineError when it does not answer."""
     from chainctl.adapters.docker.builder import DockerBuildBackend
+    from chainctl.adapters.docker.image_contents import DockerImageReader
+    from chainctl.adapters.docker.image_store import DockerImageStore
     from chainctl.adapters.docker.target import DockerTarget
 
     engine = Engine.connect(engine_address(settings))
@@ -127,7 +134,8 @@ def docker_world(settings: Settings) -> World:
     use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
     backend = DockerBuildBackend(engine, network=settings.build_network, use_buildkit=use_buildkit)
     registry = _registry(engine, settings)
-    return World("docker", target, target, backend, ledger, vault, engine.platform, registry)
+    store, reader = DockerImageStore(engine), DockerImageReader(engine)
+    return World("docker", target, target, backend, ledger, vault, store, engine.platform, registry, reader)
 
 
 def _registry(engine: Engine, settings: Settings) -> Registry | None:
@@ -141,6 +149,7 @@ def _registry(engine: Engine, settings: Settings) -> Registry | None:
 
 def local_world(settings: Settings, root: Path | None = None) -> World:
     """Open the local-process target."""
+    from chainctl.adapters.local.image_store import LocalImageStore
     from chainctl.adapters.local.images import LocalBuildBackend
     from chainctl.adapters.local.paths import LocalPaths
     from chainctl.adapters.local.target import LocalTarget
@@ -150,7 +159,8 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     vault = Vault(secret_sources(settings), ledger.token)
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
     target = LocalTarget(paths, vault, drain_sec=settings.drain_sec, inherited=os.environ)
-    return World("local", target, target, LocalBuildBackend(paths.root), ledger, vault)
+    backend, store = LocalBuildBackend(paths.root), LocalImageStore(paths)
+    return World("local", target, target, backend, ledger, vault, store)
 
 
 def engine_address(settings: Settings) -> EngineAddress:
