@@ -26,7 +26,7 @@ def require_base(engine: Engine, client: APIClient, image: ImagePlan, emit: Emit
     if name == "scratch":
         return
     there = _platform_of(engine, client, name)
-    wanted = image.platform or (engine.platform() if there else "")
+    wanted = image.platform or _own_platform(engine, client, there)
     if there and _fits(there, wanted):
         return
     emit(BuildStepped(image.chainlet, f"pull {name}"))
@@ -34,9 +34,18 @@ def require_base(engine: Engine, client: APIClient, image: ImagePlan, emit: Emit
         if there:
             raise base_of_another_platform(image.chainlet, name, there, wanted, reason)
         raise base_unavailable(image.chainlet, name, reason)
-    pulled = _platform_of(engine, client, name) or wanted
-    if wanted and not _fits(pulled, wanted):
+    pulled = wanted and _platform_of(engine, client, name)
+    if pulled and not _fits(pulled, wanted):
         raise base_of_another_platform(image.chainlet, name, pulled, wanted)
+
+
+def _own_platform(engine: Engine, client: APIClient, base: str | None) -> str:
+    """Return the engine's platform where a base on it is to be compared with that, else ""."""
+    if base is None or base.endswith("/"):
+        return ""
+    with engine.errors("name its platform"):
+        said = client.version()
+    return f"{said['Os']}/{said['Arch']}"
 
 
 def _fits(platform: str, wanted: str) -> bool:
