@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from chainctl.build.base import Base
+
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
@@ -45,10 +47,14 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class ImageContents:
-    """An image, looked into. `id` is its digest on the engine; lists are sorted by name."""
+    """An image, looked into. `id` is its digest on the engine; lists are sorted by name.
+
+    `base` is what it was built on, None where it does not say.
+    """
 
     id: str
     platform: str
+    base: Base | None = None
     distributions: tuple[Distribution, ...] = ()
     system_packages: tuple[SystemPackage, ...] = ()
     system: OperatingSystem | None = None
@@ -62,8 +68,4 @@ class ImageReader(Protocol):
 
     def contents(self, image: str) -> ImageContents:
         """Raises UsageError when there is no such image, EngineError."""
-        ...
-
-    def digest_of(self, image: str) -> str:
-        """Return `sha256:…` of an image: a registry's digest, else its id; "" when it is not there."""
         ...

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
+from chainctl.build.base import Base
 from chainctl.build.image_contents import Distribution, Files, ImageContents, OperatingSystem, SystemPackage
 from chainctl.build.lock import Environment, LockedPackage
 from chainctl.version import __version__
@@ -24,13 +25,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Of which image it is: names, and the image that it was built on, "" where that is not known."""
+    """Of which image it is."""
 
     chain: str
     chainlet: str
     image: str
-    base_image: str = ""
-    base_digest: str = ""
 
 
 def sbom_of(
@@ -84,8 +83,8 @@ def _image(subject: Subject, contents: ImageContents) -> Json:
 
 
 def _components(subject: Subject, contents: ImageContents, environment: Environment | None) -> Iterator[Json]:
-    if subject.base_image:
-        yield _base(subject)
+    if contents.base:
+        yield _base(contents.base)
     if contents.system:
         yield _system(contents.system)
     if contents.code:
@@ -101,11 +100,12 @@ def _components(subject: Subject, contents: ImageContents, environment: Environm
         yield _system_package(package, contents.system)
 
 
-def _base(subject: Subject) -> Json:
-    name, _, tag = subject.base_image.partition("@")[0].rpartition(":")
+def _base(base: Base) -> Json:
+    bare, _, pinned = base.name.partition("@")
+    name, _, tag = bare.rpartition(":")
     if not name or "/" in tag:
-        name, tag = subject.base_image.partition("@")[0], ""
-    algorithm, _, digest = (subject.base_image.partition("@")[2] or subject.base_digest).partition(":")
+        name, tag = bare, ""
+    algorithm, _, digest = (pinned or base.digest).partition(":")
     hashes = [{"alg": "SHA-256", "content": digest}] if algorithm == "sha256" else []
     return {
         "type": "container",

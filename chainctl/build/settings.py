@@ -12,13 +12,21 @@ from chainctl.sdk.config import BasetenImage, CustomImage
 class BuildSettings:
     """`base_images` maps Python versions ("3.11") to images; others are `python:VERSION-slim`.
 
-    `certificates` are absolute paths of extra CA certificates (PEM) to trust in the images. `platform`,
-    such as "linux/arm64", is that of the images where it is not the engine's own, else "".
+    `certificates` are absolute paths of extra CA certificates (PEM) to trust in the images.
+    `index_url` stands for the public package index, "" means that itself; `extra_index_urls` are looked at
+    before it. `index_credentials_secret` names the secret with netrc text for them. `platform` is that of
+    the images, `foreign_platform` the same where the engine has another one of its own, else "".
+    `cpu_wheels` chooses builds of torch for the CPU where a chainlet asks for no GPU.
     """
 
     base_images: Mapping[str, str] = field(default_factory=dict)
     certificates: tuple[str, ...] = ()
-    platform: str = ""
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    index_credentials_secret: str | None = None
+    platform: str = "linux/amd64"
+    cpu_wheels: bool = True
+    foreign_platform: str = ""
 
     def image_for(self, base: BasetenImage | CustomImage) -> str:
         if isinstance(base, CustomImage):

@@ -4,28 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from chainctl.adapters.files import take_snapshot
+from chainctl.adapters.lock_file import LockFile
+from chainctl.build.lock import Environment, Lock
 from chainctl.build.plan import repository_part
 from chainctl.build.sbom import Subject, sbom_of
 from chainctl.cli.console import Console
-from chainctl.cli.drafting import draft_for
-from chainctl.cli.wiring import World, settings_for, world_of
-from chainctl.errors import UsageError
+from chainctl.cli.loading import load_graph
+from chainctl.cli.locking import Locker
+from chainctl.cli.wiring import World, draft_settings, open_world, settings_for, world_of
+from chainctl.errors import LockError, UsageError
+from chainctl.state.ledger import Record
+from chainctl.workflows.draft import chain_name, draft_images, unlocked
 
 
-def subject_of_file(
+@dataclass(frozen=True, slots=True)
+class Material:
+    """An image to describe, where it is, and what was locked for it, None where that is not known."""
+
+    subject: Subject
+    world: World
+    environment: Environment | None
+
+
+def material_of_file(
     file: str, chainlet: str | None, console: Console, *, target: str | None, name: str | None
-) -> tuple[Subject, World]:
-    """Find the image that a chain file's chainlet has, or would have. Raises UsageError."""
-    draft, world = draft_for(file, console, target=target, name=name, secrets=None, is_plan=True)
-    image = draft.images.image_of(_chosen(chainlet, [i.chainlet for i in draft.images.images]))
-    subject = Subject(draft.chain, image.chainlet, str(image.ref), image.base_image)
-    return subject, world
+) -> Material:
+    """Find the image that a chain file's chainlet has, or would have. Raises UsageError, LockError."""
+    graph = load_graph(file)
+    chosen = _chosen(chainlet, [spec.name for spec in graph.chainlets])
+    settings = settings_for(Path(graph.path), target=target)
+    chain = chain_name(graph, name)
+    world = open_world(settings, console.line, chain)
+    wish = draft_settings(settings, name, world)
+    locker = unlocked if world.name == "local" else Locker(settings, wish.build, console)
+    lock, images = draft_images(graph, wish, take_snapshot, locker)
+    subject = Subject(chain, chosen, str(images.image_of(chosen).ref))
+    return Material(subject, world, _environment(lock, chosen))
 
 
-def subject_of_release(
+def material_of_release(
     given: str, chainlet: str | None, console: Console, *, target: str | None
-) -> tuple[Subject, World]:
+) -> Material:
     """Find the image of a chainlet in the last release. Raises UsageError."""
     chain, _, named = given.partition("/")
     world = world_of(chain, settings_for(target=target), console.line)
@@ -36,19 +59,20 @@ def subject_of_release(
         )
     services = {service.chainlet: service for service in record.release.services}
     service = services[_chosen(named or chainlet, services)]
-    return Subject(chain, service.chainlet, service.image), world
+    environment = _environment(_lock_beside(record), service.chainlet)
+    return Material(Subject(chain, service.chainlet, service.image), world, environment)
 
 
-def materials_text(subject: Subject, world: World, at: float | None) -> str:
+def materials_text(material: Material, at: float | None) -> str:
     """Look into an image and describe it as CycloneDX JSON. Raises UsageError when it can not be had."""
-    if world.reader is None:
+    reader = material.world.reader
+    if reader is None:
         raise UsageError(
             "Local processes have no image to look into", hint="name an engine: `--target docker`."
         )
-    contents = world.reader.contents(subject.image)
-    digest = world.reader.digest_of(subject.base_image) if subject.base_image else ""
-    described = Subject(subject.chain, subject.chainlet, subject.image, subject.base_image, digest)
-    return json.dumps(sbom_of(described, contents, made_at=at), indent=2, ensure_ascii=False) + "\n"
+    contents = reader.contents(material.subject.image)
+    bill = sbom_of(material.subject, contents, material.environment, at)
+    return json.dumps(bill, indent=2, ensure_ascii=False) + "\n"
 
 
 def made_at(environ: Mapping[str, str]) -> float | None:
@@ -56,11 +80,27 @@ def made_at(environ: Mapping[str, str]) -> float | None:
     text = environ.get("SOURCE_DATE_EPOCH")
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal()) or len(text) > len("253402300799"):
         raise UsageError(
             f"SOURCE_DATE_EPOCH is {text!r}", hint="give seconds since 1970, such as 1700000000."
         )
     return float(text)
+
+
+def _lock_beside(record: Record) -> Lock | None:
+    """The lock beside a release's source as it is now: it may be another, so that only what fits is told."""
+    entrypoints = [s.chainlet for s in record.release.services if s.name == record.release.entrypoint]
+    try:
+        return LockFile.beside(Path(record.source), entrypoints[0]).read()
+    except (LockError, OSError, IndexError):
+        return None
+
+
+def _environment(lock: Lock | None, chainlet: str) -> Environment | None:
+    try:
+        return lock.environment_of(chainlet) if lock else None
+    except KeyError:
+        return None
 
 
 def _chosen(wanted: str | None, chainlets: Iterable[str]) -> str:
@@ -69,5 +109,5 @@ def _chosen(wanted: str | None, chainlets: Iterable[str]) -> str:
     found = [n for n in names if wanted is None or wanted in (n, repository_part(n))]
     if len(found) == 1:
         return found[0]
-    what = f"there is no chainlet called {wanted}" if wanted and not found else "it has several chainlets"
+    what = f"There is no chainlet called {wanted}" if wanted and not found else "There are several chainlets"
     raise UsageError(what, hint=f"choose one with `--chainlet`: {', '.join(names)}.")

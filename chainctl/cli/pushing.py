@@ -6,8 +6,7 @@ from pathlib import Path
 
 from chainctl.cli.console import Console, now
 from chainctl.cli.drafting import draft_for
-from chainctl.cli.wiring import origin_of
-from chainctl.errors import UsageError
+from chainctl.cli.wiring import origin_of, require_registry
 from chainctl.workflows.push import Pushed
 from chainctl.workflows.push import push as push_draft
 
@@ -21,15 +20,20 @@ def push_file(
     secrets: Path | None = None,
     platform: str | None = None,
     registry: str | None = None,
+    is_locked: bool | None = None,
 ) -> Pushed:
     """Push a chain file. Raises every ChainctlError that a push can end with."""
     draft, world = draft_for(
-        file, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
+        file,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        registry=registry,
+        is_locked=is_locked,
     )
-    if registry and world.registry is None:
-        raise UsageError(
-            "Local processes have no images to publish", hint="name an engine: `--target docker`."
-        )
+    require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
     try:
         return push_draft(

@@ -47,7 +47,7 @@ class World:
     ledger: Ledger
     vault: Vault
     store: ImageStore
-    own_platform: Callable[[], str] = str
+    own_platform: Callable[[], str]
     registry: Registry | None = None
     reader: ImageReader | None = None
 
@@ -147,6 +147,14 @@ def _registry(engine: Engine, settings: Settings) -> Registry | None:
     return DockerRegistry(engine, address, docker_config_dir(os.environ, Path.home()))
 
 
+def require_registry(world: World, given: str | None) -> None:
+    """Raise UsageError when images are to be published and there are none: a setting alone asks for nothing."""
+    if given and world.registry is None:
+        raise UsageError(
+            "Local processes have no images to publish", hint="name an engine: `--target docker`."
+        )
+
+
 def local_world(settings: Settings, root: Path | None = None) -> World:
     """Open the local-process target."""
     from chainctl.adapters.local.image_store import LocalImageStore
@@ -160,7 +168,7 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
     target = LocalTarget(paths, vault, drain_sec=settings.drain_sec, inherited=os.environ)
     backend, store = LocalBuildBackend(paths.root), LocalImageStore(paths)
-    return World("local", target, target, backend, ledger, vault, store)
+    return World("local", target, target, backend, ledger, vault, store, this_platform)
 
 
 def engine_address(settings: Settings) -> EngineAddress:
@@ -176,11 +184,17 @@ def engine_address(settings: Settings) -> EngineAddress:
 def draft_settings(settings: Settings, name: str | None, world: World | None = None) -> DraftSettings:
     """Turn settings into what shapes a release, for a world or for none."""
     door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
+    platform, foreign = _platforms(settings, world)
     return DraftSettings(
         build=BuildSettings(
             _base_images(settings),
             tuple(map(str, settings.ca_certificates)),
-            _platform(settings, world),
+            index_url=settings.index_url or "",
+            extra_index_urls=settings.extra_index_urls,
+            index_credentials_secret=settings.index_credentials_secret,
+            platform=platform,
+            cpu_wheels=settings.cpu_wheels,
+            foreign_platform=foreign,
         ),
         deploy=DeploySettings(
             front_door=door,
@@ -193,12 +207,16 @@ def draft_settings(settings: Settings, name: str | None, world: World | None = N
     )
 
 
-def _platform(settings: Settings, world: World | None) -> str:
-    """The platform of images where it has to be named; processes of this machine have none."""
-    wanted = settings.platform
-    if wanted is None or (world and (world.name == "local" or world.own_platform() == wanted)):
-        return ""
-    return wanted
+def _platforms(settings: Settings, world: World | None) -> tuple[str, str]:
+    """The platform of images, and the same again where the engine has another one of its own, else ""."""
+    own = world.own_platform() if world else this_platform()
+    wanted = own if world and world.name == "local" else settings.platform or own
+    return wanted, "" if wanted == own else wanted
+
+
+def this_platform() -> str:
+    """The platform of images that run on this machine."""
+    return "linux/arm64" if os.uname().machine in ("aarch64", "arm64") else "linux/amd64"
 
 
 def _base_images(settings: Settings) -> dict[str, str]:

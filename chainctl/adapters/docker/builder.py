@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
 from chainctl.adapters.docker.build_base import require_base
+from chainctl.adapters.docker.build_context import sent_context
 from chainctl.adapters.docker.build_failure import RESUME_HINT, Failure, build_failed
 from chainctl.adapters.docker.build_progress import BuildProgress
 from chainctl.adapters.docker.build_streams import OpenStreams
@@ -46,6 +47,11 @@ class DockerBuildBackend:
     _refused: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _alone: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _streams: OpenStreams = field(default_factory=OpenStreams, init=False, repr=False)
+
+    @property
+    def joins_equal_steps(self) -> bool:
+        """BuildKit does."""
+        return self._is_buildkit
 
     def existing(self, refs: Iterable[ImageRef]) -> frozenset[ImageRef]:
         """Return those images that the engine has, found with one question."""
@@ -118,7 +124,7 @@ class DockerBuildBackend:
         with self.engine.errors(doing, hint=RESUME_HINT):
             response = client.post(
                 f"{client.base_url}/v{client.api_version}/build",
-                data=tar_chunks(image.context, image.chainlet),
+                data=tar_chunks(sent_context(image.context, is_buildkit=is_buildkit), image.chainlet),
                 params=self._params(image, is_buildkit=is_buildkit),
                 headers={"Content-Type": "application/x-tar"},
                 stream=True,
@@ -136,7 +142,7 @@ class DockerBuildBackend:
             "rm": "1",
             "forcerm": "1",
             "buildargs": json.dumps(dict(self.build_args), sort_keys=True),
-            "labels": json.dumps(dict(self.labels), sort_keys=True),
+            "labels": json.dumps({**self.labels, **dict(image.labels)}, sort_keys=True),
             **network,
             **({"platform": image.platform} if image.platform else {}),
         }

@@ -14,7 +14,9 @@ from typing import Any
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.labels import CHAIN, ROLE, Role
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.build.base import Base
 from chainctl.build.image_contents import Distribution, Files, ImageContents
+from chainctl.build.image_labels import BASE_DIGEST, BASE_NAME
 from chainctl.build.installed import distribution_of, operating_system, system_packages
 from chainctl.errors import UsageError
 
@@ -38,12 +40,6 @@ class DockerImageReader:
                 raise UsageError(f"The image {image} is not on the engine", hint="push or build it first.")
             with _container(connection, said) as container:
                 return _contents(connection, container, said)
-
-    def digest_of(self, image: str) -> str:
-        with Connection.opened(self.engine) as connection:
-            said = _inspected(connection, image) or {}
-        digests = sorted(str(name).partition("@")[2] for name in said.get("RepoDigests") or ())
-        return digests[0] if digests else str(said.get("Id", ""))
 
 
 def _inspected(connection: Connection, image: str) -> dict[str, Any] | None:
@@ -82,6 +78,7 @@ def _contents(connection: Connection, container: str, image: Mapping[str, Any]) 
     return ImageContents(
         id=image["Id"],
         platform=f"{image.get('Os') or 'linux'}/{image.get('Architecture') or ''}".rstrip("/"),
+        base=_base(image["Config"].get("Labels") or {}),
         distributions=tuple(_distributions(connection, container, image)),
         system_packages=system_packages(_text(connection, container, "/var/lib/dpkg/status")),
         system=operating_system(release),
@@ -89,6 +86,11 @@ def _contents(connection: Connection, container: str, image: Mapping[str, Any]) 
         runtime=_files((path, hashlib.sha256(data).hexdigest()) for path, data in runtime.items()),
         runtime_version=version[1] if version else "",
     )
+
+
+def _base(labels: Mapping[str, str]) -> Base | None:
+    name = labels.get(BASE_NAME)
+    return Base(name, labels.get(BASE_DIGEST, "")) if name else None
 
 
 def _distributions(connection: Connection, container: str, image: Mapping[str, Any]) -> list[Distribution]:

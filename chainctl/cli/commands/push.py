@@ -5,6 +5,7 @@ from __future__ import annotations
 from chainctl.cli.options import (
     FileArgument,
     JsonOption,
+    LockedOption,
     NameOption,
     PlatformOption,
     QuietOption,
@@ -22,6 +23,7 @@ def push(
     secrets: SecretsOption = None,
     platform: PlatformOption = None,
     registry: RegistryOption = None,
+    locked: LockedOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -33,7 +35,14 @@ def push(
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
     done = push_file(
-        file, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
+        file,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        registry=registry,
+        is_locked=locked,
     )
     console.stop()
     if not quiet:

@@ -30,15 +30,15 @@ def sbom(
     import os
 
     from chainctl.cli.console import Console
-    from chainctl.cli.materials import made_at, materials_text, subject_of_file, subject_of_release
+    from chainctl.cli.materials import made_at, material_of_file, material_of_release, materials_text
 
     console = Console()
     is_file = ".py" in subject or Path(subject).is_file()
     if is_file:
-        found, world = subject_of_file(subject, chainlet, console, target=target, name=name)
+        found = material_of_file(subject, chainlet, console, target=target, name=name)
     else:
-        found, world = subject_of_release(subject, chainlet, console, target=target)
-    text = materials_text(found, world, made_at(os.environ))
+        found = material_of_release(subject, chainlet, console, target=target)
+    text = materials_text(found, made_at(os.environ))
     if output is None:
         typer.echo(text, nl=False)
     else:
