@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from chainctl.build.lock import Environment, LockedPackage
 from chainctl.version import __version__
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/schema/bom-1.5")
+_SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 _PYPI = "https://pypi.org/simple"
 Json = dict[str, Any]
 
@@ -105,8 +107,7 @@ def _base(base: Base) -> Json:
     name, _, tag = bare.rpartition(":")
     if not name or "/" in tag:
         name, tag = bare, ""
-    algorithm, _, digest = (pinned or base.digest).partition(":")
-    hashes = [{"alg": "SHA-256", "content": digest}] if algorithm == "sha256" else []
+    hashes = _hashes([pinned or base.digest])
     return {
         "type": "container",
         "bom-ref": "base",
@@ -167,10 +168,16 @@ def _origin(found: Distribution, locked: LockedPackage | None, index: str) -> Js
         return {"externalReferences": [{"type": kind, "url": url}]}
     if locked.requirement.partition("==")[2] != found.version:
         return {}
-    hashes = [{"alg": "SHA-256", "content": h.removeprefix("sha256:")} for h in sorted(locked.hashes)]
+    hashes = _hashes(sorted(locked.hashes))
     url = f"{index.rstrip('/')}/{canonicalize_name(found.name)}/"
     reference: Json = {"type": "distribution", "url": url, **({"hashes": hashes} if hashes else {})}
     return {"externalReferences": [reference]}
+
+
+def _hashes(digests: Iterable[str]) -> list[Json]:
+    """Digests as CycloneDX takes them; what is none is left out: a label may hold anything."""
+    found = (_SHA256.fullmatch(digest) for digest in digests)
+    return [{"alg": "SHA-256", "content": match[1]} for match in found if match]
 
 
 def _system_package(package: SystemPackage, system: OperatingSystem | None) -> Json:

@@ -30,6 +30,7 @@ from chainctl.errors import DeployError, UsageError
 
 pytestmark = pytest.mark.docker
 BASE = "python:3.11-slim"
+DIGEST = "sha256:" + "1" * 64
 
 
 @dataclass
@@ -147,7 +148,7 @@ def test_leftovers_are_found_and_removed(bench: Bench) -> None:
 
 def test_an_image_is_looked_into(bench: Bench) -> None:
     """Its Python packages, its system's, its code; the container that it was read through is gone."""
-    label = f"LABEL {BASE_NAME}={BASE} {BASE_DIGEST}=sha256:1"
+    label = f"LABEL {BASE_NAME}={BASE} {BASE_DIGEST}={DIGEST}"
     ref = bench.build(label, base=BASE, main="pass", other="1")
     reader = DockerImageReader(bench.engine)
     contents = reader.contents(str(ref))
@@ -159,7 +160,7 @@ def test_an_image_is_looked_into(bench: Bench) -> None:
     assert contents.code.count == 2
     assert contents.runtime_version == "9.9"
     assert bench.store.stored(bench.chain).leftovers == ()
-    assert contents.base == Base(BASE, "sha256:1")
+    assert contents.base == Base(BASE, DIGEST)
     bom = sbom_of(Subject(bench.chain, "Hello", str(ref)), contents)
     assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(json.dumps(bom)) is None
     assert sbom_of(Subject(bench.chain, "Hello", str(ref)), reader.contents(str(ref))) == bom

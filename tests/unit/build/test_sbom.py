@@ -91,6 +91,8 @@ def test_the_base_has_its_digest() -> None:
     base = component(sbom_of(SUBJECT, pinned), "r.test:5000/python")
     assert base["hashes"] == [{"alg": "SHA-256", "content": "e" * 64}]
     assert "version" not in base
+    odd = component(sbom_of(SUBJECT, replace(CONTENTS, base=Base("base", "sha256:no"))), "base")
+    assert odd == {"type": "container", "bom-ref": "base", "name": "base"}
 
 
 def test_what_was_locked_says_where_packages_come_from() -> None:
