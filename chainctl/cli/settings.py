@@ -46,8 +46,10 @@ class Settings(pydantic.BaseModel):
     ca_certificates: tuple[Path, ...] = pydantic.Field(
         (), description="PEM files of extra authorities to trust in the images"
     )
-    platform: Literal["linux/amd64", "linux/arm64"] | None = pydantic.Field(
-        None, description="platform of the images; the engine's own when not set"
+    platform: str | None = pydantic.Field(
+        None,
+        pattern=r"^linux/(amd64|arm64)$",
+        description="platform of the images, linux/amd64 or linux/arm64; the engine's own when not set",
     )
     registry: str | None = pydantic.Field(
         None, description="registry that a push publishes images in, as HOST/PREFIX"
