@@ -21,6 +21,8 @@ def draft_for(
     target: str | None,
     name: str | None,
     secrets: Path | None,
+    platform: str | None = None,
+    registry: str | None = None,
     is_locked: bool | None = None,
     is_plan: bool = False,
 ) -> tuple[Draft, World]:
@@ -29,12 +31,14 @@ def draft_for(
     Raises ChainDefinitionError, LockError, MissingSecretError, EngineError."""
     graph = load_graph(file)
     console.problems(graph.warnings)
-    settings = settings_for(Path(graph.path), target=target, secrets_file=secrets)
+    settings = settings_for(
+        Path(graph.path), target=target, secrets_file=secrets, platform=platform, registry=registry
+    )
     world = open_world(settings, console.line, chain_name(graph, name))
     if world.name == "local":
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
-    wish = draft_settings(settings, name)
+    wish = draft_settings(settings, name, world)
     locked = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     draft = draft_release(graph, wish, take_snapshot, vault, locked)
     return draft, world

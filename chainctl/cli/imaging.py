@@ -11,7 +11,7 @@ from chainctl.cli.console import Console
 from chainctl.cli.loading import load_graph
 from chainctl.cli.locking import Locker
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import draft_settings, settings_for
+from chainctl.cli.wiring import World, draft_settings, settings_for
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.draft import chain_name, draft_images, unlocked
 
@@ -26,16 +26,29 @@ class LoadedChain:
     name: str | None
 
 
-def loaded_chain(file: str, console: Console, *, target: str | None, name: str | None) -> LoadedChain:
+def loaded_chain(
+    file: str,
+    console: Console,
+    *,
+    target: str | None,
+    name: str | None,
+    platform: str | None = None,
+    registry: str | None = None,
+) -> LoadedChain:
     """Load and check. Raises ChainDefinitionError."""
     graph = load_graph(file)
     console.problems(graph.warnings)
-    settings = settings_for(Path(graph.path), target=target)
+    settings = settings_for(Path(graph.path), target=target, platform=platform, registry=registry)
     return LoadedChain(chain_name(graph, name), graph, settings, name)
 
 
-def images_of(loaded: LoadedChain, console: Console, where: str, *, is_locked: bool | None) -> BuildPlan:
-    """Decide what to build for a target; no secret of the chain is needed. Raises LockError."""
-    settings, wish = loaded.settings, draft_settings(loaded.settings, loaded.name)
+def images_of(
+    loaded: LoadedChain, console: Console, where: str, world: World | None, *, is_locked: bool | None
+) -> BuildPlan:
+    """Decide what to build for a target; no secret of the chain is needed.
+
+    Without a `world` the engine is not asked. Raises LockError.
+    """
+    settings, wish = loaded.settings, draft_settings(loaded.settings, loaded.name, world)
     locked = unlocked if where == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     return draft_images(loaded.graph, wish, take_snapshot, locked)[1]

@@ -49,7 +49,10 @@ class Settings(pydantic.BaseModel):
     platform: str | None = pydantic.Field(
         None,
         pattern=r"^linux/(amd64|arm64)$",
-        description="platform of the images, linux/amd64 or linux/arm64; that of this machine when not set",
+        description="platform of the images, linux/amd64 or linux/arm64; the engine's own when not set",
+    )
+    registry: str | None = pydantic.Field(
+        None, description="registry that a push publishes images in, as HOST/PREFIX"
     )
     index_url: str | None = pydantic.Field(
         None, description="package index instead of the public one, such as a mirror; without credentials"

@@ -144,6 +144,7 @@ class DockerBuildBackend:
             "buildargs": json.dumps(dict(self.build_args), sort_keys=True),
             "labels": json.dumps({**self.labels, **dict(image.labels)}, sort_keys=True),
             **network,
+            **({"platform": image.platform} if image.platform else {}),
         }
 
 

@@ -15,7 +15,14 @@ from chainctl.deploy.operations import Route, StopService
 from chainctl.deploy.release import FrontDoor, SecretRef
 from chainctl.deploy.settings import DeploySettings
 from chainctl.deploy.state import ObservedState
-from chainctl.errors import BuildError, DeployError, EngineError, LockHeldError, MissingSecretError
+from chainctl.errors import (
+    BuildError,
+    DeployError,
+    EngineError,
+    LockHeldError,
+    MissingSecretError,
+    RegistryError,
+)
 from chainctl.events import (
     BuildFinished,
     BuildStarted,
@@ -33,6 +40,7 @@ from chainctl.workflows.plan import Preview, preview, preview_text
 from chainctl.workflows.push import Origin, Pushed, push
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.chains import chainlet, graph_of, snapshot_of
+from tests.fakes.registry import MemoryRegistry
 from tests.fakes.target import MemoryTarget
 from tests.fakes.vault import MemoryVault
 
@@ -78,11 +86,12 @@ class World:
     def push(self, *edited: str) -> Pushed:
         return self.push_draft(draft(*edited))
 
-    def push_draft(self, wanted: Draft) -> Pushed:
+    def push_draft(self, wanted: Draft, registry: MemoryRegistry | None = None) -> Pushed:
         clock = itertools.count(1).__next__
         return push(
-            wanted, self.backend, self.target, self.ledger, ORIGIN, self.told.append, lambda: float(clock())
-        )
+            wanted, self.backend, self.target, self.ledger, ORIGIN, self.told.append,
+            lambda: float(clock()), registry,
+        )  # fmt: skip
 
     def preview(self, *edited: str) -> Preview:
         return preview(draft(*edited), self.backend, self.target, self.ledger.latest("shop"))
@@ -420,3 +429,39 @@ def test_down_waits_for_nobody(world: World) -> None:
     with world.ledger.lock("shop"), pytest.raises(LockHeldError):
         take_down(world)
     assert world.ledger.chains() == ["shop"]
+
+
+def test_a_release_names_its_images_by_digest(world: World) -> None:
+    """Where a registry has them; services are called as before, so that nothing is started anew."""
+    world.push()
+    registry = MemoryRegistry()
+    done = world.push_draft(draft(), registry)
+    assert done.number == 2
+    assert done.plan.is_empty
+    record = world.ledger.latest("shop")
+    assert record is not None
+    for service in record.release.services:
+        name, _, digest = service.published.partition("@sha256:")
+        assert (name, digest) == (
+            f"registry.test/models/{service.image.rpartition(':')[0]}",
+            registry.images[service.image],
+        )
+    assert dict(done.images) == {s.chainlet: s.published for s in record.release.services}
+
+
+def test_publishing_twice_is_one_release(world: World) -> None:
+    """What is there already is not sent again."""
+    registry = MemoryRegistry()
+    assert world.push_draft(draft(), registry).number == 1
+    world.forget_what_was_told()
+    assert world.push_draft(draft(), registry).number == 1
+    told = [event.text for event in world.told if isinstance(event, Notice)]
+    assert sum("was there already" in text for text in told) == 3
+
+
+def test_a_registry_that_refuses_touches_nothing(world: World) -> None:
+    """Nothing is started, no release is recorded."""
+    with pytest.raises(RegistryError):
+        world.push_draft(draft(), MemoryRegistry(refuses=("left",)))
+    assert world.target.applied == []
+    assert world.ledger.latest("shop") is None
