@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
 from chainctl.build.instructions import (
     apt_words,
+    build_secrets,
+    command_secrets,
     env_pairs,
     python_of,
     require_renderable,
@@ -27,12 +29,16 @@ PORT = 8000
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """The image of one chainlet: its name, what it is made of, the base it starts from."""
+    """The image of one chainlet: its name, what it is made of, the base it starts from.
+
+    `secrets` names those that instructions mount. Their values are no part of the image or its name.
+    """
 
     chainlet: str
     ref: ImageRef
     context: BuildContext
     base_image: str
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,8 @@ def _image(
     context = build_context(graph, spec, chain, snapshot, settings)
     ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", context.digest[:TAG_LENGTH])
     base = settings.image_for(spec.remote_config.docker_image.base_image)
-    return ImagePlan(spec.name, ref, context, base)
+    secrets = build_secrets(spec.remote_config, settings)
+    return ImagePlan(spec.name, ref, context, base, secrets=secrets)
 
 
 def repository_part(name: str) -> str:
@@ -117,6 +124,9 @@ def _values(
         "apt_requirements": apt_words(config.docker_image),
         "requirement_files": shell_words(given),
         "build_commands": run_commands(config),
+        "build_secrets": command_secrets(config),
+        "index_credentials": settings.index_credentials_secret,
+        "apt_mirror": settings.apt_mirror,
         "env": env_pairs(config),
         "certificates": settings.certificates,
         "has_data": data,

@@ -13,10 +13,14 @@ class BuildSettings:
     """`base_images` maps Python versions ("3.11") to images; others are `python:VERSION-slim`.
 
     `certificates` are absolute paths of extra CA certificates (PEM) to trust in the images.
+    `index_credentials_secret` names the secret with netrc text for package indexes. `apt_mirror` is a
+    URL that stands for Debian's own mirrors, "" means those.
     """
 
     base_images: Mapping[str, str] = field(default_factory=dict)
     certificates: tuple[str, ...] = ()
+    index_credentials_secret: str | None = None
+    apt_mirror: str = ""
 
     def image_for(self, base: BasetenImage | CustomImage) -> str:
         if isinstance(base, CustomImage):

@@ -32,5 +32,6 @@ def draft_for(
     if world.name == "local":
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
-    draft = draft_release(graph, draft_settings(settings, name), take_snapshot, vault)
+    decided = draft_settings(settings, name, has_builds=world.name != "local")
+    draft = draft_release(graph, decided, take_snapshot, vault)
     return draft, world

@@ -15,6 +15,7 @@ from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.build.backend import BuildBackend
+from chainctl.build.proxies import proxy_arguments
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.settings import Settings, load_settings
 from chainctl.deploy.release import FrontDoor
@@ -112,6 +113,7 @@ def _known(chains: list[str]) -> str:
 def docker_world(settings: Settings) -> World:
     """Open the Docker Engine. Raises EngineError when it does not answer."""
     from chainctl.adapters.docker.builder import DockerBuildBackend
+    from chainctl.adapters.docker.session_login import RegistryLogins
     from chainctl.adapters.docker.target import DockerTarget
 
     engine = Engine.connect(engine_address(settings))
@@ -119,7 +121,14 @@ def docker_world(settings: Settings) -> World:
     vault = Vault(secret_sources(settings), ledger.token)
     target = DockerTarget(engine, vault, drain_sec=settings.drain_sec)
     use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
-    backend = DockerBuildBackend(engine, network=settings.build_network, use_buildkit=use_buildkit)
+    backend = DockerBuildBackend(
+        engine,
+        network=settings.build_network,
+        use_buildkit=use_buildkit,
+        secrets=vault.value_of,
+        proxies=proxy_arguments(http=settings.http_proxy, https=settings.https_proxy, no=settings.no_proxy),
+        logins=RegistryLogins(docker_config_dir(os.environ, Path.home())),
+    )
     return World("docker", target, target, backend, ledger, vault)
 
 
@@ -147,17 +156,22 @@ def engine_address(settings: Settings) -> EngineAddress:
     )
 
 
-def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
-    """Turn settings into what shapes a release."""
+def draft_settings(settings: Settings, name: str | None, *, has_builds: bool = True) -> DraftSettings:
+    """Turn settings into what shapes a release; local processes need no builds."""
     door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
     return DraftSettings(
-        build=BuildSettings(_base_images(settings), tuple(map(str, settings.ca_certificates))),
+        build=BuildSettings(
+            _base_images(settings),
+            tuple(map(str, settings.ca_certificates)),
+            apt_mirror=settings.apt_mirror or "",
+        ),
         deploy=DeploySettings(
             front_door=door,
             start_timeout_sec=settings.start_timeout_sec,
             environment=settings.environment,
         ),
         name=name,
+        has_builds=has_builds,
         api_key=settings.api_key_secret,
         tls=settings.tls_secret,
     )

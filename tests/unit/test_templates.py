@@ -69,7 +69,8 @@ def test_a_label_is_read_back_as_it_was(text: str) -> None:
     """Quotes, dollars and backslashes are escaped for Docker."""
     values = {
         "base_image": "x", "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
-        "build_commands": [], "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
+        "build_commands": [], "build_secrets": [], "index_credentials": "", "apt_mirror": "",
+        "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
         "chain": text, "chainlet": "Leaf",
     }  # fmt: skip
     lines = render("Dockerfile.j2", values).split("\n")

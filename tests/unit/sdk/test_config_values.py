@@ -80,6 +80,7 @@ from chainctl.sdk.config import parse_memory
                 "name": None,
                 "options": chains.ChainletOptions(),
                 "build_commands": [],
+                "build_secret_keys": [],
             },
         ),
         (
