@@ -19,7 +19,6 @@ from chainctl.adapters.docker.session_wire import (
 if TYPE_CHECKING:
     from h2.events import Event as H2Event
 
-MAX_STREAMS = 100
 _LONGEST_REASON = 200
 _HEADERS = [(":status", "200"), ("content-type", "application/grpc")]
 
@@ -40,13 +39,12 @@ class _Request:
 class SessionServer:
     """The server's side of one connection. Answers wait for the peer's flow control, each for its own.
 
-    Memory is bounded: by the number of calls, the length of a request and that of an answer.
+    Memory is bounded: by the number of calls (100, as `h2` has it), the length of a request and of an answer.
     """
 
     def __init__(self, methods: Mapping[str, Method]) -> None:
         from h2.config import H2Configuration
         from h2.connection import H2Connection
-        from h2.settings import SettingCodes
 
         self.is_over = False
         self._methods = methods
@@ -55,7 +53,6 @@ class SessionServer:
         self._http = H2Connection(
             H2Configuration(client_side=False, header_encoding=None, validate_inbound_headers=False)
         )
-        self._http.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = MAX_STREAMS
         self._http.initiate_connection()
 
     def start(self) -> bytes:
@@ -67,13 +64,10 @@ class SessionServer:
 
         Raises SessionProtocolError for what is no HTTP/2; `last_words` is then to be sent.
         """
-        from h2.events import ConnectionTerminated
         from h2.exceptions import ProtocolError
 
         try:
-            events = self._http.receive_data(data)
-            self.is_over = any(isinstance(event, ConnectionTerminated) for event in events)
-            for event in events if not self.is_over else ():
+            for event in self._wanted(self._http.receive_data(data)):
                 self._take(event)
             self._send_waiting()
         except ProtocolError as error:
@@ -89,6 +83,18 @@ class SessionServer:
             self._http.close_connection()
         return self._http.data_to_send()
 
+    def _wanted(self, came: list[H2Event]) -> list[H2Event]:
+        """Leave out what a later event of the same bytes made pointless: there is no stream to answer on."""
+        from h2 import events
+
+        if any(isinstance(event, events.ConnectionTerminated) for event in came):
+            self.is_over = True
+            return []
+        reset = {event.stream_id for event in came if isinstance(event, events.StreamReset)}
+        for stream in reset:
+            self._requests.pop(stream, None)
+        return [event for event in came if getattr(event, "stream_id", None) not in reset]
+
     def _take(self, event: H2Event) -> None:
         from h2 import events
 
@@ -101,8 +107,6 @@ class SessionServer:
                 self._keep(stream, data)
             case events.StreamEnded(stream_id=stream):
                 self._answer(stream)
-            case events.StreamReset(stream_id=stream):
-                self._requests.pop(stream, None)
             case _:
                 pass
 
@@ -140,13 +144,7 @@ class SessionServer:
         self._say(stream, [*_HEADERS, *_trailers(status, reason)], is_end=True)
 
     def _say(self, stream: int, headers: list[tuple[str, str]], *, is_end: bool = False) -> None:
-        """Send headers on a stream that the peer may have given up in the meantime."""
-        from h2.exceptions import StreamClosedError
-
-        try:
-            self._http.send_headers(stream, headers, end_stream=is_end)
-        except StreamClosedError:
-            is_end = True
+        self._http.send_headers(stream, headers, end_stream=is_end)
         if is_end:
             self._requests.pop(stream, None)
 
