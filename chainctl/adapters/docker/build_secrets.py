@@ -60,6 +60,8 @@ class BuildSecrets:
         if self._value_of is None:
             raise UsageError(f"the secret `{name}` has no place to come from")
         value = self._value_of(name)
+        if not value:  # BuildKit leaves the file of such a one away
+            raise UsageError(f"the secret `{name}` is empty", hint="give it a value, or do not declare it.")
         if len(value) > LARGEST:
             raise UsageError(
                 f"the secret `{name}` has {len(value)} bytes; a build takes at most {LARGEST}",

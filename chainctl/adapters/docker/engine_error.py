@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from chainctl.errors import EngineError
 
 _QUERY = re.compile(r"(\S*/[^\s?]*)\?[^\s'\")]*")
+_HELPER = "The credential helper that Docker's configuration names for a registry fails or is not installed"
+_HELPER_HINT = "install it, or log in anew with `docker login`, then push again"
 LOST_HINT = "check that the engine runs (`docker info`), then run the same command again"
 
 
@@ -29,8 +31,11 @@ def engine_errors(url: str, doing: str, *, hint: str = LOST_HINT) -> Iterator[No
         yield
     except APIError as error:
         raise EngineError(f"The engine refused to {doing}: {refusal(error)}") from error
+    except DockerException as error:
+        if str(error).startswith("Credentials store error"):
+            raise EngineError(_HELPER, hint=_HELPER_HINT) from None  # its words may hold what it keeps
+        raise unreachable(url, doing, error, hint) from error
     except (
-        DockerException,
         RequestException,
         HTTPError,
         http.client.HTTPException,

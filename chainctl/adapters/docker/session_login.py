@@ -47,9 +47,12 @@ class RegistryLogins:
         return _login({str(key).lower(): value for key, value in found.items()})
 
     def _config(self) -> AuthConfig:
-        from docker.auth import load_config
+        from docker.auth import AuthConfig, load_config
 
-        return load_config(config_path=str(self._path))
+        try:
+            return load_config(config_path=str(self._path))
+        except (AttributeError, KeyError, TypeError, ValueError):  # JSON of another shape
+            return AuthConfig({})
 
     def _failed(self, host: str, helper: str, how: str) -> EngineError:
         named = f"the credential helper docker-credential-{helper}" if helper else "what it has"
