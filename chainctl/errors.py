@@ -96,6 +96,17 @@ class ChainDefinitionError(ChainctlError):
         )
 
 
+class LockError(ChainDefinitionError):
+    """What images install can not be pinned, or the pins are not to be trusted; nothing was changed."""
+
+    exit_code = ExitCode.BUILD_FAILED
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        self.message = "the chain cannot be locked"
+        self.args = (self.message,)
+
+
 class BuildError(ChainctlError):
     """An image could not be built. `step` is the instruction, the details its last lines."""
 

@@ -22,10 +22,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class BuildStarted:
-    """The image of a chainlet is being built."""
+    """The image of a chainlet is being built; `reason` says why."""
 
     chainlet: str
     image: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pathspec
 from chainctl.build.requirements import included_names
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SnapshotFile, SourceSnapshot
+from chainctl.build.wanted import local_places
 from chainctl.errors import UsageError
 from chainctl.graph.graph import ChainGraph
 from chainctl.sdk.config import DockerImage
@@ -36,12 +37,32 @@ def take_snapshot(graph: ChainGraph, settings: BuildSettings) -> SourceSnapshot:
     kept = [path for path in sorted(sources) if path == graph.path or not rules.excludes(Path(path))]
     certificates = [_certificate(path) for path in settings.certificates]
     directories = {str(path) for image in images for path in _directories(image)}
+    asked = take_lock_snapshot(graph)
     return SourceSnapshot(
-        files={path: _digested(path) for path in [*kept, *certificates]},
-        trees={directory: _tree(Path(directory), rules) for directory in sorted(directories)},
-        texts=_texts(images),
+        files={**{path: _digested(path) for path in [*kept, *certificates]}, **asked.files},
+        trees={**{place: _tree(Path(place), rules) for place in sorted(directories)}, **asked.trees},
+        texts=asked.texts,
         runtime=_runtime(),
     )
+
+
+def take_lock_snapshot(graph: ChainGraph) -> SourceSnapshot:
+    """Read only what decides which packages are installed: requirements files, packages of this machine."""
+    rules = IgnoreRules.of(Path(graph.root))
+    texts = _texts(spec.remote_config.docker_image for spec in graph.chainlets)
+    local = sorted({place for spec in graph.chainlets for place in local_places(spec, texts)})
+    return SourceSnapshot(
+        files={place: _digested(place) for place in local if Path(place).is_file()},
+        trees={place: _tree(Path(place), rules) for place in local if Path(place).is_dir()},
+        texts={**texts, **_projects(local)},
+        runtime={},
+    )
+
+
+def _projects(places: Iterable[str]) -> dict[str, str]:
+    """The text of the pyproject.toml of packages that are on this machine only."""
+    files = [Path(place) / "pyproject.toml" for place in sorted(places)]
+    return {str(file): _text(file) for file in files if file.is_file()}
 
 
 class IgnoreRules:

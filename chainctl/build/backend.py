@@ -16,6 +16,11 @@ class BuildBackend(Protocol):
     `build` raises BuildError when an instruction fails and EngineError when the engine is lost.
     """
 
+    @property
+    def joins_equal_steps(self) -> bool:
+        """Whether equal steps of builds that go on side by side are run once."""
+        ...
+
     def existing(self, refs: Iterable[ImageRef]) -> frozenset[ImageRef]: ...
 
     def build(self, image: ImagePlan, emit: Emit) -> None: ...

@@ -24,12 +24,16 @@ class ContextFile:
 
     @classmethod
     def of_text(cls, path: str, text: str) -> ContextFile:
-        data = text.encode()
-        return cls(path, hashlib.sha256(data).hexdigest(), data)
+        return cls(path, digest_of_text(text), text.encode())
 
     @property
     def mode(self) -> int:
         return 0o755 if self.is_executable else 0o644
+
+
+def digest_of_text(text: str) -> str:
+    """Hex sha256 of a text as UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class BuildContext:
             entry = f"{file.path}\0{file.mode:o}\0{file.sha256}\n"
             digest.update(entry.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+    def replacing(self, file: ContextFile) -> BuildContext:
+        """Return this context with another content of one file."""
+        return BuildContext(tuple(file if file.path == f.path else f for f in self.files))
 
     def text_of(self, path: str) -> str:
         """Return a rendered file's text. Raises KeyError for unknown paths and for user files."""

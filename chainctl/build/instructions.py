@@ -7,6 +7,8 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
+from chainctl.build.base import base_of
+from chainctl.build.lock import Lock
 from chainctl.build.settings import BuildSettings
 from chainctl.errors import ChainDefinitionError, Problem
 from chainctl.graph.graph import ChainGraph, ChainletSpec
@@ -14,25 +16,29 @@ from chainctl.sdk.config import CustomImage, DockerImage, RemoteConfig
 
 _CHAINLET = re.compile(r"[A-Za-z0-9_-]+")
 _IMAGE = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*")
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{64})?")
 _PROGRAM = re.compile(r"[A-Za-z0-9._/+][A-Za-z0-9._/+-]*")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-def require_renderable(graph: ChainGraph, settings: BuildSettings) -> None:
+def require_renderable(graph: ChainGraph, settings: BuildSettings, lock: Lock | None = None) -> None:
     """Raise ChainDefinitionError with every value that would end its instruction or change its meaning."""
-    problems = [problem for spec in graph.chainlets for problem in _problems(spec, settings)]
+    problems = [problem for spec in graph.chainlets for problem in _problems(spec, settings, lock)]
     if problems:
         raise ChainDefinitionError(problems)
 
 
-def _problems(spec: ChainletSpec, settings: BuildSettings) -> Iterator[Problem]:
+def _problems(spec: ChainletSpec, settings: BuildSettings, lock: Lock | None) -> Iterator[Problem]:
     config = spec.remote_config
     image = config.docker_image
-    base = settings.image_for(image.base_image)
+    base = base_of(image, settings, lock)
     if not _CHAINLET.fullmatch(spec.name):
         yield _problem(spec, f"the chainlet name {spec.name!r}", "use letters, digits, `_` and `-`")
-    if not _IMAGE.fullmatch(base):
-        yield _problem(spec, f"the base image {base!r}", "write it as `repository:tag`")
+    if not _IMAGE.fullmatch(base.name):
+        yield _problem(spec, f"the base image {base.name!r}", "write it as `repository:tag`")
+    if not _DIGEST.fullmatch(base.digest) or not _DIGEST.fullmatch(base.id):
+        what = f"the locked digest {(base.digest or base.id)!r}"
+        yield _problem(spec, what, "lock again: `chainctl lock --upgrade`")
     if not _PROGRAM.fullmatch(python_of(image)):
         yield _problem(spec, f"the Python path {python_of(image)!r}", "use a path without spaces and quotes")
     for name, value in sorted(config.options.env_variables.items()):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 
+from chainctl.build.base import Base, base_of
 from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
+from chainctl.build.image_labels import image_labels
+from chainctl.build.inputs import Input, image_inputs
+from chainctl.build.installation import LOCKED, locked_files
 from chainctl.build.instructions import (
     apt_words,
     build_secrets,
@@ -16,9 +21,11 @@ from chainctl.build.instructions import (
     run_commands,
     shell_words,
 )
+from chainctl.build.lock import Lock
 from chainctl.build.requirements import requirement_files, runtime_requirements
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
+from chainctl.build.steps import step_digests
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import RemoteConfig, WebsocketOptions
 from chainctl.templates import render
@@ -31,13 +38,21 @@ PORT = 8000
 class ImagePlan:
     """The image of one chainlet: its name, what it is made of, the base it starts from.
 
-    `secrets` names those that instructions mount. Their values are no part of the image or its name.
+    `inputs` names all that is in the context, so that two plans can be compared. `base_id` is the image
+    id that the base must have on the engine, "" where any will do. `labels` go onto the image beside
+    those of the Dockerfile; they are no part of its name. `steps` are digests of the slow steps, in
+    their order: images with equal ones share their layers. `secrets` names
+    those that instructions mount; their values are no part of the image or its name.
     """
 
     chainlet: str
     ref: ImageRef
     context: BuildContext
     base_image: str
+    inputs: tuple[Input, ...] = ()
+    base_id: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    steps: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
 
 
@@ -59,24 +74,41 @@ class BuildPlan:
         raise KeyError(chainlet)
 
 
-def plan_build(graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings: BuildSettings) -> BuildPlan:
+def plan_build(
+    graph: ChainGraph, chain: str, snapshot: SourceSnapshot, settings: BuildSettings, lock: Lock | None = None
+) -> BuildPlan:
     """Plan the image of every chainlet. `chain` is the name that images and services start with.
 
-    Raises ChainDefinitionError for requirements that cannot be read, and for values that a
-    Dockerfile cannot hold.
+    With a lock, images install exactly what it says, on the bases that it pins; without, what the
+    index gives on the day. Raises ChainDefinitionError for requirements that cannot be read, and for
+    values that a Dockerfile cannot hold; KeyError for a chainlet that the lock does not know.
     """
-    require_renderable(graph, settings)
-    return BuildPlan(tuple(_image(graph, spec, chain, snapshot, settings) for spec in graph.chainlets))
+    require_renderable(graph, settings, lock)
+    return BuildPlan(tuple(_image(graph, spec, chain, snapshot, settings, lock) for spec in graph.chainlets))
 
 
 def _image(
-    graph: ChainGraph, spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings
+    graph: ChainGraph,
+    spec: ChainletSpec,
+    chain: str,
+    snapshot: SourceSnapshot,
+    settings: BuildSettings,
+    lock: Lock | None,
 ) -> ImagePlan:
-    context = build_context(graph, spec, chain, snapshot, settings)
+    context = build_context(graph, spec, chain, snapshot, settings, lock)
     ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", context.digest[:TAG_LENGTH])
-    base = settings.image_for(spec.remote_config.docker_image.base_image)
-    secrets = build_secrets(spec.remote_config, settings)
-    return ImagePlan(spec.name, ref, context, base, secrets=secrets)
+    base = base_of(spec.remote_config.docker_image, settings, lock)
+    return ImagePlan(
+        spec.name,
+        ref,
+        context,
+        base.reference,
+        image_inputs(spec, graph.root, context, settings, lock),
+        base_id=base.id,
+        labels=image_labels(ref, context.digest, base),
+        steps=_steps(spec.remote_config, base, context),
+        secrets=build_secrets(spec.remote_config, settings),
+    )
 
 
 def repository_part(name: str) -> str:
@@ -85,14 +117,25 @@ def repository_part(name: str) -> str:
 
 
 def build_context(
-    graph: ChainGraph, spec: ChainletSpec, chain: str, snapshot: SourceSnapshot, settings: BuildSettings
+    graph: ChainGraph,
+    spec: ChainletSpec,
+    chain: str,
+    snapshot: SourceSnapshot,
+    settings: BuildSettings,
+    lock: Lock | None = None,
 ) -> BuildContext:
     """Put together all files that one image is built from."""
     config = spec.remote_config
-    requirements, given = requirement_files(config.docker_image, snapshot, runtime_requirements(graph, spec))
+    requirements, given = (
+        (locked_files(lock.environment_of(spec.name), snapshot, posixpath.dirname(graph.path)), [LOCKED])
+        if lock
+        else requirement_files(config.docker_image, snapshot, runtime_requirements(graph, spec))
+    )
     packages = _package_files(config, snapshot)
     data = _data_files(config, snapshot)
-    values = _values(spec, chain, config, settings, given, data=bool(data), packages=bool(packages))
+    base = base_of(config.docker_image, settings, lock)
+    values = _values(spec, chain, config, settings, base, given, data=bool(data), packages=bool(packages))
+    values |= {"is_locked": lock is not None}
     return BuildContext.of([
         ContextFile.of_text("Dockerfile", render("Dockerfile.j2", values)),
         ContextFile.of_text("app/shim.py", render("shim.py.j2", values)),
@@ -106,7 +149,7 @@ def build_context(
 
 
 def _values(
-    spec: ChainletSpec, chain: str, config: RemoteConfig, settings: BuildSettings,
+    spec: ChainletSpec, chain: str, config: RemoteConfig, settings: BuildSettings, base: Base,
     given: list[str], *, data: bool, packages: bool,
 ) -> dict[str, object]:  # fmt: skip
     transport = config.options.transport
@@ -119,7 +162,7 @@ def _values(
         "debug_logs": config.options.enable_debug_logs,
         "ping_interval_sec": pings.ping_interval_seconds,
         "ping_timeout_sec": pings.ping_timeout_seconds,
-        "base_image": settings.image_for(config.docker_image.base_image),
+        "base": base,
         "python": python_of(config.docker_image),
         "apt_requirements": apt_words(config.docker_image),
         "requirement_files": shell_words(given),
@@ -134,6 +177,19 @@ def _values(
         "uid": USER_ID,
         "port": PORT,
     }
+
+
+def _steps(config: RemoteConfig, base: Base, context: BuildContext) -> tuple[str, ...]:
+    """Digests of those steps that run something for seconds or minutes."""
+    image = config.docker_image
+    trusted, listed = (
+        [f"{file.path} {file.sha256}" for file in context.files if file.path.startswith(directory)]
+        for directory in ("certificates/", ("install.py", "requirements/"))
+    )
+    apt = "\n".join([base.reference, base.id, *trusted, *apt_words(image)])
+    installed = "\n".join([python_of(image), *listed])
+    first = [apt, installed] if apt_words(image) else [f"{apt}\n{installed}"]
+    return step_digests([*first, *run_commands(config)])
 
 
 def _package_files(config: RemoteConfig, snapshot: SourceSnapshot) -> list[ContextFile]:

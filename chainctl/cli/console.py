@@ -57,9 +57,11 @@ class Console:
                 self._line(f"{self.palette.strong}{title}{self.palette.off}")
             case Notice(text=text):
                 self._line(text)
-            case BuildStarted(chainlet=chainlet, image=image):
+            case BuildStarted(chainlet=chainlet, image=image, reason=reason):
                 self._begin(chainlet, f"building {chainlet}")
-                self._detail(f"  {chainlet}: building {image}")
+                (self._line if reason else self._detail)(
+                    f"  {chainlet}: building {image}{f': {reason}' if reason else ''}"
+                )
             case BuildStepped(chainlet=chainlet, step=step, cached=cached):
                 self._begin(chainlet, f"{chainlet}: {step}")
                 self._detail(f"  {chainlet}: {step}{' (cached)' if cached else ''}")

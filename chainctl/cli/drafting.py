@@ -9,8 +9,9 @@ from chainctl.adapters.vault import Vault
 from chainctl.cli.console import Console
 from chainctl.cli.loading import load_graph
 from chainctl.cli.local_requirements import require_installed
+from chainctl.cli.locking import Locker
 from chainctl.cli.wiring import World, draft_settings, open_world, secret_sources, settings_for
-from chainctl.workflows.draft import Draft, chain_name, draft_release
+from chainctl.workflows.draft import Draft, chain_name, draft_release, unlocked
 
 
 def draft_for(
@@ -20,11 +21,12 @@ def draft_for(
     target: str | None,
     name: str | None,
     secrets: Path | None,
+    is_locked: bool | None = None,
     is_plan: bool = False,
 ) -> tuple[Draft, World]:
-    """Load, check and decide; with `is_plan` nothing is written, the chain's token included.
+    """Load, check and decide; with `is_plan` nothing but the lock is written, no token either.
 
-    Raises ChainDefinitionError, MissingSecretError, EngineError."""
+    Raises ChainDefinitionError, LockError, MissingSecretError, EngineError."""
     graph = load_graph(file)
     console.problems(graph.warnings)
     settings = settings_for(Path(graph.path), target=target, secrets_file=secrets)
@@ -32,6 +34,7 @@ def draft_for(
     if world.name == "local":
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
-    decided = draft_settings(settings, name, has_builds=world.name != "local")
-    draft = draft_release(graph, decided, take_snapshot, vault)
+    wish = draft_settings(settings, name, has_builds=world.name != "local")
+    locked = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
+    draft = draft_release(graph, wish, take_snapshot, vault, locked)
     return draft, world

@@ -28,8 +28,19 @@ NameOption = Annotated[
     str | None, typer.Option("--name", help="Name of the chain, instead of the one in the file.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON with a format_version.")]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Tell every reason of a build, not only the first.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every build step and line.")]
+LockedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--locked/--no-locked",
+        help="Fail where chainctl.lock would have to change.",
+        show_default="when CI=true",
+    ),
+]
 SecretsOption = Annotated[
     Path | None,
     typer.Option(

@@ -18,9 +18,10 @@ def push_file(
     target: str | None = None,
     name: str | None = None,
     secrets: Path | None = None,
+    is_locked: bool | None = None,
 ) -> Pushed:
     """Push a chain file. Raises every ChainctlError that a push can end with."""
-    draft, world = draft_for(file, console, target=target, name=name, secrets=secrets)
+    draft, world = draft_for(file, console, target=target, name=name, secrets=secrets, is_locked=is_locked)
     origin = origin_of(Path(draft.graph.path))
     try:
         return push_draft(draft, world.backend, world.target, world.ledger, origin, console.emit, now)

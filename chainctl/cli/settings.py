@@ -55,6 +55,21 @@ class Settings(pydantic.BaseModel):
     apt_mirror: str | None = pydantic.Field(
         None, description="URL in place of http://deb.debian.org for Debian packages in the images"
     )
+    platform: Literal["linux/amd64", "linux/arm64"] | None = pydantic.Field(
+        None, description="platform of the images; that of this machine when not set"
+    )
+    index_url: str | None = pydantic.Field(
+        None, description="package index instead of the public one, such as a mirror; without credentials"
+    )
+    extra_index_urls: tuple[str, ...] = pydantic.Field(
+        (), description="package indexes that are looked at first; without credentials"
+    )
+    index_credentials_secret: str | None = pydantic.Field(
+        None, description="secret with netrc text (machine HOST login USER password TOKEN) for the indexes"
+    )
+    cpu_wheels: bool = pydantic.Field(
+        True, description="choose builds of torch for the CPU where a chainlet asks for no GPU"
+    )
     bind: str = pydantic.Field("127.0.0.1", description="IP address that the front door is published on")
     port: int | None = pydantic.Field(
         None, ge=1, le=65535, description="port of the front door; a free one from 8100 when not set"
@@ -163,8 +178,18 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environ.items():
         key = name.removeprefix(_PREFIX).lower()
         if value and name.startswith(_PREFIX) and key in Settings.model_fields:
-            values[key] = value.split(":") if key == "ca_certificates" else value
+            values[key] = _split(key, value)
     return values
+
+
+def _split(key: str, value: str) -> object:
+    """Lists in a variable: paths are separated by colons, URLs by spaces."""
+    match key:
+        case "ca_certificates":
+            return value.split(":")
+        case "extra_index_urls":
+            return value.split()
+    return value
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

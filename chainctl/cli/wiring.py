@@ -164,6 +164,11 @@ def draft_settings(settings: Settings, name: str | None, *, has_builds: bool = T
             _base_images(settings),
             tuple(map(str, settings.ca_certificates)),
             apt_mirror=settings.apt_mirror or "",
+            index_url=settings.index_url or "",
+            extra_index_urls=settings.extra_index_urls,
+            index_credentials_secret=settings.index_credentials_secret,
+            platform=settings.platform or this_platform(),
+            cpu_wheels=settings.cpu_wheels,
         ),
         deploy=DeploySettings(
             front_door=door,
@@ -175,6 +180,11 @@ def draft_settings(settings: Settings, name: str | None, *, has_builds: bool = T
         api_key=settings.api_key_secret,
         tls=settings.tls_secret,
     )
+
+
+def this_platform() -> str:
+    """The platform of images that run on this machine."""
+    return "linux/arm64" if os.uname().machine in ("aarch64", "arm64") else "linux/amd64"
 
 
 def _base_images(settings: Settings) -> dict[str, str]:

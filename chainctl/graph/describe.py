@@ -12,7 +12,7 @@ from chainctl.calls.arguments import arguments_codec
 from chainctl.errors import Problem
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph, ChainletSpec, Edge, SourceFileRef
-from chainctl.graph.imports import Closure, closure_of
+from chainctl.graph.imports import Closure, Mention, closure_of
 from chainctl.graph.placeholders import missing_in
 from chainctl.graph.requirements import invalid_requirements, requirement_problems
 from chainctl.sdk.chainlet import EntrypointMark
@@ -69,7 +69,7 @@ class Description:
                 is_stream=endpoint.is_stream,
                 input_schema=schemas[0],
                 output_schema=schemas[1],
-                files=self._files(closure),
+                files=source_files(closure, self._file.root),
                 takes_stream=endpoint.item_parameter is not None,
                 is_websocket=endpoint.is_websocket,
             )
@@ -126,11 +126,6 @@ class Description:
             self._closures[module_file, external] = closure_of(Path(module_file), list(roots))
         return self._closures[module_file, external]
 
-    def _files(self, closure: Closure) -> tuple[SourceFileRef, ...]:
-        root = self._file.root
-        inside = sorted(path for path in closure.files if path.is_relative_to(root))
-        return tuple(SourceFileRef(path.relative_to(root).as_posix(), str(path)) for path in inside)
-
     def _edges(self) -> Iterator[Edge]:
         for declaration in self._declarations:
             for dependency in declaration.dependencies:
@@ -142,6 +137,23 @@ class Description:
                     retries=options.retries,
                     timeout_sec=options.timeout_sec,
                 )
+
+
+def source_files(closure: Closure, root: Path) -> tuple[SourceFileRef, ...]:
+    """The files of a closure that are below a root, each with what asks for it."""
+    inside = sorted(path for path in closure.files if path.is_relative_to(root))
+    return tuple(
+        SourceFileRef(path.relative_to(root).as_posix(), str(path), _why(closure.mentions.get(path), root))
+        for path in inside
+    )
+
+
+def _why(mention: Mention | None, root: Path) -> str:
+    """What asks for a file, in words. A file outside the root is called by its name alone."""
+    if mention is None:
+        return ""
+    path = mention.path.relative_to(root) if mention.path.is_relative_to(root) else Path(mention.path.name)
+    return f"{mention.tie} {path.as_posix()}{f':{mention.line}' if mention.line else ''}"
 
 
 def display_name(cls: type) -> str:

@@ -12,10 +12,14 @@ from chainctl.sdk.config import RemoteConfig
 
 @dataclass(frozen=True, slots=True)
 class SourceFileRef:
-    """A file of the user's that a chainlet needs: where it is, and its path relative to the root."""
+    """A file of the user's that a chainlet needs: where it is, and its path relative to the root.
+
+    `why` says what asks for it first, such as `imported by chain.py:3`; it is "" for the chainlet's own file.
+    """
 
     path: str
     source: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeGuard
 
@@ -31,12 +33,41 @@ class Import:
     is_top_level: bool
 
 
+class Tie(StrEnum):
+    """What makes a file needed by another one."""
+
+    IMPORT = "imported by"
+    NAME = "named in"
+    PACKAGE = "package of"
+    DATA = "beside"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Where a file is first asked for. `line` is 0 where a whole file is what asks."""
+
+    tie: Tie
+    path: Path
+    line: int = 0
+
+
 @dataclass(slots=True)
 class Closure:
-    """All files that a module needs, and all imports of modules outside the project."""
+    """All files that a module needs, where each is first mentioned, and all imports from outside the project.
+
+    First is what is fewest steps away from the start; the start itself is mentioned nowhere.
+    """
 
     files: set[Path] = field(default_factory=set)
+    mentions: dict[Path, Mention] = field(default_factory=dict)
     external: list[Import] = field(default_factory=list)
+
+    def mention(self, paths: Iterable[Path], mention: Mention) -> list[Path]:
+        """Note where files are asked for, unless it is known of them; give them back."""
+        found = list(paths)
+        for path in found:
+            self.mentions.setdefault(path, mention)
+        return found
 
 
 def closure_of(start: Path, roots: Sequence[Path]) -> Closure:
@@ -46,10 +77,10 @@ def closure_of(start: Path, roots: Sequence[Path]) -> Closure:
     that is imported in a function is loaded when that function runs, with all that it imports.
     """
     closure = Closure()
-    loaded, later = [start], list[Path]()
+    loaded, later = deque([start]), deque[Path]()
     while loaded or later:
         is_loaded = bool(loaded)
-        path = (loaded or later).pop()
+        path = (loaded or later).popleft()
         if path in closure.files:
             continue
         closure.files.add(path)
@@ -57,13 +88,17 @@ def closure_of(start: Path, roots: Sequence[Path]) -> Closure:
             continue
         following = loaded if is_loaded else later
         tree = SourceFile.read(str(path)).tree or ast.Module([], [])
-        following += _package_inits(path, roots)
-        later += [*_package_data(path), *_named_files(tree, path.parent)]
+        own = closure.mentions.get(path, Mention(Tie.PACKAGE, path))
+        following += closure.mention(_package_inits(path, roots), own)
         for imported in _imports(tree, path, roots, is_loaded=is_loaded):
-            found = list(_locate(imported, roots))
+            found = closure.mention(_locate(imported, roots), Mention(Tie.IMPORT, path, imported.line))
             (following if imported.is_top_level else later).extend(found)
             if not found:
                 closure.external.append(imported)
+        for named, line in _named_files(tree, path.parent):
+            later += closure.mention([named], Mention(Tie.NAME, path, line))
+        later += closure.mention(_package_data(path), Mention(Tie.DATA, path))
+    closure.mentions.pop(start, None)
     return closure
 
 
@@ -131,7 +166,9 @@ def _holds_python(directory: Path) -> bool:
 def _package_data(path: Path) -> Iterator[Path]:
     """Yield the data files beside the `__init__.py` of a package."""
     if path.name == "__init__.py":
-        yield from (p for p in path.parent.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc"))
+        yield from (
+            p for p in sorted(path.parent.iterdir()) if p.is_file() and p.suffix not in (".py", ".pyc")
+        )
 
 
 def _package_inits(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
@@ -142,8 +179,8 @@ def _package_inits(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
         directory = directory.parent
 
 
-def _named_files(tree: ast.Module, directory: Path) -> Iterator[Path]:
-    """Yield the files beside a module that a string in it names, relative and without `..`.
+def _named_files(tree: ast.Module, directory: Path) -> list[tuple[Path, int]]:
+    """Return the files beside a module that a string in it names, relative and without `..`, by line.
 
     A directory comes with all that is in it, but not for the sake of a key or a comparison. What
     `make_abs_path_here` names is configuration: it comes into the image by its own way.
@@ -151,9 +188,13 @@ def _named_files(tree: ast.Module, directory: Path) -> Iterator[Path]:
     nodes = list(ast.walk(tree))
     configured = {id(a) for node in nodes if _is_path_call(node) for a in node.args}
     keys = {id(key) for node in nodes for key in _keys(node)}
-    for node in nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in configured:
-            yield from _existing(directory, node.value, with_directories=id(node) not in keys)
+    texts = [n for n in nodes if isinstance(n, ast.Constant) and id(n) not in configured]
+    return [
+        (path, node.lineno)
+        for node in sorted(texts, key=lambda n: n.lineno)
+        if isinstance(node.value, str)
+        for path in _existing(directory, node.value, with_directories=id(node) not in keys)
+    ]
 
 
 def _is_path_call(node: ast.AST) -> TypeGuard[ast.Call]:

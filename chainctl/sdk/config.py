@@ -54,7 +54,11 @@ class CustomImage(FrozenModel):
 
 
 def _legacy_base_image(value: object) -> object:
-    return CustomImage(image=value) if isinstance(value, str) else value
+    """A text is the name of an image, but for those that stand for a default image, as in JSON."""
+    if not isinstance(value, str):
+        return value
+    known = {image.value: image for image in BasetenImage}
+    return known.get(value) or CustomImage(image=value)
 
 
 class DockerImage(FrozenModel):

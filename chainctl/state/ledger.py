@@ -12,14 +12,15 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from pydantic import TypeAdapter
 
+from chainctl.build.inputs import Input
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, LockHeldError, UsageError
 
@@ -28,7 +29,10 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One release as it was shipped. `time` is seconds since the epoch."""
+    """One release as it was shipped. `time` is seconds since the epoch.
+
+    `inputs` has what each chainlet's image is made of; records of older versions have none.
+    """
 
     number: int
     release: Release
@@ -37,6 +41,7 @@ class Record:
     user: str = ""
     revision: str = ""
     schema: int = _SCHEMA
+    inputs: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
 
 
 class Ledger:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from chainctl.build.instructions import build_secrets
+from chainctl.build.lock import Lock
 from chainctl.build.plan import BuildPlan, plan_build, repository_part
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
@@ -46,12 +47,21 @@ class DraftSettings:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A release that was decided, with the images it needs. Nothing was built, nothing touched."""
+    """A release that was decided, with the images it needs. Nothing was built, nothing touched.
+
+    `lock` is None where nothing is locked: for local processes.
+    """
 
     chain: str
     graph: ChainGraph
     images: BuildPlan
     release: Release
+    lock: Lock | None = None
+
+
+def unlocked(_graph: ChainGraph, _snapshot: SourceSnapshot) -> Lock | None:
+    """Lock nothing."""
+    return None
 
 
 def draft_release(
@@ -59,14 +69,31 @@ def draft_release(
     settings: DraftSettings,
     snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
     vault: Fingerprints,
+    locked: Callable[[ChainGraph, SourceSnapshot], Lock | None] = unlocked,
 ) -> Draft:
-    """Decide images and services of a chain. Raises MissingSecretError."""
+    """Decide images and services of a chain; `locked` pins what the images install.
+
+    Raises MissingSecretError, and LockError from `locked`.
+    """
     chain = chain_name(graph, settings.name)
     fingerprints = _fingerprints(graph, chain, settings, vault)
-    images = plan_build(graph, chain, snapshot(graph, settings.build), settings.build)
+    lock, images = draft_images(graph, settings, snapshot, locked)
     deploy = _deploy_settings(settings, fingerprints, digest_of(["token", vault.token(chain)])[:16])
     release = compose_release(graph, chain, images, deploy, fingerprints)
-    return Draft(chain, graph, images, release)
+    return Draft(chain, graph, images, release, lock)
+
+
+def draft_images(
+    graph: ChainGraph,
+    settings: DraftSettings,
+    snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
+    locked: Callable[[ChainGraph, SourceSnapshot], Lock | None] = unlocked,
+) -> tuple[Lock | None, BuildPlan]:
+    """Decide the images of a chain alone: no secret is needed for them. Raises LockError from `locked`."""
+    chain = chain_name(graph, settings.name)
+    files = snapshot(graph, settings.build)
+    lock = locked(graph, files)
+    return lock, plan_build(graph, chain, files, settings.build, lock)
 
 
 def chain_name(graph: ChainGraph, given: str | None) -> str:

@@ -5,39 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainctl.build.backend import BuildBackend
-from chainctl.build.context import ImageRef
-from chainctl.build.plan import BuildPlan
 from chainctl.deploy.plan import DeployPlan, plan_text
 from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.state import desired_state
 from chainctl.deploy.target import DeployTarget
+from chainctl.state.ledger import Record
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.reasons import ExplainedImage, explain_images, image_lines
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a push would do: images (those in `existing` are reused) and operations."""
+    """What a push would do: images, each with why it is built, and operations."""
 
-    images: BuildPlan
-    existing: frozenset[ImageRef]
+    images: tuple[ExplainedImage, ...]
     deploy: DeployPlan
 
     @property
     def has_changes(self) -> bool:
-        return bool(self.images.missing(self.existing)) or not self.deploy.is_empty
+        return not all(one.is_reused for one in self.images) or not self.deploy.is_empty
 
 
-def preview(draft: Draft, backend: BuildBackend, target: DeployTarget) -> Preview:
-    """Compare a draft with what the engine has."""
+def preview(draft: Draft, backend: BuildBackend, target: DeployTarget, last: Record | None) -> Preview:
+    """Compare a draft with what the engine has, and its images with those of the last release."""
     existing = backend.existing(image.ref for image in draft.images.images)
     observed = target.observe(draft.chain)
-    return Preview(draft.images, existing, reconcile(desired_state(draft.release), observed))
+    images = explain_images(draft.images, existing, last)
+    return Preview(images, reconcile(desired_state(draft.release), observed))
 
 
-def preview_text(shown: Preview) -> str:
-    """Render a preview for people: images, then operations, then the total."""
-    lines = []
-    for image in shown.images.images:
-        sign, what = ("=", "reuse") if image.ref in shown.existing else ("+", "build")
-        lines.append(f"{sign} image {image.ref} ({image.chainlet}): {what}")
+def preview_text(shown: Preview, *, is_full: bool = False) -> str:
+    """Render a preview for people: images, then operations, then the total. `is_full` tells all reasons."""
+    lines = image_lines(shown.images, "build", is_full=is_full)
     return "\n".join([*lines, plan_text(shown.deploy)])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainctl.build.backend import BuildBackend
+from chainctl.build.differences import summary
+from chainctl.build.image_labels import REVISION
 from chainctl.build.plan import ImagePlan
+from chainctl.build.steps import build_waves
 from chainctl.deploy.execute import execute
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.reconcile import reconcile
@@ -17,6 +20,7 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.reasons import ExplainedImage, explain_images
 
 PARALLEL_BUILDS = 4
 
@@ -56,8 +60,10 @@ def push(
     EngineError (push again to go on), LockHeldError.
     """
     with ledger.lock(draft.chain):
-        missing = draft.images.missing(backend.existing(image.ref for image in draft.images.images))
-        build_all(missing, backend, emit, clock)
+        existing = backend.existing(image.ref for image in draft.images.images)
+        explained = explain_images(draft.images, existing, ledger.latest(draft.chain))
+        missing = [one for one in explained if not one.is_reused]
+        build_all(missing, backend, emit, clock, revision=origin.revision)
         plan = reconcile(desired_state(draft.release), target.observe(draft.chain))
         if plan.is_empty:
             emit(Notice(f"{draft.chain} is up to date"))
@@ -68,33 +74,55 @@ def push(
     door = target.observe(draft.chain).front_door
     if door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
-    return Pushed(draft.chain, door.url, number, tuple(i.chainlet for i in missing), plan)
+    return Pushed(draft.chain, door.url, number, tuple(i.image.chainlet for i in missing), plan)
 
 
 def build_all(
-    images: Sequence[ImagePlan], backend: BuildBackend, emit: Emit, clock: Callable[[], float]
+    images: Sequence[ExplainedImage],
+    backend: BuildBackend,
+    emit: Emit,
+    clock: Callable[[], float],
+    *,
+    revision: str = "",
 ) -> None:
-    """Build images side by side. Raises the first failure; builds under way are broken off then."""
+    """Build images side by side, each step of them once. Raises the first failure.
+
+    Builds under way are broken off then. `revision` is that of the sources; it becomes a label.
+    """
     if not images:
         return
     emit(PhaseStarted("Build"))
+    joined = backend.joins_equal_steps
+    for wave in (images,) if joined else build_waves(images, lambda one: one.image.steps):
+        _build_wave(wave, lambda one: _build(one, backend, emit, clock, revision), backend)
+
+
+def _build_wave(
+    images: Sequence[ExplainedImage], build: Callable[[ExplainedImage], None], backend: BuildBackend
+) -> None:
     with ThreadPoolExecutor(min(PARALLEL_BUILDS, len(images)), "build") as pool:
-        builds = [pool.submit(_build, image, backend, emit, clock) for image in images]
+        builds = [pool.submit(build, image) for image in images]
         try:
             done, _ = wait(builds, return_when=FIRST_EXCEPTION)
-            for build in done:
-                build.result()
+            for built in done:
+                built.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             backend.cancel()
             raise
 
 
-def _build(image: ImagePlan, backend: BuildBackend, emit: Emit, clock: Callable[[], float]) -> None:
-    started = clock()
-    emit(BuildStarted(image.chainlet, str(image.ref)))
-    backend.build(image, emit)
+def _build(
+    one: ExplainedImage, backend: BuildBackend, emit: Emit, clock: Callable[[], float], revision: str
+) -> None:
+    started, image = clock(), one.image
+    emit(BuildStarted(image.chainlet, str(image.ref), summary(one.reasons)))
+    backend.build(_labelled(image, revision), emit)
     emit(BuildFinished(image.chainlet, str(image.ref), clock() - started))
+
+
+def _labelled(image: ImagePlan, revision: str) -> ImagePlan:
+    return replace(image, labels=(*image.labels, (REVISION, revision))) if revision else image
 
 
 def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], float]) -> int:
@@ -104,6 +132,14 @@ def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], fl
         return latest.number
     number = ledger.next_number(draft.chain)
     ledger.record(
-        Record(number, draft.release, clock(), origin.source, user=origin.user, revision=origin.revision)
+        Record(
+            number,
+            draft.release,
+            clock(),
+            origin.source,
+            user=origin.user,
+            revision=origin.revision,
+            inputs={image.chainlet: image.inputs for image in draft.images.images},
+        )
     )
     return number

@@ -21,13 +21,17 @@ from chainctl.adapters.docker.builder import DockerBuildBackend
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.docker.session_login import RegistryLogins
+from chainctl.build.base import Base
 from chainctl.build.context import BuildContext, ContextFile, ImageRef
+from chainctl.build.installation import locked_files
+from chainctl.build.lock import Environment, LockedPackage
 from chainctl.build.plan import ImagePlan
 from chainctl.build.proxies import proxy_arguments
+from chainctl.build.snapshot import SourceSnapshot
 from chainctl.errors import BuildError, EngineError, UsageError
 from chainctl.events import BuildLogged, BuildStepEnded, BuildStepped, Event
 from chainctl.templates import render
-from tests.docker.private_servers import anything, index_of, registry_of, serving
+from tests.docker.private_servers import anything, digest_of, index_of, registry_of, serving
 
 pytestmark = pytest.mark.docker
 BASE = "python:3.11-slim"
@@ -206,10 +210,32 @@ def test_a_package_of_a_private_index_is_installed(bench: Bench) -> None:
     assert bench.leaks(image, bench.word) == []
 
 
+def test_a_locked_package_of_a_private_index_is_installed(bench: Bench) -> None:
+    """In the same way by uv, which takes what is public from the public index."""
+    netrc = f"machine 127.0.0.1 login ada password {bench.word}\n".encode()
+    index = index_of("tinything", bench.mark)
+    with serving(index, f"ada:{bench.word}") as (port, _):
+        wheel = (index("/files/tinything-1.0-py3-none-any.whl") or (0, "", b""))[2]
+        package = LockedPackage("tinything", "tinything==1.0", (digest_of(wheel),))
+        indexes = (f"http://127.0.0.1:{port}/simple", "https://pypi.org/simple")
+        environment = Environment("", "3.11", "linux/amd64", (package,), indexes)
+        files = locked_files(environment, SourceSnapshot({}, {}, {}, {}), "/")
+        image = bench.plan(
+            "COPY install.py requirements/ /tmp/requirements/",
+            template_line("&& rm -rf /tmp/requirements", is_locked=True, index_credentials="index-login"),
+            "RUN python3 -c 'import tinything; print(tinything.TEXT)'",
+            secrets=("index-login",),
+            **{file.path: file.content.decode() for file in files if isinstance(file.content, bytes)},
+        )
+        lines = bench.build(image, {"index-login": netrc})
+    assert lines[-1] == bench.mark
+    assert bench.leaks(image, bench.word) == []
+
+
 def template_line(part: str, **values: object) -> str:
     """Return the one line of a rendered Dockerfile that has a part in it."""
     every: dict[str, object] = {
-        "base_image": BASE, "certificates": (), "apt_requirements": [], "python": "python3",
+        "base": Base(BASE), "is_locked": False, "certificates": (), "apt_requirements": [], "python": "python3",
         "requirement_files": ["all.txt"], "build_commands": [], "build_secrets": [], "index_credentials": "",
         "apt_mirror": "", "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
         "chain": "c", "chainlet": "Leaf",

@@ -15,18 +15,28 @@ class MemoryBackend:
     """A backend in memory; any number of threads may build.
 
     `fails` maps chainlets to the error of their build. A chainlet in `hangs` builds until
-    somebody cancels. `started` has the chainlets whose build began, in that order.
+    somebody cancels. `started` has the chainlets whose build began, in that order; `built` the plans.
     """
 
     def __init__(
-        self, *, fails: Mapping[str, ChainctlError] | None = None, hangs: Iterable[str] = ()
+        self,
+        *,
+        fails: Mapping[str, ChainctlError] | None = None,
+        hangs: Iterable[str] = (),
+        joins_equal_steps: bool = True,
     ) -> None:
+        self._joins_equal_steps = joins_equal_steps
         self.fails = dict(fails or {})
         self.started: list[str] = []
+        self.built: list[ImagePlan] = []
         self.images: set[ImageRef] = set()
         self._hangs = frozenset(hangs)
         self._began = {chainlet: threading.Event() for chainlet in self._hangs}
         self._cancelled = threading.Event()
+
+    @property
+    def joins_equal_steps(self) -> bool:
+        return self._joins_equal_steps
 
     def existing(self, refs: Iterable[ImageRef]) -> frozenset[ImageRef]:
         return frozenset(ref for ref in refs if ref in self.images)
@@ -45,6 +55,7 @@ class MemoryBackend:
                 event.wait()
             raise self.fails[image.chainlet]
         self.images.add(image.ref)
+        self.built.append(image)
 
     def cancel(self) -> None:
         self._cancelled.set()

@@ -21,11 +21,15 @@ _SILENT_REGISTRY = re.compile(
     r"no such host|connection refused|i/o timeout|network is unreachable|deadline exceeded"
     r"|TLS handshake|x509|server misbehaving|EOF$"
 )
-_DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
+_DISK_FULL = re.compile(r"no space left on device|enough (free )?space|disk quota exceeded", re.IGNORECASE)
 _NO_NETWORK = re.compile(
     r"name resolution|Failed to establish a new connection|Could not resolve"
-    r"|Name or service not known|dns error"
+    r"|Name or service not known|dns error|tcp connect error|error sending request"
 )
+_NO_TRUST = re.compile(r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED|certificate verif", re.IGNORECASE)
+_OTHER_FILE = re.compile(r"hash mismatch", re.IGNORECASE)
+_NO_GIT = re.compile(r"Git executable not found|Cannot find command 'git'")
+_NO_PYTHON = re.compile(r"(\S*python\S*): (?:not found|No such file)|No module named pip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,26 @@ def base_unavailable(chainlet: str, base: str, reason: str) -> BuildError:
     )
 
 
+def base_changed(chainlet: str, base: str, *, locked: str, found: str) -> BuildError:
+    """Return the error for a base image that is not the one that the lock pins by its id."""
+    return BuildError(
+        chainlet,
+        f"FROM {base}",
+        (f"locked: {locked}", f"found:  {found}"),
+        reason=f"{base} on the engine is not the image that chainctl.lock pins",
+        hint="load or build the locked one, or take this one: remove the base image from chainctl.lock"
+        " and lock again with `chainctl lock`",
+    )
+
+
 def _disk_full(image: ImagePlan, failure: Failure) -> BuildError:
     return BuildError(
         image.chainlet,
         failure.step,
         failure.tail,
         reason="no space is left on the engine's disk",
-        hint="free some with `docker builder prune` or `docker image prune`, then push again",
+        hint="free some with `chainctl gc` or `docker builder prune`, then push again: "
+        "finished images are kept",
     )
 
 
@@ -89,7 +106,19 @@ def _step_failed(image: ImagePlan, failure: Failure, reason: str) -> BuildError:
 def _step_hint(code: str, tail: tuple[str, ...]) -> str:
     if code == "137":
         return "the instruction was killed, mostly for want of memory: give the engine more"
-    if _NO_NETWORK.search("\n".join(tail)):
+    said = "\n".join(tail)
+    if _NO_TRUST.search(said):
+        return "name the certificate of the authority in the setting `ca_certificates`"
+    if _OTHER_FILE.search(said):
+        return "the index gives another file than the one that was locked: find out why, or `chainctl lock`"
+    if _NO_GIT.search(said):
+        return 'add "git" to docker_image.apt_requirements'
+    if _NO_PYTHON.search(said):
+        return (
+            "the base image needs Python 3.10 or newer with pip; name the interpreter with"
+            " CustomImage(python_executable_path=…)"
+        )
+    if _NO_NETWORK.search(said):
         return (
             "check that builds reach the package index, or build in the host's network:"
             ' the setting `build_network = "host"`'

@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
 from chainctl.adapters.docker.build_base import require_base
+from chainctl.adapters.docker.build_context import sent_context
 from chainctl.adapters.docker.build_failure import RESUME_HINT, Failure, build_failed
 from chainctl.adapters.docker.build_lines import bounded_lines
 from chainctl.adapters.docker.build_progress import BuildProgress
@@ -65,6 +66,11 @@ class DockerBuildBackend:
             given.hide_url(url)
         object.__setattr__(self, "_given", given)
         object.__setattr__(self, "_sessions", BuildSessions(self.engine, given, self.logins))
+
+    @property
+    def joins_equal_steps(self) -> bool:
+        """BuildKit does."""
+        return self._is_buildkit
 
     def existing(self, refs: Iterable[ImageRef]) -> frozenset[ImageRef]:
         """Return those images that the engine has, found with one question."""
@@ -152,9 +158,10 @@ class DockerBuildBackend:
         """Yield the lines of the build's stream; closing it makes the engine give the build up."""
         doing = f"build the image of {image.chainlet}"
         with self.engine.errors(doing, hint=RESUME_HINT):
+            context = sent_context(image.context, is_buildkit=query["version"] == "2")
             response = client.post(
                 f"{client.base_url}/v{client.api_version}/build",
-                data=tar_chunks(image.context, image.chainlet),
+                data=tar_chunks(context, image.chainlet),
                 params={**self._params(image), **query},
                 headers={"Content-Type": "application/x-tar"},
                 stream=True,
@@ -171,7 +178,7 @@ class DockerBuildBackend:
             "rm": "1",
             "forcerm": "1",
             "buildargs": json.dumps({**self.build_args, **self.proxies}, sort_keys=True),
-            "labels": json.dumps(dict(self.labels), sort_keys=True),
+            "labels": json.dumps({**self.labels, **dict(image.labels)}, sort_keys=True),
             **network,
         }
 

@@ -23,6 +23,11 @@ class LocalBuildBackend:
     def __init__(self, root: Path) -> None:
         self._images = root / "images"
 
+    @property
+    def joins_equal_steps(self) -> bool:
+        """There are no steps."""
+        return True
+
     def existing(self, refs: Iterable[ImageRef]) -> frozenset[ImageRef]:
         return frozenset(ref for ref in refs if self._place(ref).is_dir())
 

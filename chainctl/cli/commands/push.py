@@ -5,6 +5,7 @@ from __future__ import annotations
 from chainctl.cli.options import (
     FileArgument,
     JsonOption,
+    LockedOption,
     NameOption,
     QuietOption,
     SecretsOption,
@@ -18,6 +19,7 @@ def push(
     target: TargetOption = None,
     name: NameOption = None,
     secrets: SecretsOption = None,
+    locked: LockedOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -28,7 +30,7 @@ def push(
     from chainctl.cli.pushing import push_file
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
-    done = push_file(file, console, target=target, name=name, secrets=secrets)
+    done = push_file(file, console, target=target, name=name, secrets=secrets, is_locked=locked)
     console.stop()
     if not quiet:
         console.line(

@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainctl.build.base import Base
+from chainctl.build.lock import BaseFacts, Environment, Lock, LockedPackage
 from chainctl.build.plan import BuildPlan, build_context, plan_build, repository_part
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SnapshotFile, SourceSnapshot
@@ -55,6 +57,8 @@ FULL: dict[str, Any] = {
         },
     },
 }
+FULL_BASE = "registry.example/base:1"
+DIGEST = f"sha256:{'0a' * 32}"
 SETTINGS = BuildSettings(
     base_images={"3.11": "mirror.example/python:3.11"},
     certificates=(f"{ROOT}/ca/one.pem", f"{ROOT}/ca/two.pem"),
@@ -77,10 +81,26 @@ def planned(
     *,
     name: str = "Leaf",
     chain: str = "shop",
+    lock: Lock | None = None,
 ) -> BuildPlan:
     """The plan of a chain of one chainlet."""
     graph = graph_of({name: []}, specs=[chainlet(name, config=config)])
-    return plan_build(graph, chain, snapshot or snapshot_of(), settings or BuildSettings())
+    return plan_build(graph, chain, snapshot or snapshot_of(), settings or BuildSettings(), lock)
+
+
+def lock_of(
+    *packages: LockedPackage,
+    digest: str = "",
+    image: str = "python:3.11-slim",
+    is_local: bool = False,
+    indexes: tuple[str, ...] = (),
+    links: tuple[str, ...] = (),
+) -> Lock:
+    """A lock of the chainlet Leaf; `digest` is what `image` is pinned to."""
+    wanted = packages or (LockedPackage("numpy", "numpy==2.1.0", ("sha256:aa", "sha256:bb")),)
+    environment = Environment("0" * 64, "3.11", "linux/amd64", wanted, indexes, links)
+    pins = {image: digest} if digest else {}
+    return Lock({"e1": environment}, {"Leaf": "e1"}, pins, {image: BaseFacts(is_local=is_local)})
 
 
 def dockerfile(plan: BuildPlan) -> str:
@@ -102,6 +122,11 @@ CASES: dict[str, Callable[[], BuildPlan]] = {
     "pip-file": lambda: with_file("my reqs.txt", "numpy\n"),
     "pyproject": lambda: with_file("pyproject.toml", '[project]\ndependencies = ["numpy"]\n'),
     "uv-lock": lambda: with_file("uv.lock", LOCK),
+    "locked": lambda: planned(lock=lock_of()),
+    "locked-digest": lambda: planned(lock=lock_of(digest=DIGEST)),
+    "locked-id": lambda: planned(
+        FULL, full_snapshot(), SETTINGS, lock=lock_of(digest=DIGEST, image=FULL_BASE, is_local=True)
+    ),
 }
 
 
@@ -111,6 +136,15 @@ def test_dockerfiles_are_golden(case: str, golden: Golden) -> None:
     context = CASES[case]().images[0].context
     golden(f"dockerfiles/{case}.Dockerfile", context.text_of("Dockerfile"))
     golden(f"dockerfiles/{case}.files", "".join(f"{file.mode:o} {file.path}\n" for file in context.files))
+
+
+def test_what_installs_a_lock_is_golden(golden: Golden) -> None:
+    """The packages with their hashes, and the program that installs them."""
+    indexes = ("https://mirror.example/simple", "https://more.example/simple")
+    lock = lock_of(indexes=indexes, links=("https://wheels.example/page",))
+    context = planned(lock=lock).images[0].context
+    golden("dockerfiles/locked.txt", context.text_of("requirements/locked.txt"))
+    golden("dockerfiles/install.py.txt", context.text_of("install.py"))
 
 
 @pytest.mark.parametrize("name", ["shim", "full-shim"])
@@ -147,7 +181,7 @@ def test_dockerfiles_are_read_back_by_dockers_rules(case: str) -> None:
     assert {i.word for i in found} <= known
     assert [i.word for i in found].count("FROM") == 1
     assert [i.rest for i in found if i.word == "USER"] == ["root", "10001:10001"]
-    assert json.loads(found[-1].rest)[1:] == ["/app/shim.py"]
+    assert [json.loads(i.rest)[1:] for i in found if i.word == "ENTRYPOINT"] == [["/app/shim.py"]]
     assert not any(has_heredoc(i.rest) for i in found if i.word == "RUN")
 
 
@@ -157,8 +191,8 @@ def test_all_that_is_copied_is_there() -> None:
         context = case().images[0].context
         paths = [file.path for file in context.files]
         for copy in (i for i in instructions(context.text_of("Dockerfile")) if i.word == "COPY"):
-            source = copy.rest.split()[0]
-            assert any(path == source or path.startswith(source) for path in paths), source
+            for source in copy.rest.split()[:-1]:
+                assert any(path == source or path.startswith(source) for path in paths), source
 
 
 def test_a_build_command_keeps_its_lines() -> None:
@@ -213,10 +247,10 @@ def test_no_apt_name_leaves_its_instruction(names: list[str]) -> None:
         [i for i in instructions(dockerfile(planned())) if i.word not in ("RUN",)]
     )
     expected = [word for name in names for word in name.split()]
-    apt = [i.rest for i in found if i.rest.startswith("apt-get")]
+    apt = [i.rest for i in found if "apt-get" in i.rest]
     assert len(apt) == bool(expected)
     if expected:
-        part = apt[0].partition("--no-install-recommends ")[2].removesuffix(" && rm -rf /var/lib/apt/lists/*")
+        part = apt[0].partition("--no-install-recommends ")[2]
         assert shlex.split(part.strip()) == expected
 
 
@@ -409,3 +443,134 @@ def test_a_snapshot_file_is_placed_with_its_digest_and_mode() -> None:
         "app/code/run.sh", file.sha256, Path("/p/run.sh"), 0o755,
     )  # fmt: skip
     assert isinstance(file, SnapshotFile)
+
+
+# --- locks -----------------------------------------------------------------------------------
+
+
+def test_a_lock_decides_what_is_installed() -> None:
+    """Another version is another image; what the chainlet asks for itself is not looked at again."""
+    numpy = LockedPackage("numpy", "numpy==2.1.0", ("sha256:aa",))
+    before, after = (planned(lock=lock_of(p)) for p in (numpy, replace(numpy, requirement="numpy==2.1.1")))
+    assert before.images[0].ref != after.images[0].ref
+    asks = planned({"docker_image": {"pip_requirements": ["numpy"]}}, lock=lock_of(numpy))
+    assert asks.images[0].ref == before.images[0].ref
+
+
+def test_a_base_image_is_pinned() -> None:
+    """By digest in FROM, or by an id that the engine's image is compared with; both are in the name."""
+    free, digest, image_id = (
+        planned(lock=lock_of(digest=pin, is_local=is_local)).images[0]
+        for pin, is_local in (("", False), (DIGEST, False), (DIGEST, True))
+    )
+    assert (free.base_image, free.base_id) == ("python:3.11-slim", "")
+    assert (digest.base_image, digest.base_id) == (f"python@{DIGEST}", "")
+    assert (image_id.base_image, image_id.base_id) == ("python:3.11-slim", DIGEST)
+    assert len({free.ref, digest.ref, image_id.ref}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("python", "python"),
+        ("python:3.11-slim", "python"),
+        ("host:5000/a/b", "host:5000/a/b"),
+        ("host:5000/a/b:1", "host:5000/a/b"),
+        (f"a:1@sha256:{'1' * 64}", "a"),
+    ],
+)
+def test_a_pinned_base_is_asked_for_without_its_tag(name: str, reference: str) -> None:
+    """A digest says more than a tag, and engines do not take both."""
+    assert Base(name, DIGEST).reference == f"{reference}@{DIGEST}"
+    assert Base(name).reference == Base(name, id=DIGEST).reference == name
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+@pytest.mark.parametrize("digest", ["sha256:0\nUSER root", f"{'sha256:' + '0' * 64}\n", "3.11"])
+def test_a_digest_that_is_none_is_a_problem(digest: str, is_local: bool) -> None:
+    """A lock that was edited by hand makes no other Dockerfile."""
+    with pytest.raises(ChainDefinitionError) as raised:
+        planned(lock=lock_of(digest=digest, is_local=is_local))
+    assert [problem.code for problem in raised.value.problems] == ["CH0503"]
+
+
+def test_packages_of_this_machine_come_with_their_files() -> None:
+    """A directory and an archive, at the places that the requirements name."""
+    tree = LockedPackage("own", "own @ ./local/own", path="../libs/own")
+    archive = LockedPackage("its", "its @ ./local/its-1.whl", ("sha256:aa",), path="wheels/its-1.whl")
+    snapshot = snapshot_of(
+        {"chain.py": "", "wheels/its-1.whl": "its"},
+        trees={"/libs/own": {"pyproject.toml": "", "own/__init__.py": "1"}},
+    )
+    context = planned(snapshot=snapshot, lock=lock_of(tree, archive)).images[0].context
+    assert [file.path for file in context.files if file.path.startswith("requirements/")] == [
+        "requirements/local/its-1.whl",
+        "requirements/local/own/own/__init__.py",
+        "requirements/local/own/pyproject.toml",
+        "requirements/locked.txt",
+    ]
+
+
+# --- labels ----------------------------------------------------------------------------------
+
+
+def test_labels_say_what_an_image_is_made_of() -> None:
+    """The digest of all inputs, and the base."""
+    image = planned(lock=lock_of(digest=DIGEST)).images[0]
+    assert dict(image.labels) == {
+        "chainctl.inputs": image.context.digest,
+        "org.opencontainers.image.base.digest": DIGEST,
+        "org.opencontainers.image.base.name": "python:3.11-slim",
+        "org.opencontainers.image.title": "shop/leaf",
+    }
+    assert "org.opencontainers.image.base.digest" not in dict(planned().images[0].labels)
+
+
+# --- shared steps ----------------------------------------------------------------------------
+
+COMMON = {"docker_image": {"apt_requirements": ["git"], "pip_requirements": ["numpy"]}}
+ALIKE = [
+    chainlet("A", config=COMMON),
+    chainlet("B", config={**COMMON, "options": {"env_variables": {"X": "1"}}}, files=["chain.py", "b.py"]),
+]
+
+
+def test_chainlets_with_one_environment_share_all_that_is_slow() -> None:
+    """Code, variables and names come after; nothing before the environment is a chainlet's own."""
+    snapshot = snapshot_of({"chain.py": "", "b.py": "b"})
+    images = plan_build(
+        graph_of({"A": ["B"], "B": []}, specs=ALIKE), "shop", snapshot, BuildSettings()
+    ).images
+    one, two = (instructions(image.context.text_of("Dockerfile")) for image in images)
+    end = next(n for n, i in enumerate(one) if "compileall" in i.rest) + 1
+    assert one[:end] == two[:end]
+    assert all(i.word != "RUN" for i in (*one[end:], *two[end:]))
+    assert images[0].steps == images[1].steps
+    assert len(images[0].steps) == 2
+    files = [{f for f in i.context.files if not f.path.startswith("app/")} for i in images]
+    assert [{f.path for f in some} for some in files] == [
+        {"Dockerfile", "requirements/pip_requirements.txt", "requirements/runtime.txt"}
+    ] * 2
+
+
+def test_the_last_instruction_copies_the_code() -> None:
+    """So that an edit of code does nothing else."""
+    for case in CASES.values():
+        last = instructions(dockerfile(case()))[-1]
+        assert (last.word, last.rest) == ("COPY", "app/code/ /app/code/")
+
+
+@pytest.mark.parametrize(
+    ("config", "shared"),
+    [
+        ({}, 0),
+        ({"docker_image": {"apt_requirements": ["git"]}}, 1),
+        ({"docker_image": {"apt_requirements": ["git"], "pip_requirements": ["numpy"]}}, 2),
+        ({**COMMON, "build_commands": ["make"]}, 2),
+        ({**COMMON, "docker_image": {**COMMON["docker_image"], "base_image": "py313"}}, 0),
+    ],
+)
+def test_steps_are_shared_as_far_as_they_are_equal(config: dict[str, Any], shared: int) -> None:
+    """From the start on: a step after another one is another step."""
+    ours, others = planned(COMMON).images[0].steps, planned(config).images[0].steps
+    assert sum(a == b for a, b in zip(ours, others, strict=False)) == shared

@@ -209,6 +209,14 @@ def test_base_image_may_be_a_name() -> None:
     """An image's name stands for a custom image."""
     image = chains.DockerImage(base_image="python:3.12")  # type: ignore[arg-type]  # what users write
     assert image.base_image == chains.CustomImage(image="python:3.12")
+
+
+@pytest.mark.parametrize("image", chains.BasetenImage)
+def test_default_images_come_back_from_json(image: chains.BasetenImage) -> None:
+    """The JSON form names them by a text, which is no image of the user's own."""
+    config = chains.RemoteConfig(docker_image=chains.DockerImage(base_image=image))
+    data = json.loads(config.model_dump_json(exclude_unset=True))
+    assert chains.RemoteConfig.from_json(data).docker_image.base_image is image
     assert chains.BasetenImage.PY312.python_version == "3.12"
 
 

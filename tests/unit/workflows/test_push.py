@@ -29,7 +29,7 @@ from chainctl.graph.graph import ChainGraph
 from chainctl.state.ledger import Ledger
 from chainctl.workflows.down import down
 from chainctl.workflows.draft import Draft, DraftSettings, chain_name, draft_release
-from chainctl.workflows.plan import preview, preview_text
+from chainctl.workflows.plan import Preview, preview, preview_text
 from chainctl.workflows.push import Origin, Pushed, push
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.chains import chainlet, graph_of, snapshot_of
@@ -83,6 +83,9 @@ class World:
         return push(
             wanted, self.backend, self.target, self.ledger, ORIGIN, self.told.append, lambda: float(clock())
         )
+
+    def preview(self, *edited: str) -> Preview:
+        return preview(draft(*edited), self.backend, self.target, self.ledger.latest("shop"))
 
     def forget_what_was_told(self) -> None:
         self.told.clear()
@@ -183,13 +186,13 @@ def readable(text: str) -> str:
 
 def test_the_text_of_a_preview_is_golden(world: World, golden: Callable[[str, str], None]) -> None:
     """For a first push, for a repeat, and for an edit of which one image was built before."""
-    first = preview(draft(), world.backend, world.target)
+    first = world.preview()
     golden("preview/first.txt", readable(preview_text(first)) + "\n")
     world.push()
-    repeat = preview(draft(), world.backend, world.target)
+    repeat = world.preview()
     golden("preview/repeat.txt", readable(preview_text(repeat)) + "\n")
     world.backend.images.add(draft("Left").images.image_of("Left").ref)
-    edit = preview(draft("Left", "Right"), world.backend, world.target)
+    edit = world.preview("Left", "Right")
     golden("preview/edit.txt", readable(preview_text(edit)) + "\n")
     assert [first.has_changes, repeat.has_changes, edit.has_changes] == [True, False, True]
 
@@ -198,14 +201,14 @@ def test_a_missing_image_is_a_change(world: World) -> None:
     """Also when everything runs: somebody has pruned."""
     world.push()
     world.backend.images.clear()
-    shown = preview(draft(), world.backend, world.target)
+    shown = world.preview()
     assert shown.deploy.is_empty
     assert shown.has_changes
 
 
 def test_a_preview_touches_nothing(world: World) -> None:
     """It only asks."""
-    preview(draft(), world.backend, world.target)
+    world.preview()
     assert (world.backend.started, world.target.applied) == ([], [])
 
 
@@ -242,6 +245,27 @@ def test_a_repeat_does_nothing_and_says_so(world: World) -> None:
     assert world.told == [Notice("shop is up to date")]
     assert (world.backend.started, world.target.applied) == ([], [])
     assert world.ledger.next_number("shop") == 2
+
+
+def test_the_revision_is_a_label_and_no_part_of_a_name(world: World) -> None:
+    """Each image that is built has it; the same files in another revision are not built again."""
+    world.push()
+    assert {dict(image.labels)["org.opencontainers.image.revision"] for image in world.backend.built} == {
+        "abc"
+    }
+    assert {image.ref for image in world.backend.built} == {image.ref for image in draft().images.images}
+
+
+def test_a_builder_that_joins_nothing_gets_one_image_of_a_kind_first(tmp_path: Path) -> None:
+    """The first makes the layers that the others share; a builder that joins steps gets all at once."""
+    world = World(Ledger(tmp_path, "memory"), MemoryBackend(joins_equal_steps=False))
+    assert world.push().built == ("Left", "Right", "Root")
+    done, started = (
+        next(n for n, e in enumerate(world.told) if isinstance(e, kind) and e.chainlet == name)
+        for kind, name in ((BuildFinished, "Left"), (BuildStarted, "Right"))
+    )
+    assert done < started
+    assert [e.title for e in world.told if isinstance(e, PhaseStarted)] == ["Build", "Deploy"]
 
 
 def test_an_edit_is_a_new_release_and_a_way_back_another(world: World) -> None:

@@ -68,12 +68,17 @@ def test_a_connection_refused_inside_a_step_is_no_base_image() -> None:
     [
         Failure("COPY a /a", (), "write /a: no space left on device"),
         Failure("RUN x", ("OSError: [Errno 28] No space left on device",), "x: exit code: 1"),
+        Failure("RUN x", ("  Caused by: No space left on device (os error 28)",), "x: exit code: 2"),
+        Failure("RUN x", ("E: You don't have enough free space in /mnt/archives/.",), "x: exit code: 100"),
+        Failure("", (), "Error processing tar file(exit status 1): write /a: no space left on device"),
     ],
 )
 def test_a_full_disk_is_told_wherever_it_is_said(failure: Failure) -> None:
     """pip says it in its output, the engine in its reason."""
     error = build_failed(IMAGE, failure)
     assert "no space is left on the engine's disk" in error.message
+    assert "Hello" in error.message
+    assert "chainctl gc" in error.hint
     assert "docker builder prune" in error.hint
 
 
@@ -86,6 +91,22 @@ def test_a_step_without_network_hints_at_the_network() -> None:
     """pip retries for a minute and then says this."""
     lines = "NewConnectionError: Temporary failure in name resolution"
     assert "host's network" in failed("RUN pip install x", "exit code: 1", lines).hint
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("error: dns error: failed to lookup address", "host's network"),
+        ("  Caused by: invalid peer certificate: UnknownIssuer", "ca_certificates"),
+        ("  x Hash mismatch for `idna==3.10`", "chainctl lock"),
+        ("  Git executable not found. Ensure that Git is installed", "apt_requirements"),
+        ("/bin/sh: 1: python3: not found", "python_executable_path"),
+        ("/usr/bin/python3: No module named pip", "with pip"),
+    ],
+)
+def test_what_a_step_says_decides_the_hint(said: str, hint: str) -> None:
+    """The failures that an installation meets, by uv's, the shell's and Python's words."""
+    assert hint in failed("RUN x", "exit code: 1", "before", said, "after").hint
 
 
 def test_other_reasons_lose_their_wrapping() -> None:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -52,7 +52,9 @@ class ScriptedEngine:
         if path == "/build":
             return self._build(request)
         name = path.removeprefix("/images/").removesuffix("/json")
-        return self._send(request, 200 if name in self.images else 404, b'{"message": "none"}')
+        return self._send(
+            request, 200 if name in self.images else 404, b'{"Id": "sha256:1", "message": "none"}'
+        )
 
     def _build(self, request: BaseHTTPRequestHandler) -> None:
         while (size := int(request.rfile.readline(), 16)) > 0:
@@ -135,6 +137,31 @@ def test_a_build_asks_for_all_that_was_configured(scripted: ScriptedEngine, engi
     }
 
 
+def test_labels_of_an_image_go_with_its_build(scripted: ScriptedEngine, engine: Engine) -> None:
+    """Beside those of the backend, and not by the Dockerfile."""
+    backend = DockerBuildBackend(engine, labels={"a": "1"})
+    backend.build(replace(IMAGE, labels=(("b", "2"),)), ignore)
+    assert scripted.asked[-1][1]["labels"] == '{"a": "1", "b": "2"}'
+
+
+def test_a_base_with_the_locked_id_is_built_on(scripted: ScriptedEngine, engine: Engine) -> None:
+    """It is looked at once, and nothing is pulled."""
+    DockerBuildBackend(engine).build(replace(IMAGE, base_id="sha256:1"), ignore)
+    assert scripted.paths() == ["/_ping", "/images/base:1/json", "/build"]
+
+
+def test_a_base_with_another_id_than_the_locked_one_is_not_built_on(
+    scripted: ScriptedEngine, engine: Engine
+) -> None:
+    """Both ids are told, and nothing was built."""
+    with pytest.raises(BuildError) as caught:
+        DockerBuildBackend(engine).build(replace(IMAGE, base_id="sha256:2"), ignore)
+    assert "base:1 on the engine is not the image that chainctl.lock pins" in caught.value.message
+    assert caught.value.details == ("locked: sha256:2", "found:  sha256:1")
+    assert "chainctl lock" in caught.value.hint
+    assert scripted.paths() == ["/_ping", "/images/base:1/json"]
+
+
 def test_the_builder_can_be_chosen(scripted: ScriptedEngine, engine: Engine) -> None:
     """Where the user says classic, BuildKit is not even tried."""
     DockerBuildBackend(engine, use_buildkit=False).build(IMAGE, ignore)
@@ -176,7 +203,8 @@ def test_a_missing_base_is_pulled_first(scripted: ScriptedEngine, engine: Engine
     events = list[Event]()
     DockerBuildBackend(engine).build(IMAGE, events.append)
     assert events[0] == BuildStepped("Hello", "pull base:1")
-    assert scripted.asked[-2][1] == {"tag": "1", "fromImage": "base"}
+    assert scripted.paths()[1:] == ["/images/base:1/json", "/images/create", "/images/base:1/json", "/build"]
+    assert scripted.asked[-3][1] == {"tag": "1", "fromImage": "base"}
 
 
 @pytest.mark.parametrize(

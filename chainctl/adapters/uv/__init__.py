@@ -1,0 +1,1 @@
+"""What chainlets want in; their packages, as uv finds them, out."""

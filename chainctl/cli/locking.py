@@ -1,0 +1,113 @@
+"""Settings and a chain in; its lock, read, settled and written beside it, out: what several verbs share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+from chainctl.build.lock import Environment, Lock
+from chainctl.build.resolve import BaseImages, Resolver
+from chainctl.build.settings import BuildSettings
+from chainctl.build.settle import Task, Upgrade
+from chainctl.build.snapshot import SourceSnapshot
+from chainctl.cli.console import Console
+from chainctl.cli.settings import Settings
+from chainctl.errors import EngineError, MissingSecretError
+from chainctl.events import Emit, Notice
+from chainctl.graph.graph import ChainGraph
+from chainctl.workflows.lock import Settled, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Locker:
+    """Locks what is missing. `is_locked` None means: as the environment says (`CI=true` forbids changes)."""
+
+    settings: Settings
+    build: BuildSettings
+    console: Console
+    _: KW_ONLY
+    is_locked: bool | None = None
+    upgrade: Upgrade | None = None
+
+    def __call__(self, graph: ChainGraph, snapshot: SourceSnapshot) -> Lock:
+        """Return the lock of a chain, and write it where it changed. Raises LockError."""
+        return self.settled(graph, snapshot).lock
+
+    def settled(self, graph: ChainGraph, snapshot: SourceSnapshot) -> Settled:
+        """As a call, and say what was done."""
+        from chainctl.adapters.lock_file import LockFile
+
+        file = LockFile.beside(Path(graph.path), graph.entrypoint)
+        done = settle(
+            graph, snapshot, self.build, file.read(), self._resolver(file.path.parent), self._bases,
+            upgrade=self.upgrade,
+            is_locked=is_ci(os.environ) if self.is_locked is None else self.is_locked,
+            path=str(file.path),
+        )  # fmt: skip
+        if done.has_changed and file.write(done.lock):
+            names = ", ".join((*done.resolved, *done.pinned))
+            self.console.emit(
+                Notice(f"Locked {names} in {file.path.name}" if names else f"Wrote {file.path.name}")
+            )
+        return done
+
+    def _resolver(self, root: Path) -> Resolver:
+        return _LateResolver(
+            root, self.build, self.console.emit, lambda: credentials(self.settings, self.build)
+        )
+
+    def _bases(self) -> BaseImages | None:
+        """The engine's images; None, said once, where no engine answers."""
+        from chainctl.adapters.docker.base_images import DockerBaseImages
+        from chainctl.adapters.docker.engine import Engine
+        from chainctl.cli.wiring import engine_address
+
+        try:
+            engine = Engine.connect(engine_address(self.settings))
+        except EngineError as error:
+            self.console.line(f"Base images are not pinned: {error.message}.")
+            return None
+        return DockerBaseImages(lambda: engine, self.console.emit)
+
+
+@dataclass(frozen=True, slots=True)
+class _LateResolver:
+    """Makes the real resolver when something must be resolved: mostly nothing must."""
+
+    root: Path
+    build: BuildSettings
+    emit: Emit
+    credentials: Callable[[], str]
+
+    def resolve(self, task: Task, upgrade: Upgrade) -> Environment:
+        from chainctl.adapters.uv.compile import UvResolver
+
+        self.emit(Notice(f"Resolving what {', '.join(task.wanted.chainlets)} asks for"))
+        real = UvResolver(
+            self.root, os.environ, credentials=self.credentials, certificates=self.build.certificates
+        )
+        return real.resolve(task, upgrade)
+
+
+def credentials(settings: Settings, build: BuildSettings) -> str:
+    """The netrc text for the indexes, "" when none is named. Raises MissingSecretError."""
+    from chainctl.cli.wiring import secret_sources
+
+    name = build.index_credentials_secret
+    if name is None:
+        return ""
+    value = secret_sources(settings).find(name)
+    if value is None:
+        raise MissingSecretError(
+            f"the secret `{name}` with the credentials of the package indexes has no value",
+            hint=f"set `CHAINCTL_SECRET_{name}`, or give `--secrets FILE`; its text is"
+            " `machine HOST login USER password TOKEN`.",
+        )
+    return value.decode(errors="replace")
+
+
+def is_ci(environ: Mapping[str, str]) -> bool:
+    """Whether a CI system runs the command: then nobody would commit a changed lock."""
+    return environ.get("CI", "").lower() in ("true", "1")

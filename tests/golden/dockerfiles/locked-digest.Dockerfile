@@ -1,0 +1,18 @@
+FROM python@sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a
+# python:3.11-slim is sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a
+USER root
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY install.py requirements/ /tmp/requirements/
+RUN --mount=type=cache,id=chainctl-uv,target=/mnt python3 /tmp/requirements/install.py && rm -rf /tmp/requirements
+WORKDIR /app
+COPY app/chainctl/ /app/chainctl/
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/chainctl && echo 'chainlet:x:10001:10001:chainlet:/tmp:/usr/sbin/nologin' >> /etc/passwd && echo 'chainlet:x:10001:' >> /etc/group
+# All above is the same in every image with the same base, packages and build commands.
+ENV HOME=/tmp PYTHONPATH=/app/code:/app
+LABEL chainctl.chain="shop" chainctl.chainlet="Leaf"
+EXPOSE 8000
+ENTRYPOINT ["python3", "/app/shim.py"]
+USER 10001:10001
+COPY app/shim.py /app/shim.py
+# An edit of code copies this, and does nothing else.
+COPY app/code/ /app/code/
