@@ -7,12 +7,14 @@ import gzip
 import hashlib
 import io
 import json
+import ssl
 import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 Answer = tuple[int, str, bytes]
 Files = Callable[[str], Answer | None]
@@ -21,7 +23,9 @@ _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 @contextmanager
-def serving(files: Files, login: str, *, header: str = "Authorization") -> Iterator[tuple[int, list[str]]]:
+def serving(
+    files: Files, login: str, *, header: str = "Authorization", certificate: Path | None = None
+) -> Iterator[tuple[int, list[str]]]:
     """Serve on loopback; give the port, and the paths that were asked for with the right `USER:PASSWORD`."""
     wanted = "Basic " + base64.b64encode(login.encode()).decode()
     asked = list[str]()
@@ -54,6 +58,10 @@ def serving(files: Files, login: str, *, header: str = "Authorization") -> Itera
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Request) as server:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         try:
             yield server.server_address[1], asked

@@ -32,6 +32,7 @@ from chainctl.errors import BuildError, EngineError, UsageError
 from chainctl.events import BuildLogged, BuildStepEnded, BuildStepped, Event
 from chainctl.templates import render
 from tests.docker.private_servers import anything, digest_of, index_of, registry_of, serving
+from tests.unit.adapters.docker.session_engine import certificate_in
 
 pytestmark = pytest.mark.docker
 BASE = "python:3.11-slim"
@@ -208,6 +209,30 @@ def test_a_package_of_a_private_index_is_installed(bench: Bench) -> None:
     assert lines[-1] == bench.mark
     assert "/files/tinything-1.0-py3-none-any.whl" in asked
     assert bench.leaks(image, bench.word) == []
+
+
+@BUILDERS
+def test_an_authority_of_ones_own_is_trusted(bench: Bench, tmp_path: Path, use_buildkit: bool) -> None:
+    """By what follows the instruction of the template, over TLS; without it the same step fails."""
+    own = certificate_in(tmp_path)
+    public = (tmp_path / "crt").read_text()
+    fetch = (
+        "RUN python3 -c \"import urllib.request as r; print(r.urlopen(r.Request('https://127.0.0.1:{}/x',"
+        " headers={{'Authorization': 'Basic YTpi'}})).read().decode())\""
+    )
+    with serving(anything, "a:b", certificate=own) as (port, _):
+        trusted = bench.plan(
+            "COPY certificates/ /usr/local/share/ca-certificates/chainctl/",
+            template_line("RUN mkdir -p /etc/ssl/certs", certificates=("x",)),
+            template_line("ENV SSL_CERT_FILE", certificates=("x",)),
+            fetch.format(port),
+            **{"certificates/0-own.crt": public},  # type: ignore[arg-type]  # it is no name of an argument
+        )
+        assert bench.build(trusted, {}, use_buildkit=use_buildkit)[-1] == "by proxy"
+        with pytest.raises(BuildError) as caught:
+            bench.build(bench.plan(fetch.format(port), tag="2"), {}, use_buildkit=use_buildkit)
+    assert "CERTIFICATE_VERIFY_FAILED" in "".join(caught.value.details)
+    assert "ca_certificates" in caught.value.hint
 
 
 def test_a_locked_package_of_a_private_index_is_installed(bench: Bench) -> None:

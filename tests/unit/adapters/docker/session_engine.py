@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from chainctl.adapters.docker.engine import Engine
-from chainctl.adapters.docker.engine_address import EngineAddress
+from chainctl.adapters.docker.engine_address import EngineAddress, TLSFiles
 from chainctl.adapters.docker.session_services import GET_SECRET
 from chainctl.adapters.docker.session_wire import bytes_field
 from tests.unit.adapters.docker.asking_engine import AskingEngine, Told
@@ -82,8 +85,8 @@ class SessionEngine:
         _send(request, 200, self.build)
 
     @contextmanager
-    def listening(self) -> Iterator[Engine]:
-        """Serve, and give a connection to it."""
+    def listening(self, certificate: Path | None = None) -> Iterator[Engine]:
+        """Serve, with TLS where there is a certificate (and its key), and give a connection to it."""
         answer = self.answer
 
         class Request(BaseHTTPRequestHandler):
@@ -99,11 +102,27 @@ class SessionEngine:
                 pass
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Request) as server:
+            if certificate:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(certificate)
+                server.socket = context.wrap_socket(server.socket, server_side=True)
+            tls = TLSFiles(certificate, None, None, is_verified=True) if certificate else None
+            url = f"tcp://127.0.0.1:{server.server_address[1]}"
             threading.Thread(target=server.serve_forever, args=(0.01,)).start()
             try:
-                yield Engine.connect(EngineAddress(f"tcp://127.0.0.1:{server.server_address[1]}"))
+                yield Engine.connect(EngineAddress(url, tls=tls))
             finally:
                 server.shutdown()
+
+
+def certificate_in(directory: Path) -> Path:
+    """Make a certificate for loopback that is its own authority, with its key in the same file."""
+    made = directory / "own.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=own"
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(made), "-out", str(directory / "crt")]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    made.write_text(made.read_text() + (directory / "crt").read_text())
+    return made
 
 
 def logged(line: str) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,13 @@ from chainctl.build.plan import ImagePlan
 from chainctl.build.proxies import proxy_arguments
 from chainctl.errors import BuildError, ChainctlError, EngineError, MissingSecretError, UsageError
 from chainctl.events import BuildLogged, Event, Notice
-from tests.unit.adapters.docker.session_engine import BUILT, FAILED, SessionEngine, logged
+from tests.unit.adapters.docker.session_engine import (
+    BUILT,
+    FAILED,
+    SessionEngine,
+    certificate_in,
+    logged,
+)
 
 CONTEXT = BuildContext.of([ContextFile.of_text("Dockerfile", "FROM base:1\n")])
 PLAIN = ImagePlan("Hello", ImageRef("chain/hello", "abc"), CONTEXT, "base:1")
@@ -71,6 +79,20 @@ def test_an_engine_is_told_what_a_session_answers() -> None:
     build(engine)
     assert engine.offered["x-docker-expose-session-grpc-method"] == [HEALTH, GET_SECRET, CREDENTIALS]
     assert (engine.offered["upgrade"], engine.offered["connection"]) == (["h2c"], ["Upgrade"])
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_sessions_go_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all else does; the end of the build ends them there, too."""
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # requests prefers them to what it is given
+        monkeypatch.delenv(variable, raising=False)
+    engine = SessionEngine(asks=("token", "large"))
+    image = replace(SECRET, secrets=("large", "token"))
+    values = {"token": b"1", "large": bytes(LARGEST)}
+    with engine.listening(certificate_in(tmp_path)) as connection:
+        DockerBuildBackend(connection, secrets=values.__getitem__).build(image, list[Event]().append)
+    assert engine.told["large"].message == bytes_field(1, values["large"])
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("session-")]
 
 
 def test_a_build_without_secrets_has_no_session() -> None:
