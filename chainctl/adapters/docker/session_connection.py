@@ -46,7 +46,7 @@ class SessionConnection:
         process = getattr(self._end, "proc", None)
         with suppress(OSError):
             if process is not None:
-                process.terminate()
+                process.kill()  # there is nothing that it could lose
             else:
                 self._end.shutdown(socket.SHUT_RDWR)
 
