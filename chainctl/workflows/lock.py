@@ -72,11 +72,16 @@ def resolve_all(waiting: Iterable[Task], resolver: Resolver, upgrade: Upgrade) -
     problems: list[Problem] = []
     with ThreadPoolExecutor(min(PARALLEL_RESOLUTIONS, len(todo)), "resolve") as pool:
         running = [(task, pool.submit(resolver.resolve, task, upgrade)) for task in todo]
-        for task, future in running:
-            try:
-                resolved[task.wanted.digest] = future.result()
-            except LockError as error:
-                problems += [problem for problem in error.problems if problem not in problems]
+        try:
+            for task, future in running:
+                try:
+                    resolved[task.wanted.digest] = future.result()
+                except LockError as error:
+                    problems += [problem for problem in error.problems if problem not in problems]
+        except BaseException:  # an interrupt, mostly: nobody waits for an index then
+            pool.shutdown(wait=False, cancel_futures=True)
+            resolver.cancel()
+            raise
     if problems:
         raise LockError(problems)
     return resolved
