@@ -253,3 +253,13 @@ def test_an_interrupt_cancels_what_is_resolved(desk: Desk) -> None:
     with pytest.raises(KeyboardInterrupt):
         desk.settle(chain(A=["x"], B=["y"]))
     assert desk.resolver.is_cancelled
+
+
+def test_base_images_alone_can_be_chosen_anew(desk: Desk) -> None:
+    """No package is resolved for it."""
+    lock = desk.settle(chain(A=["x"])).lock
+    desk.forget()
+    desk.bases = MemoryBases("sha256:" + "2" * 64)
+    done = desk.settle(chain(A=["x"]), lock, upgrade=Upgrade(base_images=True))
+    assert (done.pinned, done.resolved, desk.resolver.asked) == (("python:3.11-slim",), (), [])
+    assert done.lock.base_images == {"python:3.11-slim": desk.bases.value}
