@@ -14,6 +14,10 @@ class Resolver(Protocol):
 
     def resolve(self, task: Task, upgrade: Upgrade) -> Environment: ...
 
+    def cancel(self) -> None:
+        """Break off what other threads resolve."""
+        ...
+
 
 class BaseImages(Protocol):
     """Knows the images that others start from. Raises LockError for one that cannot be had or has no Python."""

@@ -17,10 +17,15 @@ _LOCK_IT = (
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """Which pins may change though nothing asks for it: all, or packages by name."""
+    """Which pins may change though nothing asks for it: all, packages by name, base images."""
 
     everything: bool = False
     packages: tuple[str, ...] = ()
+    base_images: bool = False
+
+    @property
+    def has_bases(self) -> bool:
+        return self.everything or self.base_images
 
     def covers(self, environment: Environment) -> bool:
         """Whether an environment is to be resolved again."""

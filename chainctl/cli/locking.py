@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -56,9 +57,17 @@ class Locker:
         return done
 
     def _resolver(self, root: Path) -> Resolver:
-        return _LateResolver(
-            root, self.build, self.console.emit, lambda: credentials(self.settings, self.build)
-        )
+        def made() -> Resolver:
+            from chainctl.adapters.uv.compile import UvResolver
+
+            return UvResolver(
+                root,
+                os.environ,
+                credentials=lambda: credentials(self.settings, self.build),
+                certificates=self.build.certificates,
+            )
+
+        return _LateResolver(made, self.console.emit)
 
     def _bases(self) -> BaseImages | None:
         """The engine's images; None, said once, where no engine answers."""
@@ -74,23 +83,27 @@ class Locker:
         return DockerBaseImages(lambda: engine, self.console.emit)
 
 
-@dataclass(frozen=True, slots=True)
 class _LateResolver:
     """Makes the real resolver when something must be resolved: mostly nothing must."""
 
-    root: Path
-    build: BuildSettings
-    emit: Emit
-    credentials: Callable[[], str]
+    def __init__(self, make: Callable[[], Resolver], emit: Emit) -> None:
+        self._make = make
+        self._emit = emit
+        self._lock = threading.Lock()
+        self._made: Resolver | None = None
 
     def resolve(self, task: Task, upgrade: Upgrade) -> Environment:
-        from chainctl.adapters.uv.compile import UvResolver
+        names = task.wanted.chainlets
+        self._emit(Notice(f"Resolving what {', '.join(names)} {'asks' if len(names) == 1 else 'ask'} for"))
+        return self._real().resolve(task, upgrade)
 
-        self.emit(Notice(f"Resolving what {', '.join(task.wanted.chainlets)} asks for"))
-        real = UvResolver(
-            self.root, os.environ, credentials=self.credentials, certificates=self.build.certificates
-        )
-        return real.resolve(task, upgrade)
+    def cancel(self) -> None:
+        self._real().cancel()
+
+    def _real(self) -> Resolver:
+        with self._lock:
+            self._made = self._made or self._make()
+            return self._made
 
 
 def _require_known(lock: Lock, upgrade: Upgrade | None) -> None:

@@ -72,11 +72,16 @@ def resolve_all(waiting: Iterable[Task], resolver: Resolver, upgrade: Upgrade) -
     problems: list[Problem] = []
     with ThreadPoolExecutor(min(PARALLEL_RESOLUTIONS, len(todo)), "resolve") as pool:
         running = [(task, pool.submit(resolver.resolve, task, upgrade)) for task in todo]
-        for task, future in running:
-            try:
-                resolved[task.wanted.digest] = future.result()
-            except LockError as error:
-                problems += [problem for problem in error.problems if problem not in problems]
+        try:
+            for task, future in running:
+                try:
+                    resolved[task.wanted.digest] = future.result()
+                except LockError as error:
+                    problems += [problem for problem in error.problems if problem not in problems]
+        except BaseException:  # an interrupt, mostly: nobody waits for an index then
+            pool.shutdown(wait=False, cancel_futures=True)
+            resolver.cancel()
+            raise
     if problems:
         raise LockError(problems)
     return resolved
@@ -90,7 +95,7 @@ def _facts(
     found: dict[str, BaseFacts] = {}
     for image, pythons in sorted(custom_bases(graph, settings).items()):
         known = before.base_facts.get(image, BaseFacts())
-        if not upgrade.everything and pythons <= set(known.pythons):
+        if not upgrade.has_bases and pythons <= set(known.pythons):
             found[image] = known
         elif is_locked:
             raise LockError([Problem("CH0808", f"the Python of the base image {image} is not in the lock", path,
@@ -113,7 +118,7 @@ def _pins(
     """Digests of base images that have none yet."""
     digests: dict[str, str] = {}
     known: dict[str, BaseFacts] = dict(facts)
-    missing = [image for image in images if upgrade.everything or image not in before.base_images]
+    missing = [image for image in images if upgrade.has_bases or image not in before.base_images]
     engine = bases() if missing else None
     if engine is None:
         return Pins(digests, known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from chainctl.adapters.uv.command import (
     sources_of,
 )
 from chainctl.adapters.uv.failure import failure_problems, hash_problems, yanked_problems
+from chainctl.adapters.uv.processes import Processes
 from chainctl.build.lock import Environment
 from chainctl.build.requirement_lines import Asked
 from chainctl.build.settle import Task, Upgrade
@@ -40,6 +40,7 @@ class UvResolver:
     _: KW_ONLY
     credentials: Callable[[], str] = field(default=lambda: "", repr=False)
     certificates: tuple[str, ...] = ()
+    _processes: Processes = field(default_factory=Processes, init=False, repr=False)
 
     def resolve(self, task: Task, upgrade: Upgrade) -> Environment:
         """Return the packages of an environment. Raises LockError with the problems that stand in the way.
@@ -54,18 +55,18 @@ class UvResolver:
                 (directory / file).write_text(text, encoding="utf-8")
             (directory / OUTPUT).write_text(preferences_of(task, upgrade), encoding="utf-8")
             command = compile_command(uv_program(), sys.executable, task.wanted, sources, upgrade)
-            done = subprocess.run(  # uv, never through a shell
-                command, cwd=directory, env=self._environ(directory, netrc), capture_output=True, check=False,
-                stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-            said = _redacted(done.stderr.decode(errors="replace"), netrc)
-            self._require_success(task, done.returncode, said)
+            code, said = self._processes.run(command, directory, self._environ(directory, netrc))
+            self._require_success(task, code, _redacted(said, netrc))
             written = (directory / OUTPUT).read_text(encoding="utf-8")
         found = environment_of(task.wanted, written, sources.origins, str(self.root))
         environment, refused = with_allowed_hashes(task.wanted, found)
         if refused:
             raise LockError(hash_problems(task.wanted, refused, str(self.root)))
         return environment
+
+    def cancel(self) -> None:
+        """End what runs in other threads: there, LockError is raised soon."""
+        self._processes.cancel()
 
     def _environ(self, directory: Path, netrc: str) -> dict[str, str]:
         file = directory / "netrc"

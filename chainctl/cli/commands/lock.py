@@ -19,6 +19,9 @@ def lock(
         list[str] | None,
         typer.Option("--upgrade-package", metavar="NAME", help="Choose the version of one package anew."),
     ] = None,
+    upgrade_base: Annotated[
+        bool, typer.Option("--upgrade-base", help="Choose the base images anew, and no package.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; fail where the lock would have to change.")
     ] = False,
@@ -40,7 +43,7 @@ def lock(
     from chainctl.cli.wiring import draft_settings, settings_for
     from chainctl.errors import UsageError
 
-    wish = Upgrade(upgrade, tuple(upgrade_package or ()))
+    wish = Upgrade(upgrade, tuple(upgrade_package or ()), upgrade_base)
     if check and wish != Upgrade():
         raise UsageError("`--check` changes nothing", hint="leave out `--check` to upgrade.")
     console = Console(is_quiet=quiet)

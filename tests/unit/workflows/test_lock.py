@@ -28,9 +28,16 @@ class MemoryResolver:
     versions: dict[str, str] = field(default_factory=dict)
     fails: tuple[str, ...] = ()
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    is_interrupted: bool = False
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
 
     def resolve(self, task: Task, upgrade: Upgrade) -> Environment:
         self.asked.append(task.wanted.chainlets)
+        if self.is_interrupted:
+            raise KeyboardInterrupt
         names = sorted({one.name for one in task.wanted.asked if not one.is_runtime})
         broken = [name for name in names if name in self.fails]
         if broken:
@@ -238,3 +245,21 @@ def test_chains_of_one_directory_keep_what_others_need(desk: Desk) -> None:
     assert sorted(both.environments) == ["A", "A-2"]
     alone = desk.settle(chain(A=["y"]), without_gone(both, frozenset())).lock
     assert (sorted(alone.environments), alone.others) == (["A-2"], {})
+
+
+def test_an_interrupt_cancels_what_is_resolved(desk: Desk) -> None:
+    """Nobody waits for an index then."""
+    desk.resolver.is_interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        desk.settle(chain(A=["x"], B=["y"]))
+    assert desk.resolver.is_cancelled
+
+
+def test_base_images_alone_can_be_chosen_anew(desk: Desk) -> None:
+    """No package is resolved for it."""
+    lock = desk.settle(chain(A=["x"])).lock
+    desk.forget()
+    desk.bases = MemoryBases("sha256:" + "2" * 64)
+    done = desk.settle(chain(A=["x"]), lock, upgrade=Upgrade(base_images=True))
+    assert (done.pinned, done.resolved, desk.resolver.asked) == (("python:3.11-slim",), (), [])
+    assert done.lock.base_images == {"python:3.11-slim": desk.bases.value}

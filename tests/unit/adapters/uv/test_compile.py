@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -274,3 +276,17 @@ def test_hashes_of_the_users_lines_bind(resolver: UvResolver, wish: Wish, index:
     problem = refused(resolver, wish(texts={"requirements.txt": other}))
     assert (problem.code, problem.line) == ("CH0802", 2)
     assert "with one of the hashes" in problem.message
+
+
+def test_a_cancelled_resolution_ends(resolver: UvResolver, wish: Wish) -> None:
+    """Though the index accepts the connection and says nothing; a later one does not begin."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        wanted = wish("alpha", settings=BuildSettings(index_url=url))
+        running = pool.submit(resolver.resolve, Task(wanted, "all"), KEEP_ALL)
+        silent.accept()[0].close()
+        resolver.cancel()
+        with pytest.raises(LockError):
+            running.result(timeout=30)
+    with pytest.raises(LockError):
+        resolver.resolve(Task(wanted, "all"), KEEP_ALL)
