@@ -13,6 +13,8 @@ from chainctl.build.inputs import Input, image_inputs
 from chainctl.build.installation import LOCKED, locked_files
 from chainctl.build.instructions import (
     apt_words,
+    build_secrets,
+    command_secrets,
     env_pairs,
     python_of,
     require_renderable,
@@ -39,7 +41,8 @@ class ImagePlan:
     `inputs` names all that is in the context, so that two plans can be compared. `base_id` is the image
     id that the base must have on the engine, "" where any will do. `labels` go onto the image beside
     those of the Dockerfile; they are no part of its name. `steps` are digests of the slow steps, in
-    their order: images with equal ones share their layers. `platform` is "" for the engine's own.
+    their order: images with equal ones share their layers. `platform` is "" for the engine's own. `secrets`
+    names those that instructions mount; their values are no part of the image or its name.
     """
 
     chainlet: str
@@ -51,6 +54,7 @@ class ImagePlan:
     labels: tuple[tuple[str, str], ...] = ()
     steps: tuple[str, ...] = ()
     platform: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ def _image(
         labels=image_labels(ref, context.digest, base),
         steps=_steps(spec.remote_config, base, context),
         platform=settings.foreign_platform,
+        secrets=build_secrets(spec.remote_config, settings),
     )
 
 
@@ -165,6 +170,9 @@ def _values(
         "apt_requirements": apt_words(config.docker_image),
         "requirement_files": shell_words(given),
         "build_commands": run_commands(config),
+        "build_secrets": command_secrets(config),
+        "index_credentials": settings.index_credentials_secret,
+        "apt_mirror": settings.apt_mirror,
         "env": env_pairs(config),
         "certificates": settings.certificates,
         "has_data": data,

@@ -16,6 +16,7 @@ from chainctl.adapters.docker.engine_address import EngineAddress, docker_config
 from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.build.backend import BuildBackend
 from chainctl.build.image_contents import ImageReader
+from chainctl.build.proxies import proxy_arguments
 from chainctl.build.registry import Registry, RegistryAddress
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.settings import Settings, load_settings
@@ -141,6 +142,7 @@ def docker_world(settings: Settings) -> World:
     from chainctl.adapters.docker.builder import DockerBuildBackend
     from chainctl.adapters.docker.image_contents import DockerImageReader
     from chainctl.adapters.docker.image_store import DockerImageStore
+    from chainctl.adapters.docker.session_login import RegistryLogins
     from chainctl.adapters.docker.target import DockerTarget
 
     engine = Engine.connect(engine_address(settings))
@@ -148,7 +150,14 @@ def docker_world(settings: Settings) -> World:
     vault = Vault(secret_sources(settings), ledger.token)
     target = DockerTarget(engine, vault, drain_sec=settings.drain_sec)
     use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
-    backend = DockerBuildBackend(engine, network=settings.build_network, use_buildkit=use_buildkit)
+    backend = DockerBuildBackend(
+        engine,
+        network=settings.build_network,
+        use_buildkit=use_buildkit,
+        secrets=vault.value_of,
+        proxies=proxy_arguments(http=settings.http_proxy, https=settings.https_proxy, no=settings.no_proxy),
+        logins=RegistryLogins(docker_config_dir(os.environ, Path.home())),
+    )
     registry = _registry(engine, settings)
     store, reader = DockerImageStore(engine), DockerImageReader(engine)
     return World("docker", target, target, backend, ledger, vault, store, engine.platform, registry, reader)
@@ -197,14 +206,17 @@ def engine_address(settings: Settings) -> EngineAddress:
     )
 
 
-def draft_settings(settings: Settings, name: str | None, world: World | None = None) -> DraftSettings:
-    """Turn settings into what shapes a release, for a world or for none."""
+def draft_settings(
+    settings: Settings, name: str | None, world: World | None = None, *, has_builds: bool = True
+) -> DraftSettings:
+    """Turn settings into what shapes a release, for a world or for none; local processes need no builds."""
     door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
     platform, foreign = _platforms(settings, world)
     return DraftSettings(
         build=BuildSettings(
             _base_images(settings),
             tuple(map(str, settings.ca_certificates)),
+            apt_mirror=settings.apt_mirror or "",
             index_url=settings.index_url or "",
             extra_index_urls=settings.extra_index_urls,
             index_credentials_secret=settings.index_credentials_secret,
@@ -218,6 +230,7 @@ def draft_settings(settings: Settings, name: str | None, world: World | None = N
             environment=settings.environment,
         ),
         name=name,
+        has_builds=has_builds and (world is None or world.name != "local"),
         api_key=settings.api_key_secret,
         tls=settings.tls_secret,
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainctl.build.base import Base
 from chainctl.templates import page, render, template_root
 from tests.unit.build.dockerfile_reader import words
 
@@ -31,7 +32,7 @@ def test_templates_are_in_the_checkout() -> None:
 
 def test_a_missing_value_is_an_error() -> None:
     """Not an empty string in a Dockerfile."""
-    with pytest.raises(jinja2.UndefinedError, match="base_image"):
+    with pytest.raises(jinja2.UndefinedError, match="base"):
         render("Dockerfile.j2", {})
 
 
@@ -68,11 +69,14 @@ def test_a_rendered_text_ends_with_one_line_break() -> None:
 def test_a_label_is_read_back_as_it_was(text: str) -> None:
     """Quotes, dollars and backslashes are escaped for Docker."""
     values = {
-        "base_image": "x", "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
-        "build_commands": [], "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
+        "base": Base("x"), "is_locked": False,
+        "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
+        "build_commands": [], "build_secrets": [], "index_credentials": "", "apt_mirror": "",
+        "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
         "chain": text, "chainlet": "Leaf",
     }  # fmt: skip
     lines = render("Dockerfile.j2", values).split("\n")
     label = next(line for line in lines if line.startswith("LABEL "))
     assert words(label.removeprefix("LABEL ")) == [f"chainctl.chain={text}", "chainctl.chainlet=Leaf"]
-    assert json.loads(lines[-2].removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]
+    entrypoint = next(line for line in lines if line.startswith("ENTRYPOINT "))
+    assert json.loads(entrypoint.removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]

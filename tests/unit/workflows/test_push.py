@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -171,6 +171,29 @@ def test_all_missing_secrets_are_named_before_a_file_is_read() -> None:
     assert raised.value.details == (
         "A: declared by Left, Root", "B: declared by Root", "KEY: declared by the front door",
     )  # fmt: skip
+
+
+def test_secrets_of_builds_are_asked_for_where_images_are_built() -> None:
+    """A missing one is told with who declares it, with the package index's; local processes need none."""
+    config = {"build_commands": ["true"], "build_secret_keys": ["B"], "assets": {"secret_keys": ["A"]}}
+    wanted = graph_of({"Root": []}, specs=[chainlet("Root", files=["chain.py"], config=config)], chain="shop")
+    settings = DraftSettings(build=BuildSettings(index_credentials_secret="INDEX"))
+    with pytest.raises(MissingSecretError) as raised:
+        draft(of=wanted, settings=settings, vault=MemoryVault({"A": b"1"}))
+    assert raised.value.details == (
+        "B: declared by the build of Root", "INDEX: declared by the build of Root",
+    )  # fmt: skip
+    made = draft(of=wanted, settings=replace(settings, has_builds=False), vault=MemoryVault({"A": b"1"}))
+    assert made.images.images[0].secrets == ("B", "INDEX")
+
+
+def test_a_rotated_secret_of_a_build_changes_nothing() -> None:
+    """Neither the image's name nor the release."""
+    config = {"build_commands": ["true"], "build_secret_keys": ["B"]}
+    wanted = graph_of({"Root": []}, specs=[chainlet("Root", files=["chain.py"], config=config)], chain="shop")
+    before, after = (draft(of=wanted, vault=MemoryVault({"B": value})) for value in (b"1", b"2"))
+    assert before.images == after.images
+    assert before.release == after.release
 
 
 def test_a_rotated_secret_restarts_its_chainlets_and_their_callers(world: World) -> None:
