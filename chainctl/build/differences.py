@@ -101,6 +101,10 @@ def _what(difference: Difference) -> str:
             return "chainctl itself changed" + (f": {before} → {after}" if is_told else "")
         case InputKind.TEMPLATE:
             return "the Dockerfile that chainctl writes changed"
+        case InputKind.INDEXES:
+            return "the package indexes changed"
+        case InputKind.PLATFORM:
+            return f"platform {before} → {after}" if before else f"platform {after}"
         case InputKind.APT_LIST:
             return "the order of the apt packages changed"
         case InputKind.BASE_IMAGE:

@@ -31,11 +31,13 @@ class InputKind(StrEnum):
     """What an input is. In this order differences are told: what costs most to build again comes first."""
 
     RUNTIME = "chainctl"
+    PLATFORM = "platform"
     BASE_IMAGE = "base image"
     PYTHON = "python"
     CERTIFICATE = "certificate"
     APT_PACKAGE = "apt package"
     APT_LIST = "apt list"
+    INDEXES = "indexes"
     REQUIREMENT = "requirement"
     REQUIREMENTS_FILE = "requirements file"
     LOCAL_PACKAGE = "local package"
@@ -113,6 +115,12 @@ def _configured(spec: ChainletSpec, settings: BuildSettings, lock: Lock | None) 
     pinned = lock.base_images.get(base, "") if lock else ""
     value = f"{base} {pinned[:19]}".strip()
     yield Input(InputKind.BASE_IMAGE, "base", _digest(base, pinned), value=value)
+    platform = settings.foreign_platform
+    yield Input(InputKind.PLATFORM, "platform", _digest(platform), value=platform or "the engine's own")
+    if lock:
+        environment = lock.environment_of(spec.name)
+        places = (*environment.indexes, "", *environment.find_links)
+        yield Input(InputKind.INDEXES, "indexes", _digest(*places))
     yield Input(InputKind.PYTHON, "python", _digest(python_of(image)), value=python_of(image))
     apt = apt_words(image)
     for word in apt:

@@ -145,9 +145,11 @@ def test_a_problem_of_the_chain_is_said_before_anything_is_built(chainctl: Chain
 def test_offline_nothing_is_asked(chainctl: Chainctl, project: Path) -> None:
     """No engine, no secret; a chain that was never pushed would be built."""
     environ = {**chainctl.environ, "DOCKER_HOST": "tcp://127.0.0.1:1"}
-    done = Chainctl(environ, chainctl.directory)("plan", str(project), "--offline", "--json")
+    done = Chainctl(environ, chainctl.directory)(
+        "plan", str(project), "--target", "local", "--offline", "--json"
+    )
     shown = json.loads(done.stdout)
-    assert (shown["target"], shown["compared_with"], shown["has_changes"]) == ("docker", None, True)
+    assert (shown["target"], shown["compared_with"], shown["has_changes"]) == ("local", None, True)
     assert {image["action"] for image in shown["images"]} == {"build"}
     assert done.stderr == ""
 

@@ -17,8 +17,8 @@ from chainctl.build.differences import Change, Circumstance, Difference, differe
 from chainctl.build.input_packages import InstallLine, install_lines
 from chainctl.build.input_table import InputTable
 from chainctl.build.inputs import Input, InputKind, image_inputs
-from chainctl.build.lock import Lock
-from chainctl.build.plan import plan_build
+from chainctl.build.lock import Environment, Lock, LockedPackage
+from chainctl.build.plan import ImagePlan, plan_build
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.graph.graph import SourceFileRef
@@ -234,19 +234,36 @@ def test_a_lock_is_told_by_its_packages_and_by_files_of_this_machine() -> None:
     ]
 
 
-def test_a_locked_base_image_is_told_by_its_digest() -> None:
-    """The name is the same; what it stands for is not."""
-    graph = graph_of({"Leaf": []})
-    context = plan_build(graph, "shop", snapshot_of(), BuildSettings()).images[0].context
+def locked_image(
+    digest: str = "1", version: str = "1", index: str = "https://a", platform: str = ""
+) -> ImagePlan:
+    """An image that a lock pins."""
+    packages = (LockedPackage("idna", f"idna=={version}", ("sha256:0",)),)
+    environment = Environment("", "3.11", "linux/amd64", packages, (index,))
+    bases = {"python:3.11-slim": f"sha256:{digest * 64}"}
+    lock = Lock(environments={"one": environment}, chainlets={"Leaf": "one"}, base_images=bases)
+    settings = BuildSettings(foreign_platform=platform)
+    return plan_build(graph_of({"Leaf": []}), "shop", snapshot_of(), settings, lock).images[0]
 
-    def locked(digest: str) -> tuple[Input, ...]:
-        lock = Lock(base_images={"python:3.11-slim": digest})
-        return image_inputs(graph.chainlets[0], ROOT, context, BuildSettings(), lock)
 
-    one, two = locked(f"sha256:{'1' * 64}"), locked(f"sha256:{'2' * 64}")
-    assert told(one, two) == [
-        "base image python:3.11-slim sha256:111111111111 → python:3.11-slim sha256:222222222222"
-    ]
+@pytest.mark.parametrize(
+    ("other", "lines"),
+    [
+        ({}, []),
+        (
+            {"digest": "2"},
+            ["base image python:3.11-slim sha256:111111111111 → python:3.11-slim sha256:222222222222"],
+        ),
+        ({"version": "2"}, ["idna 1 → 2 (chainctl.lock)"]),
+        ({"index": "https://b"}, ["the package indexes changed"]),
+        ({"platform": "linux/arm64"}, ["platform the engine's own → linux/arm64"]),
+    ],
+)
+def test_what_a_lock_and_a_platform_pin_is_told(other: dict[str, str], lines: list[str]) -> None:
+    """A digest behind the same name, a version, where packages come from; exactly where the name differs."""
+    before, after = locked_image(), locked_image(**other)
+    assert told(before.inputs, after.inputs) == lines
+    assert (before.ref != after.ref) == bool(lines)
 
 
 def test_a_difference_is_a_value() -> None:
