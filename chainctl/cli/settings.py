@@ -55,8 +55,10 @@ class Settings(pydantic.BaseModel):
     apt_mirror: str | None = pydantic.Field(
         None, description="URL in place of http://deb.debian.org for Debian packages in the images"
     )
-    platform: Literal["linux/amd64", "linux/arm64"] | None = pydantic.Field(
-        None, description="platform of the images; that of this machine when not set"
+    platform: str | None = pydantic.Field(
+        None,
+        pattern=r"^linux/(amd64|arm64)$",
+        description="platform of the images, linux/amd64 or linux/arm64; that of this machine when not set",
     )
     index_url: str | None = pydantic.Field(
         None, description="package index instead of the public one, such as a mirror; without credentials"

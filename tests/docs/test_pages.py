@@ -30,6 +30,8 @@ _TYPES = {
     "float": "number",
     "pathlib.Path | None": "path",
     "tuple[pathlib.Path, ...]": "list of paths",
+    "tuple[str, ...]": "list of texts",
+    "bool": "true or false",
 }
 CONFIG_MODELS = [
     config.RemoteConfig,
@@ -55,8 +57,8 @@ def test_settings_are_all_described() -> None:
 def test_variables_set_what_they_say(name: str, tmp_path: Path) -> None:
     """The variable in a setting's row sets that setting and no other."""
     urls = dict.fromkeys(("http_proxy", "https_proxy", "apt_mirror"), "http://127.0.0.1:1")
-    others = {"target": "local", "builder": "classic", "port": "8200", "bind": "::1"}
-    given = {**others, **urls}.get(name, "7.5")
+    values = {"target": "local", "builder": "classic", "port": "8200", "bind": "::1"}
+    given = {**values, **urls, "platform": "linux/arm64", "cpu_wheels": "false"}.get(name, "7.5")
     variable = plain(setting_row(name)[3])
     loaded = load_settings(tmp_path, {variable: given}, {}, tmp_path / "absent.toml")
     assert loaded.model_fields_set == {name}
