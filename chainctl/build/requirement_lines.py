@@ -119,9 +119,9 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     for count, line in enumerate(text.splitlines(), 1):
         number = number or count
         if line.rstrip().endswith("\\") and not line.lstrip().startswith("#"):
-            held += line.rstrip()[:-1] + " "
+            held += line.rstrip()[:-1].strip() + " "
             continue
-        whole = _COMMENT.sub("", held + line).strip()
+        whole = _COMMENT.sub("", held + line.strip()).strip()
         if whole:
             yield number, whole
         number, held = 0, ""

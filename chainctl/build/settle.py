@@ -144,8 +144,11 @@ def _stale(lock: Lock, one: Wanted, path: str) -> Iterator[Problem]:
 def _changes(former: Environment, one: Wanted) -> str:
     """Name the packages that are asked for and not locked, where that is what differs."""
     locked = {_canonical(package.name) for package in former.packages}
-    new = sorted({asked.name for asked in one.asked if asked.name and not asked.is_constraint} - locked)
-    return f": {', '.join(new)} is new" if new else ""
+    new = sorted(
+        {asked.name for asked in one.asked if asked.name and not asked.is_runtime and not asked.is_constraint}
+        - locked
+    )
+    return f": {', '.join(new)} {'is' if len(new) == 1 else 'are'} new" if new else ""
 
 
 def _outdated(message: str, path: str) -> Problem:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from chainctl.cli.wiring import python_executable
 from chainctl.graph.chain_file import ChainFile
-from chainctl.graph.graph import ChainGraph
-from chainctl.graph.load import load
+from chainctl.graph.load import load, prepare
+
+if TYPE_CHECKING:
+    from chainctl.graph.graph import ChainGraph
 
 
-def load_graph(file: str) -> ChainGraph:
-    """Load a chain file in a child interpreter. Raises ChainDefinitionError with all problems."""
-    return load(ChainFile.parse(file), python=python_executable(), environ=os.environ)
+def load_graph(file: str, meanwhile: Callable[[], None] = prepare) -> ChainGraph:
+    """Load a chain file in a child interpreter. Raises ChainDefinitionError with all problems.
+
+    `meanwhile` is called when the child has begun: the place for imports that take time.
+    """
+    return load(ChainFile.parse(file), python=sys.executable, environ=os.environ, meanwhile=meanwhile)

@@ -46,8 +46,10 @@ class Settings(pydantic.BaseModel):
     ca_certificates: tuple[Path, ...] = pydantic.Field(
         (), description="PEM files of extra authorities to trust in the images"
     )
-    platform: Literal["linux/amd64", "linux/arm64"] | None = pydantic.Field(
-        None, description="platform of the images; that of this machine when not set"
+    platform: str | None = pydantic.Field(
+        None,
+        pattern=r"^linux/(amd64|arm64)$",
+        description="platform of the images, linux/amd64 or linux/arm64; that of this machine when not set",
     )
     index_url: str | None = pydantic.Field(
         None, description="package index instead of the public one, such as a mirror; without credentials"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import IO
-
-from pydantic import TypeAdapter, ValidationError
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, TYPE_CHECKING
 
 from chainctl.errors import ChainDefinitionError, Problem
 from chainctl.graph.chain_file import ChainFile
-from chainctl.graph.graph import ChainGraph, Introspection
+
+if TYPE_CHECKING:
+    from chainctl.graph.graph import ChainGraph, Introspection
 
 LOAD_TIMEOUT_SEC = 120.0
+
+
+def prepare() -> None:
+    """Import what reads the answer: done while the child runs, which takes as long."""
+    import chainctl.graph.graph  # noqa: F401
 
 
 def load(
@@ -23,19 +29,25 @@ def load(
     python: str = sys.executable,
     environ: Mapping[str, str],
     timeout_sec: float = LOAD_TIMEOUT_SEC,
+    meanwhile: Callable[[], None] = prepare,
 ) -> ChainGraph:
-    """Import a chain file in a child and return its graph.
+    """Import a chain file in a child and return its graph; `meanwhile` is called when the child has begun.
 
     Raises ChainDefinitionError with all problems that were found.
     """
-    found = introspected(file, python=python, environ=environ, timeout_sec=timeout_sec)
+    found = introspected(file, python=python, environ=environ, timeout_sec=timeout_sec, meanwhile=meanwhile)
     if found.graph is None:
         raise ChainDefinitionError(found.problems)
     return found.graph
 
 
 def introspected(
-    file: ChainFile, *, python: str, environ: Mapping[str, str], timeout_sec: float
+    file: ChainFile,
+    *,
+    python: str,
+    environ: Mapping[str, str],
+    timeout_sec: float,
+    meanwhile: Callable[[], None] = prepare,
 ) -> Introspection:
     """Run the child; what it does to itself (dying, hanging) becomes a problem too.
 
@@ -51,9 +63,10 @@ def introspected(
             env=dict(environ),
         )
         try:
+            meanwhile()
             child.wait(timeout=timeout_sec)
         except subprocess.TimeoutExpired:
-            return Introspection((_too_slow(file, timeout_sec),))
+            return _problem(_too_slow(file, timeout_sec))
         finally:
             child.kill()
             child.wait()
@@ -61,19 +74,31 @@ def introspected(
 
 
 def _command(python: str, descriptor: int, file: ChainFile) -> Sequence[str]:
-    request = TypeAdapter(ChainFile).dump_json(file).decode()
+    request = json.dumps(
+        {"path": str(file.path), "root": str(file.root), "module": file.module, "entrypoint": file.entrypoint}
+    )
     return [python, "-P", "-m", "chainctl.graph.child", str(descriptor), request]
 
 
 def _answer(
     child: subprocess.Popen[bytes], answer: IO[bytes], errors: IO[bytes], file: ChainFile
 ) -> Introspection:
+    from pydantic import TypeAdapter, ValidationError
+
+    from chainctl.graph.graph import Introspection
+
     answer.seek(0)
     errors.seek(0)
     try:
         return TypeAdapter(Introspection).validate_json(answer.read())
     except ValidationError:
-        return Introspection((_died(file, child.returncode, errors.read()),))
+        return _problem(_died(file, child.returncode, errors.read()))
+
+
+def _problem(problem: Problem) -> Introspection:
+    from chainctl.graph.graph import Introspection
+
+    return Introspection((problem,))
 
 
 def _too_slow(file: ChainFile, seconds: float) -> Problem:

@@ -64,14 +64,15 @@ def push(
         explained = explain_images(draft.images, existing, ledger.latest(draft.chain))
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)
-        plan = reconcile(desired_state(draft.release), target.observe(draft.chain))
+        observed = target.observe(draft.chain)
+        plan = reconcile(desired_state(draft.release), observed)
         if plan.is_empty:
             emit(Notice(f"{draft.chain} is up to date"))
         else:
             emit(PhaseStarted("Deploy"))
         execute(plan, target, emit, clock)
         number = _record(draft, ledger, origin, clock)
-    door = target.observe(draft.chain).front_door
+    door = (observed if plan.is_empty else target.observe(draft.chain)).front_door
     if door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
     return Pushed(draft.chain, door.url, number, tuple(i.image.chainlet for i in missing), plan)

@@ -30,6 +30,8 @@ _TYPES = {
     "float": "number",
     "pathlib.Path | None": "path",
     "tuple[pathlib.Path, ...]": "list of paths",
+    "tuple[str, ...]": "list of texts",
+    "bool": "true or false",
 }
 CONFIG_MODELS = [
     config.RemoteConfig,
@@ -54,7 +56,8 @@ def test_settings_are_all_described() -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_variables_set_what_they_say(name: str, tmp_path: Path) -> None:
     """The variable in a setting's row sets that setting and no other."""
-    given = {"target": "local", "builder": "classic", "port": "8200", "bind": "::1"}.get(name, "7.5")
+    values = {"target": "local", "builder": "classic", "port": "8200", "bind": "::1"}
+    given = {**values, "platform": "linux/arm64", "cpu_wheels": "false"}.get(name, "7.5")
     variable = plain(setting_row(name)[3])
     loaded = load_settings(tmp_path, {variable: given}, {}, tmp_path / "absent.toml")
     assert loaded.model_fields_set == {name}

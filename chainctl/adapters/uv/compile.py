@@ -79,9 +79,9 @@ class UvResolver:
 
     def _require_success(self, task: Task, code: int, said: str) -> None:
         problems = (
-            failure_problems(task.wanted, said, _line_of)
+            failure_problems(task.wanted, said, _line_of, str(self.root))
             if code
-            else yanked_problems(task.wanted, said, _line_of)
+            else yanked_problems(task.wanted, said, _line_of, str(self.root))
         )
         if problems:
             raise LockError(problems)

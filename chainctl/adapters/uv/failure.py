@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 
@@ -24,6 +25,7 @@ _ABSENT = re.compile(
     r"Because (\S+?) was not found in|Because there is no version of (\S+)"
     r"|Because only (\S+) is available and you require|Because (\S+) has no wheels"
 )
+_OTHER_PYTHON = re.compile(r"requires Python|does not satisfy Python|depends on Python")
 _BUILT = re.compile(
     r"Failed to (?:build|download and build|parse metadata)|Git operation failed|build backend", re.IGNORECASE
 )
@@ -31,21 +33,24 @@ _CAUSE = re.compile(r"^\s*(?:cause|error|hint): ?")
 _SHOWN = 12
 
 
-def failure_problems(wanted: Wanted, said: str, lines: Lines) -> tuple[Problem, ...]:
-    """Explain a failure. `lines` finds the line of what stands in a list in a chain file."""
+def failure_problems(wanted: Wanted, said: str, lines: Lines, root: str) -> tuple[Problem, ...]:
+    """Explain a failure. `lines` finds the line of what stands in a list in a chain file.
+
+    Places in notes are relative to `root`, where the lock is.
+    """
     text = _plain(said)
     if _UNAUTHORISED.search(text):
         return (_unauthorised(wanted, text),)
     if _UNRESOLVED in text:
-        return (_unresolved(wanted, text, lines),)
+        return (_unresolved(wanted, text, lines, root),)
     if _BUILT.search(text):
-        return (_unbuilt(wanted, text, lines),)
+        return (_unbuilt(wanted, text, lines, root),)
     if _SILENT.search(text) and _URL.search(text):
         return (_silent(wanted, text),)
-    return (_unbuilt(wanted, text, lines),)
+    return (_unbuilt(wanted, text, lines, root),)
 
 
-def yanked_problems(wanted: Wanted, said: str, lines: Lines) -> tuple[Problem, ...]:
+def yanked_problems(wanted: Wanted, said: str, lines: Lines, root: str) -> tuple[Problem, ...]:
     """Report pins of versions that their authors took back; uv only warns of them."""
     found = []
     for match in re.finditer(
@@ -61,7 +66,7 @@ def yanked_problems(wanted: Wanted, said: str, lines: Lines) -> tuple[Problem, .
                 f"{_who(wanted)}: {name} {version} was withdrawn by its authors{why}",
                 place.path if place else "",
                 lines(place) if place else 0,
-                note=_asked_text(asked, lines),
+                note=_asked_text(asked, lines, root),
                 help=f"ask for another version of {name}, then `chainctl lock`",
             )
         )
@@ -90,14 +95,14 @@ def _silent(wanted: Wanted, text: str) -> Problem:
     )
 
 
-def _unresolved(wanted: Wanted, text: str, lines: Lines) -> Problem:
+def _unresolved(wanted: Wanted, text: str, lines: Lines, root: str) -> Problem:
     derivation = _derivation(text)
     asked = [one for one in wanted.asked if one.name and _mentions(derivation, one.name)]
     own = [one for one in asked if not one.is_runtime]
     path, line = (own[0].path, lines(own[0])) if own else ("", 0)
-    note = "\n".join([_asked_text(asked, lines), *derivation.splitlines()])
+    note = "\n".join([_asked_text(asked, lines, root), *derivation.splitlines()])
     absent = _ABSENT.search(derivation)
-    if "does not satisfy Python" in derivation or "Python>=" in derivation or "Python<" in derivation:
+    if _OTHER_PYTHON.search(derivation):
         message = f"{_who(wanted)}: no version of a package it asks for runs on Python {wanted.python}"
         return Problem("CH0802", message, note=note, help=_help_python(), path=path, line=line)
     if absent and len({one.text for one in asked}) <= 1:
@@ -108,11 +113,11 @@ def _unresolved(wanted: Wanted, text: str, lines: Lines) -> Problem:
     what = " and ".join(
         [", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts or ["its requirements"]
     )
-    message = f"{_who(wanted)}: {what} cannot be installed together"
+    message = f"{_who(wanted)}: {what} cannot be installed{' together' if len(texts) > 1 else ''}"
     return Problem("CH0801", message, note=note, help=_help_conflict(asked), path=path, line=line)
 
 
-def _unbuilt(wanted: Wanted, text: str, lines: Lines) -> Problem:
+def _unbuilt(wanted: Wanted, text: str, lines: Lines, root: str) -> Problem:
     asked = [one for one in wanted.asked if one.name and _mentions(text, one.name)]
     asked += [one for one in wanted.asked if not one.name and one.text.split("@")[0] in text]
     own = [one for one in asked if not one.is_runtime]
@@ -123,7 +128,7 @@ def _unbuilt(wanted: Wanted, text: str, lines: Lines) -> Problem:
         f"{_who(wanted)}: the requirements cannot be resolved: {head}",
         first.path if first else "",
         lines(first) if first else 0,
-        note="\n".join([_asked_text(asked, lines), *_causes(text)[1:][-_SHOWN:]]).strip(),
+        note="\n".join([_asked_text(asked, lines, root), *_causes(text)[1:][-_SHOWN:]]).strip(),
         help="make the package buildable here, or ask for a version that has wheels; a repository must be"
         " reachable with the credentials of this machine",
     )
@@ -151,14 +156,16 @@ def _help_conflict(asked: Iterable[Asked]) -> str:
     )
 
 
-def _asked_text(asked: Iterable[Asked], lines: Lines) -> str:
+def _asked_text(asked: Iterable[Asked], lines: Lines, root: str) -> str:
+    """Every line that takes part, with its place relative to the lock; ours marked as ours."""
     shown = []
     for one in asked:
         if one.is_runtime:
             shown.append(f"chainctl asks for `{one.text}`, for its runtime in the image")
         else:
             number = lines(one)
-            place = f"{one.path}:{number}" if number else one.path
+            path = posixpath.relpath(one.path, root)
+            place = f"{path}:{number}" if number else path
             kind = "allows only" if one.is_constraint else "asks for"
             shown.append(f"{place} {kind} `{one.text}`")
     return "\n".join(dict.fromkeys(shown))

@@ -27,10 +27,13 @@ def lock(
     quiet: QuietOption = False,
 ) -> None:
     """Pin packages with hashes and base images by digest in chainctl.lock, beside the chain file."""
+    from chainctl.cli.loading import load_graph
+
+    graph = load_graph(file, _prepare)
+
     from chainctl.adapters.files import take_lock_snapshot
     from chainctl.build.settle import Upgrade
     from chainctl.cli.console import Console
-    from chainctl.cli.loading import load_graph
     from chainctl.cli.lock_text import lock_json, lock_summary
     from chainctl.cli.locking import Locker
     from chainctl.cli.output import print_result
@@ -41,11 +44,18 @@ def lock(
     if check and wish != Upgrade():
         raise UsageError("`--check` changes nothing", hint="leave out `--check` to upgrade.")
     console = Console(is_quiet=quiet)
-    graph = load_graph(file)
     console.problems(graph.warnings)
     settings = settings_for(Path(graph.path), secrets_file=secrets)
     build = draft_settings(settings, None).build
-    done = Locker(settings, build, console, is_locked=check, upgrade=wish).settled(
-        graph, take_lock_snapshot(graph)
-    )
+    locker = Locker(settings, build, console, is_locked=check, upgrade=wish)
+    done = locker.settled(graph, take_lock_snapshot(graph))
     print_result(lock_summary(done), lock_json(done), as_json=as_json)
+
+
+def _prepare() -> None:
+    """Import what follows while the chain file is loaded."""
+    import chainctl.adapters.files
+    import chainctl.adapters.lock_file
+    import chainctl.cli.lock_text
+    import chainctl.cli.locking
+    import chainctl.cli.wiring  # noqa: F401

@@ -35,8 +35,8 @@ def families() -> Iterator[type[ChainctlError]]:
 
 def made(family: type[ChainctlError]) -> ChainctlError:
     """Return an error of a class."""
-    if family is ChainDefinitionError:
-        return ChainDefinitionError([Problem("CH0101", "it broke")])
+    if issubclass(family, ChainDefinitionError):
+        return family([Problem("CH0101", "it broke")])
     return BuildError("Hello", "", [], reason="it broke") if family is BuildError else family("it broke")
 
 
