@@ -84,13 +84,14 @@ def main(arguments: Sequence[str]) -> None:
     """Measure all and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.builds", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of each, and print only")
+    parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", default="", help="names of measurements, with commas")
     given = parser.parse_args(arguments)
     wanted = frozenset(filter(None, given.only.split(",")))
     figures: list[Figure] = []
     started, load = time.time(), load_average()
     directory = Path(tempfile.mkdtemp(prefix="bench-builds-"))
-    bench = Bench(directory, 1 if given.quick else 5)
+    bench = Bench(directory, given.rounds or (1 if given.quick else 5))
     try:
         for name, measure in MEASURES.items():
             if not wanted or name in wanted:

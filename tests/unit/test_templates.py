@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 
 import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainctl.build.base import Base
 from chainctl.templates import page, render, template_root
 from tests.unit.build.dockerfile_reader import words
 
@@ -31,7 +33,7 @@ def test_templates_are_in_the_checkout() -> None:
 
 def test_a_missing_value_is_an_error() -> None:
     """Not an empty string in a Dockerfile."""
-    with pytest.raises(jinja2.UndefinedError, match="base_image"):
+    with pytest.raises(jinja2.UndefinedError, match="base"):
         render("Dockerfile.j2", {})
 
 
@@ -68,11 +70,23 @@ def test_a_rendered_text_ends_with_one_line_break() -> None:
 def test_a_label_is_read_back_as_it_was(text: str) -> None:
     """Quotes, dollars and backslashes are escaped for Docker."""
     values = {
-        "base_image": "x", "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
+        "base": Base("x"), "is_locked": False, "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
         "build_commands": [], "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
         "chain": text, "chainlet": "Leaf",
     }  # fmt: skip
     lines = render("Dockerfile.j2", values).split("\n")
     label = next(line for line in lines if line.startswith("LABEL "))
     assert words(label.removeprefix("LABEL ")) == [f"chainctl.chain={text}", "chainctl.chainlet=Leaf"]
-    assert json.loads(lines[-2].removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]
+    (start,) = (line for line in lines if line.startswith("ENTRYPOINT "))
+    assert json.loads(start.removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]
+
+
+def test_what_installs_packages_is_python_of_the_oldest_kind() -> None:
+    """It runs in the image, with the standard library alone; values are literals in it."""
+    links = ("https://x.example/it's",)
+    text = render("install.py.j2", {"indexes": ('https://x.example/"a"',), "find_links": links})
+    tree = ast.parse(text, feature_version=(3, 9))
+    literals = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    assert literals.count('https://x.example/"a"') == literals.count(links[0]) == 1
+    imported = [name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names]
+    assert set(imported) < sys.stdlib_module_names
