@@ -30,7 +30,8 @@ from chainctl.telemetry.telemetry import Telemetry
 T = TypeVar("T")
 INNER_PATH = "/-/run_remote"
 """Where chainlets of one chain call each other."""
-_LOST_STATUS = (502, 503, 504)
+_TOO_LATE = 504
+_LOST_STATUS = (502, 503, _TOO_LATE)
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,9 @@ class Transport:
             last = not may_repeat or (attempt >= options.retries and not is_booting)
             answer, error = None, None
             try:
-                answer = await (once() if self._breaker is None else self._watched(once, self._breaker))
+                answer = await (
+                    once() if self._breaker is None else self._watched(once, self._breaker, exchange)
+                )
             except TimeoutError:
                 raise self._timed_out(exchange) from None
             except ConnectionError as failure:
@@ -254,16 +257,25 @@ class Transport:
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _watched(self, once: Callable[[], Awaitable[Answer]], breaker: CircuitBreaker) -> Answer:
-        """Make an attempt if the breaker lets, and tell it how that ended."""
+    async def _watched(
+        self, once: Callable[[], Awaitable[Answer]], breaker: CircuitBreaker, exchange: Exchange
+    ) -> Answer:
+        """Make an attempt if the breaker lets, and tell it how that ended.
+
+        That a caller's caller had no time left says nothing about the service.
+        """
         if not breaker.admits():
             raise RemoteFault.circuit_open(self.service.display_name, breaker.pause_sec)
         failed: Optional[bool] = None
         try:
             answer = await once()
-            failed = answer.status in _LOST_STATUS
+            is_late = answer.status == _TOO_LATE and exchange.is_bounded_from_outside
+            failed = None if is_late else answer.status in _LOST_STATUS
             return answer
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
+            failed = None if exchange.is_bounded_from_outside else True
+            raise
+        except ConnectionError:
             failed = True
             raise
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import chainctl as chains
 from chainctl.calls.answer import Answer, BrokenAnswerError
 from chainctl.calls.breaker import CircuitBreaker
+from chainctl.calls.call_context import CURRENT_CALL, CallContext
 from chainctl.calls.hedge import hedged
 from chainctl.calls.remote_error import RemoteFault
 from chainctl.calls.retry import RetryBudget, backoff_sec, may_help
@@ -114,6 +116,15 @@ class Broken(chains.ChainletBase):
     async def run_remote(self) -> int:
         Broken.calls += 1
         raise RemoteFault("lost", status=502)
+
+
+class Slow(chains.ChainletBase):
+    """Takes as long as it is told."""
+
+    async def run_remote(self, waits: bool) -> str:
+        if waits:
+            await asyncio.Event().wait()
+        return "done"
 
 
 class AboveBroken(chains.ChainletBase):
@@ -269,5 +280,21 @@ def test_breaker_of_an_edge() -> None:
             faults = [await asyncio.gather(stub.run_remote(), return_exceptions=True) for _ in range(30)]
             assert [f[0].kind for f in faults[-20:]] == ["circuit_open"] * 20  # type: ignore[union-attr]
             assert Broken.calls == 10
+
+    run(work())
+
+
+def test_breaker_does_not_hold_a_callers_haste_against_a_service() -> None:
+    """Calls that their own caller left no time for do not open it."""
+
+    async def work() -> None:
+        async with net_of(Slow) as net:
+            stub = net.stub(Slow, circuit_breaker=True)
+            for _ in range(30):
+                CURRENT_CALL.set(CallContext(deadline=time.monotonic() + 0.002))
+                with pytest.raises(TimeoutError):
+                    await stub.run_remote(waits=True)
+            CURRENT_CALL.set(None)
+            assert await stub.run_remote(waits=False) == "done"
 
     run(work())
