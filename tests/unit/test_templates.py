@@ -70,7 +70,8 @@ def test_a_rendered_text_ends_with_one_line_break() -> None:
 def test_a_label_is_read_back_as_it_was(text: str) -> None:
     """Quotes, dollars and backslashes are escaped for Docker."""
     values = {
-        "base": Base("x"), "is_locked": False, "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
+        "base": Base("x"), "is_locked": False, "certificates": (), "apt_requirements": [],
+        "python": "python3", "requirement_files": [],
         "build_commands": [], "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
         "chain": text, "chainlet": "Leaf",
     }  # fmt: skip
