@@ -9,7 +9,7 @@ from enum import StrEnum
 from chainctl.build.inputs import LAST_RESORT, Input, InputKind
 
 _ORDER = list(InputKind)
-_FILES = (InputKind.DATA, InputKind.PACKAGE_DIRECTORY, InputKind.FILE)
+_FILES = (InputKind.LOCAL_PACKAGE, InputKind.DATA, InputKind.PACKAGE_DIRECTORY, InputKind.FILE)
 # What stands before the label of an input; the others are told by their label alone.
 _NOUNS = {
     InputKind.CERTIFICATE: "certificate ",

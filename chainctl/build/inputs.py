@@ -38,6 +38,7 @@ class InputKind(StrEnum):
     APT_LIST = "apt list"
     REQUIREMENT = "requirement"
     REQUIREMENTS_FILE = "requirements file"
+    LOCAL_PACKAGE = "local package"
     BUILD_COMMAND = "build command"
     VARIABLE = "environment variable"
     OPTION = "option"
@@ -69,6 +70,7 @@ _WRITTEN = {
     "pip_requirements.txt": "requirements",
     "pyproject.txt": "pyproject.toml",
     "uv_lock.txt": "uv.lock",
+    "locked.txt": "chainctl.lock",
 }
 
 
@@ -96,7 +98,7 @@ def image_inputs(
     found = [
         *_configured(spec, settings, lock),
         *_packages(context),
-        *_files(spec, context, Path(root)),
+        *_files(spec, context, root),
         *_wholes(context),
     ]
     order = list(InputKind)
@@ -149,25 +151,27 @@ def _packages(context: BuildContext) -> Iterator[Input]:
         yield Input(InputKind.REQUIREMENT, package, digest, value=", ".join(values), why=why)
 
 
-def _files(spec: ChainletSpec, context: BuildContext, root: Path) -> Iterator[Input]:
+def _files(spec: ChainletSpec, context: BuildContext, root: str) -> Iterator[Input]:
     """Everything that is copied as it is, file by file."""
     for name, file in _below(context, _CERTIFICATES):
         label = file.content.name if isinstance(file.content, Path) else name
         yield Input(InputKind.CERTIFICATE, name, _file_digest(file), label=label)
     for name, file in _below(context, _REQUIREMENTS):
-        yield Input(InputKind.REQUIREMENTS_FILE, name, _file_digest(file), label=_written(name))
+        if isinstance(file.content, Path):
+            yield _copied(InputKind.LOCAL_PACKAGE, name, file, root, InputKind.LOCAL_PACKAGE.value)
+        else:
+            yield Input(InputKind.REQUIREMENTS_FILE, name, _file_digest(file), label=_written(name))
     whys = {file.path: file.why for file in spec.files}
     for prefix, kind in _COPIED.items():
         for name, file in _below(context, prefix):
-            label = _label(file, root)
-            yield Input(
-                kind,
-                name,
-                _file_digest(file),
-                label="" if label == name else label,
-                value="executable" if file.is_executable else "",
-                why=whys.get(name, "") if kind is InputKind.FILE else kind.value,
-            )
+            why = whys.get(name, "") if kind is InputKind.FILE else kind.value
+            yield _copied(kind, name, file, root, why)
+
+
+def _copied(kind: InputKind, name: str, file: ContextFile, root: str, why: str) -> Input:
+    label = _label(file, root)
+    value = "executable" if file.is_executable else ""
+    return Input(kind, name, _file_digest(file), "" if label == name else label, value, why)
 
 
 def _wholes(context: BuildContext) -> Iterator[Input]:
@@ -189,12 +193,12 @@ def _written(name: str) -> str:
     return _WRITTEN.get(name) or PurePosixPath(name.removeprefix("user/")).as_posix()
 
 
-def _label(file: ContextFile, root: Path) -> str:
+def _label(file: ContextFile, root: str) -> str:
     """Where the user has a file, or "" where that is outside of the project."""
     if isinstance(file.content, bytes):
         return ""
-    place = Path(os.path.normpath(file.content))
-    return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
+    place = os.path.normpath(str(file.content))
+    return place.removeprefix(f"{root}/") if place.startswith(f"{root}/") else ""
 
 
 def _entries(files: Iterable[ContextFile]) -> Iterator[str]:

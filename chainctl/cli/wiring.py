@@ -73,9 +73,7 @@ def world_of(chain: str, settings: Settings, notice: Callable[[str], None]) -> W
     """
     recorded = _recorded(chain, settings)
     if settings.target == "auto" and len(recorded) > 1:
-        raise UsageError(
-            f"{chain} runs on two targets: {' and '.join(recorded)}", hint="choose one: `--target docker`."
-        )
+        raise _on_two_targets(chain, recorded)
     if settings.target == "auto" and recorded:
         return open_world(settings, notice, chain)
     known: list[str] = []
@@ -98,6 +96,24 @@ def open_worlds(settings: Settings) -> list[World]:
     if settings.target in ("auto", "local"):
         worlds.append(local_world(settings))
     return worlds
+
+
+def recorded_ledger(chain: str, settings: Settings) -> tuple[str, Ledger]:
+    """The ledger to compare a chain with where no target is asked, and the name of its target.
+
+    Raises UsageError when two targets have the chain and none was chosen.
+    """
+    recorded = _recorded(chain, settings)
+    if settings.target == "auto" and len(recorded) > 1:
+        raise _on_two_targets(chain, recorded)
+    name = next(iter(recorded), "docker") if settings.target == "auto" else settings.target
+    return name, Ledger(state_dir(settings), name)
+
+
+def _on_two_targets(chain: str, recorded: list[str]) -> UsageError:
+    return UsageError(
+        f"{chain} runs on two targets: {' and '.join(recorded)}", hint="choose one: `--target docker`."
+    )
 
 
 def _recorded(chain: str, settings: Settings) -> list[str]:

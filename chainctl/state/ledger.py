@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import IO
 
 from pydantic import TypeAdapter
 
-from chainctl.build.inputs import Input
+from chainctl.build.input_table import InputTable
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, LockHeldError, UsageError
 
@@ -41,7 +41,7 @@ class Record:
     user: str = ""
     revision: str = ""
     schema: int = _SCHEMA
-    inputs: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
+    inputs: InputTable = field(default_factory=InputTable)
 
 
 class Ledger:

@@ -72,7 +72,7 @@ def draft_release(
     """
     chain = chain_name(graph, settings.name)
     fingerprints = _fingerprints(graph, chain, settings, vault)
-    lock, images = draft_images(graph, settings, snapshot, locked)
+    lock, images = _locked_images(graph, settings, snapshot, locked)
     deploy = _deploy_settings(settings, fingerprints, digest_of(["token", vault.token(chain)])[:16])
     release = compose_release(graph, chain, images, deploy, fingerprints)
     return Draft(chain, graph, images, release, lock)
@@ -83,8 +83,17 @@ def draft_images(
     settings: DraftSettings,
     snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
     locked: Callable[[ChainGraph, SourceSnapshot], Lock | None] = unlocked,
-) -> tuple[Lock | None, BuildPlan]:
+) -> BuildPlan:
     """Decide the images of a chain alone: no secret is needed for them. Raises LockError from `locked`."""
+    return _locked_images(graph, settings, snapshot, locked)[1]
+
+
+def _locked_images(
+    graph: ChainGraph,
+    settings: DraftSettings,
+    snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
+    locked: Callable[[ChainGraph, SourceSnapshot], Lock | None],
+) -> tuple[Lock | None, BuildPlan]:
     chain = chain_name(graph, settings.name)
     files = snapshot(graph, settings.build)
     lock = locked(graph, files)

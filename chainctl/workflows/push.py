@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from chainctl.build.backend import BuildBackend
 from chainctl.build.differences import summary
 from chainctl.build.image_labels import REVISION
+from chainctl.build.input_table import InputTable
 from chainctl.build.plan import ImagePlan
 from chainctl.build.steps import build_waves
 from chainctl.deploy.execute import execute
@@ -61,7 +62,8 @@ def push(
     """
     with ledger.lock(draft.chain):
         existing = backend.existing(image.ref for image in draft.images.images)
-        explained = explain_images(draft.images, existing, ledger.latest(draft.chain))
+        last = ledger.latest(draft.chain)
+        explained = explain_images(draft.images, existing, last)
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)
         observed = target.observe(draft.chain)
@@ -71,7 +73,7 @@ def push(
         else:
             emit(PhaseStarted("Deploy"))
         execute(plan, target, emit, clock)
-        number = _record(draft, ledger, origin, clock)
+        number = _record(draft, last, ledger, origin, clock)
     door = (observed if plan.is_empty else target.observe(draft.chain)).front_door
     if door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
@@ -126,11 +128,12 @@ def _labelled(image: ImagePlan, revision: str) -> ImagePlan:
     return replace(image, labels=(*image.labels, (REVISION, revision))) if revision else image
 
 
-def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], float]) -> int:
+def _record(
+    draft: Draft, last: Record | None, ledger: Ledger, origin: Origin, clock: Callable[[], float]
+) -> int:
     """Write the release down, unless it is the one that was written last."""
-    latest = ledger.latest(draft.chain)
-    if latest is not None and latest.release.digest == draft.release.digest:
-        return latest.number
+    if last is not None and last.release.digest == draft.release.digest:
+        return last.number
     number = ledger.next_number(draft.chain)
     ledger.record(
         Record(
@@ -140,7 +143,7 @@ def _record(draft: Draft, ledger: Ledger, origin: Origin, clock: Callable[[], fl
             origin.source,
             user=origin.user,
             revision=origin.revision,
-            inputs={image.chainlet: image.inputs for image in draft.images.images},
+            inputs=InputTable.of({image.chainlet: image.inputs for image in draft.images.images}),
         )
     )
     return number

@@ -40,6 +40,12 @@ def explain_images(
     )
 
 
+def explain_offline(plan: BuildPlan, last: Record | None) -> tuple[ExplainedImage, ...]:
+    """Say the same without an engine: the images of the last release are taken to be there, and no others."""
+    released = {service.image for service in last.release.services} if last else frozenset[str]()
+    return explain_images(plan, frozenset(i.ref for i in plan.images if str(i.ref) in released), last)
+
+
 def _reasons(image: ImagePlan, last: Record | None) -> tuple[Reason, ...]:
     if last is None:
         return (Circumstance.FIRST,)
@@ -48,7 +54,7 @@ def _reasons(image: ImagePlan, last: Record | None) -> tuple[Reason, ...]:
         return (Circumstance.NEW,)
     if released[image.chainlet] == str(image.ref):
         return (Circumstance.GONE,)
-    before = last.inputs.get(image.chainlet, ())
+    before = last.inputs.image(image.chainlet)
     return (differences(before, image.inputs) if before else ()) or (Circumstance.UNRECORDED,)
 
 

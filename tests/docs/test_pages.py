@@ -15,6 +15,8 @@ from pydantic_core import PydanticUndefined
 from chainctl.adapters.docker.haproxy_config import ANSWERS
 from chainctl.adapters.local.front_door import answers
 from chainctl.adapters.local.front_door.answers import Refusal
+from chainctl.build.differences import Circumstance
+from chainctl.build.inputs import InputKind
 from chainctl.cli.settings import Settings, load_settings
 from chainctl.errors import ExitCode
 from chainctl.sdk import config
@@ -93,6 +95,18 @@ def test_exit_codes_are_all_described() -> None:
     """The table of exit codes has exactly the members of ExitCode, in their order."""
     rows = rows_of((DOCS / "exit-codes.md").read_text(encoding="utf-8"))
     assert [(int(code), plain(name)) for code, name, _ in rows] == [(c.value, c.name) for c in ExitCode]
+
+
+def test_inputs_are_all_described() -> None:
+    """The page on builds has exactly the kinds of inputs, in the order in which they are told."""
+    section = section_of(DOCS / "rebuilds.md", "## Inputs")
+    assert [plain(row[0]) for row in rows_of(section)] == [kind.value for kind in InputKind]
+
+
+def test_circumstances_are_all_described() -> None:
+    """And the reasons that are no difference."""
+    section = section_of(DOCS / "rebuilds.md", "## What is compared")
+    assert [row[0] for row in rows_of(section)] == [circumstance.value for circumstance in Circumstance]
 
 
 def test_verbs_are_all_described() -> None:

@@ -25,35 +25,25 @@ def build(
     verbose: VerboseOption = False,
 ) -> None:
     """Build the images of a chain that are missing, and say why. Nothing is started or routed."""
-    from pathlib import Path
-
-    from chainctl.adapters.files import take_snapshot
     from chainctl.cli.console import Console, now
     from chainctl.cli.image_json import images_json
-    from chainctl.cli.loading import load_graph
-    from chainctl.cli.locking import Locker
+    from chainctl.cli.imaging import chain_for, images_of
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import draft_settings, open_world, settings_for
+    from chainctl.cli.wiring import open_world
     from chainctl.workflows.build import build as build_images
-    from chainctl.workflows.draft import chain_name, draft_images, unlocked
     from chainctl.workflows.reasons import image_lines
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
-    graph = load_graph(file)
-    console.problems(graph.warnings)
-    settings = settings_for(Path(graph.path), target=target)
-    chain = chain_name(graph, name)
-    world = open_world(settings, console.line, chain)
-    wish = draft_settings(settings, name)
-    locker = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=locked)
-    _, plan = draft_images(graph, wish, take_snapshot, locker)
-    last = world.ledger.latest(chain)
+    wanted = chain_for(file, console, target=target, name=name)
+    world = open_world(wanted.settings, console.line, wanted.chain)
+    plan = images_of(wanted, console, where=world.name, is_locked=locked)
+    last = world.ledger.latest(wanted.chain)
     try:
         done = build_images(plan, world.backend, last, console.emit, now)
     finally:
         console.stop()
     value = {
-        "chain": chain,
+        "chain": wanted.chain,
         "target": world.name,
         "compared_with": last.number if last else None,
         "images": images_json(done, "built"),

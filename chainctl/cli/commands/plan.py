@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,9 @@ from chainctl.cli.options import (
     TargetOption,
 )
 
+if TYPE_CHECKING:
+    from chainctl.cli.planning import Shown
+
 
 def plan(
     file: FileArgument,
@@ -24,35 +28,40 @@ def plan(
     secrets: SecretsOption = None,
     explain: ExplainOption = False,
     locked: LockedOption = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no engine: only compare images with the last release.")
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 10 when there is something to do.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a push would build and change, and why. Builds nothing, touches nothing."""
-    from chainctl.cli.console import Console
-    from chainctl.cli.drafting import draft_for
-    from chainctl.cli.image_json import images_json
     from chainctl.cli.output import print_result
-    from chainctl.deploy.plan import line_of, total_of
     from chainctl.errors import ExitCode
-    from chainctl.workflows.plan import preview, preview_text
 
-    draft, world = draft_for(
-        file, Console(), target=target, name=name, secrets=secrets, is_locked=locked, is_plan=True
-    )
-    last = world.ledger.latest(draft.chain)
-    shown = preview(draft, world.backend, world.target, last)
-    value = {
-        "chain": draft.chain,
-        "target": world.name,
-        "compared_with": last.number if last else None,
-        "images": images_json(shown.images, "build"),
-        "operations": [line_of(operation) for operation in shown.deploy.operations],
-        "kept": [service for service, _ in shown.deploy.kept],
-        "total": total_of(shown.deploy),
-        "has_changes": shown.has_changes,
-    }
-    print_result(preview_text(shown, is_full=explain), value, as_json=as_json)
+    shown = _shown(file, target, name, secrets, locked, explain=explain, offline=offline)
+    print_result(shown.text, shown.value, as_json=as_json)
     if exit_code and shown.has_changes:
         raise typer.Exit(ExitCode.CHANGES)
+
+
+def _shown(
+    file: str,
+    target: str | None,
+    name: str | None,
+    secrets: Path | None,
+    is_locked: bool | None,
+    *,
+    explain: bool,
+    offline: bool,
+) -> Shown:
+    from chainctl.cli.console import Console
+    from chainctl.cli.planning import plan_offline, plan_push
+
+    console = Console()
+    if offline:
+        return plan_offline(file, console, target=target, name=name, is_locked=is_locked, is_full=explain)
+    return plan_push(
+        file, console, target=target, name=name, secrets=secrets, is_locked=is_locked, is_full=explain
+    )

@@ -156,6 +156,18 @@ def test_no_color_on_a_terminal_in_ci_is_plain_text(environ: pytest.MonkeyPatch)
     assert "\r" not in stream.getvalue()
 
 
+@pytest.mark.parametrize("stream", [Terminal(), io.StringIO()])
+def test_the_reason_of_a_build_stays(environ: pytest.MonkeyPatch, stream: io.StringIO) -> None:
+    """On a terminal, too: it is no progress."""
+    environ.setattr(sys, "stderr", stream)
+    console = Console()
+    console.emit(BuildStarted("Hello", "hello/hello:1", "helpers.py changed (imported by chain.py:3)"))
+    console.stop()
+    assert (
+        "  Hello: building hello/hello:1: helpers.py changed (imported by chain.py:3)\n" in stream.getvalue()
+    )
+
+
 def test_a_live_line_is_ended(environ: pytest.MonkeyPatch) -> None:
     """On a terminal, what is active is shown, and gone when the console stops; results stay.
 

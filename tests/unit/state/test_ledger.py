@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from chainctl.build.input_table import InputTable
+from chainctl.build.inputs import Input, InputKind
 from chainctl.deploy.release import FrontDoor, Release, SecretRef
 from chainctl.deploy.settings import DeploySettings
 from chainctl.errors import ChainctlError, ExitCode, LockHeldError, UsageError
@@ -37,7 +39,11 @@ def release(chain: str = "shop") -> Release:
 
 def record(number: int = 1, chain: str = "shop") -> Record:
     """One shipped release."""
-    return Record(number, release(chain), 1_000_000.25, "/p/chain.py", user="me", revision="abc")
+    file = Input(InputKind.FILE, "a.py", "0x", "lib/a.py", "executable", "imported by b.py:1")
+    inputs = InputTable.of({"Leaf": [file], "Root": [file]})
+    return Record(
+        number, release(chain), 1_000_000.25, "/p/chain.py", user="me", revision="abc", inputs=inputs
+    )
 
 
 @pytest.fixture
@@ -67,6 +73,26 @@ def test_a_record_comes_back_as_it_was(ledger: Ledger) -> None:
     assert ledger.load("shop", 1) == record()
     assert ledger.latest("shop") == record()
     assert ledger.load("shop", 1).release.digest == record().release.digest
+
+
+def test_a_record_without_inputs_still_loads(ledger: Ledger, tmp_path: Path) -> None:
+    """Older versions have written none."""
+    ledger.record(record())
+    fields = json.loads(path_of(tmp_path).read_text())
+    del fields["inputs"]
+    path_of(tmp_path).write_text(json.dumps(fields))
+    assert ledger.load("shop", 1) == replace(record(), inputs=InputTable())
+
+
+def test_an_input_that_is_not_in_its_table_is_damage(ledger: Ledger, tmp_path: Path) -> None:
+    """As any other record that makes no sense."""
+    ledger.record(record())
+    fields = json.loads(path_of(tmp_path).read_text())
+    for place in (1, -1):
+        fields["inputs"]["images"]["Leaf"] = [place]
+        path_of(tmp_path).write_text(json.dumps(fields))
+        with pytest.raises(ChainctlError, match="is damaged"):
+            ledger.load("shop", 1)
 
 
 def test_releases_are_numbered_one_after_the_other(ledger: Ledger) -> None:

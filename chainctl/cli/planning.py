@@ -1,0 +1,79 @@
+"""A chain file and options in; what a push would do, as text and as a value, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainctl.cli.console import Console
+from chainctl.cli.drafting import draft_for
+from chainctl.cli.image_json import images_json
+from chainctl.cli.imaging import chain_for, images_of
+from chainctl.cli.wiring import recorded_ledger
+from chainctl.deploy.plan import line_of, total_of
+from chainctl.workflows.plan import preview, preview_text
+from chainctl.workflows.reasons import explain_offline, image_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is printed, in both forms, and whether there is something to do."""
+
+    text: str
+    value: dict[str, Any]
+    has_changes: bool
+
+
+def plan_push(
+    file: str,
+    console: Console,
+    *,
+    target: str | None,
+    name: str | None,
+    secrets: Path | None,
+    is_locked: bool | None,
+    is_full: bool,
+) -> Shown:
+    """Compare a chain file with what runs, and its images with those of the last release."""
+    draft, world = draft_for(
+        file, console, target=target, name=name, secrets=secrets, is_locked=is_locked, is_plan=True
+    )
+    last = world.ledger.latest(draft.chain)
+    shown = preview(draft, world.backend, world.target, last)
+    value = {
+        "chain": draft.chain,
+        "target": world.name,
+        "compared_with": last.number if last else None,
+        "images": images_json(shown.images, "build"),
+        "operations": [line_of(operation) for operation in shown.deploy.operations],
+        "kept": [service for service, _ in shown.deploy.kept],
+        "total": total_of(shown.deploy),
+        "has_changes": shown.has_changes,
+    }
+    return Shown(preview_text(shown, is_full=is_full), value, shown.has_changes)
+
+
+def plan_offline(
+    file: str,
+    console: Console,
+    *,
+    target: str | None,
+    name: str | None,
+    is_locked: bool | None,
+    is_full: bool,
+) -> Shown:
+    """Compare a chain file's images with those of the last release; what runs is not looked at."""
+    wanted = chain_for(file, console, target=target, name=name)
+    where, ledger = recorded_ledger(wanted.chain, wanted.settings)
+    last = ledger.latest(wanted.chain)
+    images = explain_offline(images_of(wanted, console, where=where, is_locked=is_locked), last)
+    has_changes = not all(one.is_reused for one in images)
+    value = {
+        "chain": wanted.chain,
+        "target": where,
+        "compared_with": last.number if last else None,
+        "images": images_json(images, "build"),
+        "has_changes": has_changes,
+    }
+    return Shown("\n".join(image_lines(images, "build", is_full=is_full)), value, has_changes)
