@@ -122,6 +122,12 @@ class BuildError(ChainctlError):
         super().__init__(f"The image of {chainlet} failed to build{at}{why}", hint=hint, details=tail)
 
 
+class RegistryError(ChainctlError):
+    """A registry does not answer or does not take an image; nothing that runs was touched."""
+
+    exit_code = ExitCode.BUILD_FAILED
+
+
 class DeployError(ChainctlError):
     """A release could not be brought up; what served before still serves."""
 

@@ -39,6 +39,16 @@ class BuildStepped:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildStepEnded:
+    """An instruction is done. `seconds` is the engine's own measure; the classic builder tells none."""
+
+    chainlet: str
+    step: str
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BuildLogged:
     """One line that a build instruction wrote."""
 
@@ -75,6 +85,7 @@ Event = (
     | Notice
     | BuildStarted
     | BuildStepped
+    | BuildStepEnded
     | BuildLogged
     | BuildFinished
     | OperationStarted

@@ -44,9 +44,13 @@ class Vault:
         self._token_of = token_of
 
     def value(self, secret: SecretRef) -> bytes:
-        found = self._sources.find(secret.name)
+        return self.value_of(secret.name)
+
+    def value_of(self, name: str) -> bytes:
+        """Return a secret's value, read now. Raises MissingSecretError."""
+        found = self._sources.find(name)
         if found is None:
-            raise MissingSecretError(f"secret `{secret.name}` has no value here", hint=_hint(secret.name))
+            raise MissingSecretError(f"secret `{name}` has no value here", hint=_hint(name))
         return found
 
     def token(self, chain: str) -> str:

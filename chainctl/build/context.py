@@ -67,9 +67,17 @@ class BuildContext:
         raise KeyError(path)
 
 
+def platform_tag(digest: str, platform: str) -> str:
+    """Return the tag of an image: the digest, and its platform where that is not the engine's own."""
+    return "-".join(filter(None, (digest, platform.removeprefix("linux/").replace("/", "-"))))
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """`<chain>/<chainlet>:<digest of its context>`; known before anything is built."""
+    """`<chain>/<chainlet>:<digest of its context>`, with `-<platform>` for another than the engine's own.
+
+    Known before anything is built.
+    """
 
     repository: str
     tag: str

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from chainctl.build.context import BuildContext, ContextFile
 from chainctl.build.input_packages import InstallLine, install_lines
-from chainctl.build.instructions import apt_words, env_pairs, python_of, run_commands
+from chainctl.build.instructions import apt_words, build_secrets, env_pairs, python_of, run_commands
 from chainctl.build.lock import Lock
 from chainctl.build.settings import BuildSettings
 from chainctl.graph.graph import ChainletSpec
@@ -123,6 +123,8 @@ def _configured(spec: ChainletSpec, settings: BuildSettings, lock: Lock | None) 
         yield Input(InputKind.BUILD_COMMAND, str(number), _digest(command))
     for name, text in env_pairs(config):
         yield Input(InputKind.VARIABLE, name, _digest(text))
+    if secrets := build_secrets(config, settings):
+        yield Input(InputKind.OPTION, "build secrets", _digest(*secrets), value=", ".join(secrets))
     for name, shown in _options(spec, config):
         yield Input(InputKind.OPTION, name, _digest(shown), value=shown)
 

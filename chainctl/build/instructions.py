@@ -78,6 +78,17 @@ def run_commands(config: RemoteConfig) -> list[str]:
     return [_exec_form(text) if _leaves_its_line(text) else text for text in texts if text]
 
 
+def command_secrets(config: RemoteConfig) -> list[str]:
+    """The secrets that each build command mounts, sorted; without commands there are none."""
+    return sorted(set(config.build_secret_keys)) if run_commands(config) else []
+
+
+def build_secrets(config: RemoteConfig, settings: BuildSettings) -> tuple[str, ...]:
+    """All secrets that an image's build may ask for, sorted: the build commands' and the package index's."""
+    index = [settings.index_credentials_secret] if settings.index_credentials_secret else []
+    return tuple(sorted({*command_secrets(config), *index}))
+
+
 def _leaves_its_line(command: str) -> bool:
     return "\n" in command or command.endswith("\\") or "<<" in command
 

@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 
 from chainctl.build.base import Base, base_of
-from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef
+from chainctl.build.context import TAG_LENGTH, BuildContext, ContextFile, ImageRef, platform_tag
 from chainctl.build.image_labels import image_labels
 from chainctl.build.inputs import Input, image_inputs
 from chainctl.build.installation import LOCKED, locked_files
 from chainctl.build.instructions import (
     apt_words,
+    build_secrets,
+    command_secrets,
     env_pairs,
     python_of,
     require_renderable,
@@ -39,7 +41,8 @@ class ImagePlan:
     `inputs` names all that is in the context, so that two plans can be compared. `base_id` is the image
     id that the base must have on the engine, "" where any will do. `labels` go onto the image beside
     those of the Dockerfile; they are no part of its name. `steps` are digests of the slow steps, in
-    their order: images with equal ones share their layers.
+    their order: images with equal ones share their layers. `platform` is "" for the engine's own. `secrets`
+    names those that instructions mount; their values are no part of the image or its name.
     """
 
     chainlet: str
@@ -50,6 +53,8 @@ class ImagePlan:
     base_id: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     steps: tuple[str, ...] = ()
+    platform: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,8 @@ def _image(
     lock: Lock | None,
 ) -> ImagePlan:
     context = build_context(graph, spec, chain, snapshot, settings, lock)
-    ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", context.digest[:TAG_LENGTH])
+    tag = platform_tag(context.digest[:TAG_LENGTH], settings.foreign_platform)
+    ref = ImageRef(f"{repository_part(chain)}/{repository_part(spec.name)}", tag)
     base = base_of(spec.remote_config.docker_image, settings, lock)
     return ImagePlan(
         spec.name,
@@ -103,6 +109,8 @@ def _image(
         base_id=base.id,
         labels=image_labels(ref, context.digest, base),
         steps=_steps(spec.remote_config, base, context),
+        platform=settings.foreign_platform,
+        secrets=build_secrets(spec.remote_config, settings),
     )
 
 
@@ -162,6 +170,9 @@ def _values(
         "apt_requirements": apt_words(config.docker_image),
         "requirement_files": shell_words(given),
         "build_commands": run_commands(config),
+        "build_secrets": command_secrets(config),
+        "index_credentials": settings.index_credentials_secret,
+        "apt_mirror": settings.apt_mirror,
         "env": env_pairs(config),
         "certificates": settings.certificates,
         "has_data": data,

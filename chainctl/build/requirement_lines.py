@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -25,18 +25,23 @@ _IDLE = frozenset(
     ["--prefer-binary", "--require-hashes", "--trusted-host", "--use-feature", "--no-cache-dir"]
 )
 _WORDS_AFTER = re.compile(r"\s+--?[a-z].*$")
+_HASH = re.compile(r"--hash[=\s]([a-z0-9]+:[0-9a-f]+)")
 _VCS = re.compile(r"^(git|hg|svn|bzr)\+")
 _ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One requirement. `path` is the file it stands in, or `chainctl` for what the runtime needs."""
+    """One requirement. `path` is the file it stands in, or `chainctl` for what the runtime needs.
+
+    `hashes` are those that the line itself allows, as `sha256:…`; none allows any.
+    """
 
     text: str
     path: str
     line: int = 0
     is_constraint: bool = False
+    hashes: tuple[str, ...] = ()
 
     @property
     def is_runtime(self) -> bool:
@@ -130,8 +135,13 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def one_requirement(text: str, path: str, line: int, *, is_constraint: bool = False) -> Asked | Problem:
-    """Check one requirement; local paths in it become absolute."""
-    plain = _WORDS_AFTER.sub("", text).strip()
+    """Check one requirement; local paths in it become absolute, hashes are taken out of it."""
+    found = _plain_requirement(_WORDS_AFTER.sub("", text).strip(), path, line, is_constraint=is_constraint)
+    hashes = tuple(sorted(_HASH.findall(text)))
+    return replace(found, hashes=hashes) if isinstance(found, Asked) and hashes else found
+
+
+def _plain_requirement(plain: str, path: str, line: int, *, is_constraint: bool) -> Asked | Problem:
     if has_credentials(plain):
         return credentials_problem(path, line)
     if _is_place(plain):

@@ -15,7 +15,9 @@ class BuildSettings:
     `certificates` are absolute paths of extra CA certificates (PEM) to trust in the images.
     `index_url` stands for the public package index, "" means that itself; `extra_index_urls` are looked at
     before it. `index_credentials_secret` names the secret with netrc text for them. `platform` is that of
-    the images. `cpu_wheels` chooses builds of torch for the CPU where a chainlet asks for no GPU.
+    the images, `foreign_platform` the same where the engine has another one of its own, else "".
+    `cpu_wheels` chooses builds of torch for the CPU where a chainlet asks for no GPU. `apt_mirror` is a URL
+    that stands for Debian's own mirrors, "" means those.
     """
 
     base_images: Mapping[str, str] = field(default_factory=dict)
@@ -25,6 +27,8 @@ class BuildSettings:
     index_credentials_secret: str | None = None
     platform: str = "linux/amd64"
     cpu_wheels: bool = True
+    foreign_platform: str = ""
+    apt_mirror: str = ""
 
     def image_for(self, base: BasetenImage | CustomImage) -> str:
         if isinstance(base, CustomImage):

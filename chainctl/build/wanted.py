@@ -6,6 +6,7 @@ import hashlib
 import json
 import posixpath
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
@@ -77,6 +78,7 @@ class Wanted:
             list(self.find_links), self.has_index, self.prereleases, self.torch_backend,
             sorted({(asked.is_constraint, self._portable(asked.text)) for asked in self.asked}),
             sorted((package.name, package.digest) for package in self.local),
+            *([hashes] if (hashes := sorted((a.name, a.hashes) for a in self.asked if a.hashes)) else []),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
@@ -129,7 +131,9 @@ def wanted_environments(
 
 def local_places(spec: ChainletSpec, texts: Mapping[str, str]) -> list[str]:
     """Return the absolute places of packages on this machine that a chainlet asks for, sorted."""
-    return sorted({place for one in _pip_lines(spec, texts).asked if (place := _place_of(one.text))})
+    others = (one for one in _from_toml(spec.remote_config.docker_image, texts) if isinstance(one, Asked))
+    asked = (*_pip_lines(spec, texts).asked, *others)
+    return sorted({place for one in asked if (place := _place_of(one.text))})
 
 
 def list_line(text: str, source: str, start: int) -> int:
@@ -247,7 +251,40 @@ def _from_toml(image: DockerImage, texts: Mapping[str, str]) -> list[Asked | Pro
         return []
     path = str(file)
     text = texts[path]
-    return [one_requirement(line, path, _toml_line(line, text)) for line in reader(text, path)]
+    return [_with_source(line, path, text, _toml_line(line, text)) for line in reader(text, path)]
+
+
+def _with_source(requirement: str, path: str, text: str, line: int) -> Asked | Problem:
+    """A dependency of a pyproject.toml, from where `[tool.uv.sources]` says that it comes."""
+    one = one_requirement(requirement, path, line)
+    if isinstance(one, Problem) or posixpath.basename(path) != "pyproject.toml":
+        return one
+    tool = tomllib.loads(text).get("tool", {})
+    sources = {_canonical(name): source for name, source in tool.get("uv", {}).get("sources", {}).items()}
+    source = sources.get(one.name)
+    if source is None:
+        return one
+    name, _, marker = requirement.partition(";")
+    head = re.split(r"[<>=!~\s]", name.strip())[0]
+    condition = f" ; {marker.strip()}" if marker else ""
+    match source:
+        case {"git": str(url)}:
+            found = next((source[key] for key in ("rev", "tag", "branch") if key in source), "")
+            inside = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
+            return one_requirement(
+                f"{head} @ git+{url}{'@' if found else ''}{found}{inside}{condition}", path, line
+            )
+        case {"path": str(place)}:
+            return one_requirement(f"{head} @ file:{place}{condition}", path, line)
+        case {"url": str(url)}:
+            return one_requirement(f"{head} @ {url}{condition}", path, line)
+    return Problem(
+        "CH0810",
+        f"the source of {one.name} in `[tool.uv.sources]` is none that can be locked",
+        path,
+        line,
+        help="give `git`, `url` or `path`; an index goes into the setting `extra_index_urls`",
+    )
 
 
 def _toml_line(requirement: str, text: str) -> int:
@@ -282,8 +319,6 @@ def _local_package(one: Asked, place: str, snapshot: SourceSnapshot) -> LocalPac
 
 
 def _project_name(text: str) -> str:
-    import tomllib
-
     try:
         name = tomllib.loads(text).get("project", {}).get("name", "")
     except tomllib.TOMLDecodeError:

@@ -15,6 +15,7 @@ from chainctl.events import (
     BuildFinished,
     BuildLogged,
     BuildStarted,
+    BuildStepEnded,
     BuildStepped,
     Event,
     Notice,
@@ -22,6 +23,8 @@ from chainctl.events import (
     OperationStarted,
     PhaseStarted,
 )
+
+LONG_STEP_SEC = 1.0
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -62,6 +65,9 @@ class Console:
             case BuildStepped(chainlet=chainlet, step=step, cached=cached):
                 self._begin(chainlet, f"{chainlet}: {step}")
                 self._detail(f"  {chainlet}: {step}{' (cached)' if cached else ''}")
+            case BuildStepEnded(chainlet=chainlet, step=step, seconds=seconds, cached=cached):
+                if seconds >= LONG_STEP_SEC and not cached:
+                    self._detail(f"  {chainlet}: {step} took {seconds:.1f} s")
             case BuildLogged(chainlet=chainlet, line=line):
                 if self._is_verbose:
                     self._line(f"  {chainlet} | {line}")

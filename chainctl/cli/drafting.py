@@ -22,6 +22,8 @@ def draft_for(
     target: str | None,
     name: str | None,
     secrets: Path | None,
+    platform: str | None = None,
+    registry: str | None = None,
     is_locked: bool | None = None,
     is_plan: bool = False,
 ) -> tuple[Draft, World]:
@@ -30,7 +32,15 @@ def draft_for(
     Raises ChainDefinitionError, LockError, MissingSecretError, EngineError."""
     graph = load_graph(file)
     return draft_of(
-        graph, console, target=target, name=name, secrets=secrets, is_locked=is_locked, is_plan=is_plan
+        graph,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        registry=registry,
+        is_locked=is_locked,
+        is_plan=is_plan,
     )
 
 
@@ -41,17 +51,21 @@ def draft_of(
     target: str | None,
     name: str | None,
     secrets: Path | None,
+    platform: str | None = None,
+    registry: str | None = None,
     is_locked: bool | None = None,
     is_plan: bool = False,
 ) -> tuple[Draft, World]:
     """Decide for a chain that is loaded: as `draft_for`."""
     console.problems(graph.warnings)
-    settings = settings_for(Path(graph.path), target=target, secrets_file=secrets)
+    settings = settings_for(
+        Path(graph.path), target=target, secrets_file=secrets, platform=platform, registry=registry
+    )
     world = open_world(settings, console.line, chain_name(graph, name))
     if world.name == "local":
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
-    wish = draft_settings(settings, name)
+    wish = draft_settings(settings, name, world)
     locked = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     draft = draft_release(graph, wish, take_snapshot, vault, locked)
     return draft, world

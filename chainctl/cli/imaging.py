@@ -11,30 +11,44 @@ from chainctl.cli.console import Console
 from chainctl.cli.loading import load_graph
 from chainctl.cli.locking import Locker
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import draft_settings, settings_for
+from chainctl.cli.wiring import World, draft_settings, settings_for
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.draft import chain_name, draft_images, unlocked
 
 
 @dataclass(frozen=True, slots=True)
-class ChainWanted:
-    """A chain that is loaded, by its name, and the settings that hold for it. `given` is the name asked for."""
+class LoadedChain:
+    """A chain that was checked, by its name, and the settings that hold for it."""
 
-    graph: ChainGraph
     chain: str
+    graph: ChainGraph
     settings: Settings
-    given: str | None
+    name: str | None
 
 
-def chain_for(file: str, console: Console, *, target: str | None, name: str | None) -> ChainWanted:
-    """Load and check a chain file. Raises ChainDefinitionError."""
+def loaded_chain(
+    file: str,
+    console: Console,
+    *,
+    target: str | None,
+    name: str | None,
+    platform: str | None = None,
+    registry: str | None = None,
+) -> LoadedChain:
+    """Load and check. Raises ChainDefinitionError."""
     graph = load_graph(file)
     console.problems(graph.warnings)
-    return ChainWanted(graph, chain_name(graph, name), settings_for(Path(graph.path), target=target), name)
+    settings = settings_for(Path(graph.path), target=target, platform=platform, registry=registry)
+    return LoadedChain(chain_name(graph, name), graph, settings, name)
 
 
-def images_of(wanted: ChainWanted, console: Console, *, where: str, is_locked: bool | None) -> BuildPlan:
-    """Decide what to build on the target `where`; no secret is needed. Raises LockError."""
-    wish = draft_settings(wanted.settings, wanted.given)
-    locker = Locker(wanted.settings, wish.build, console, is_locked=is_locked)
-    return draft_images(wanted.graph, wish, take_snapshot, unlocked if where == "local" else locker)
+def images_of(
+    loaded: LoadedChain, console: Console, where: str, world: World | None, *, is_locked: bool | None
+) -> BuildPlan:
+    """Decide what to build for a target; no secret of the chain is needed.
+
+    Without a `world` the engine is not asked. Raises LockError.
+    """
+    settings, wish = loaded.settings, draft_settings(loaded.settings, loaded.name, world)
+    locked = unlocked if where == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
+    return draft_images(loaded.graph, wish, take_snapshot, locked)[1]

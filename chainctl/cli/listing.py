@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from chainctl.cli.durations import age_text
 from chainctl.cli.output import table
 from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import open_worlds
@@ -44,7 +45,7 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
         )
         for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name)):
             mark = " →" if door and door.route == service.name else ""
-            since = _age(now - service.since) if service.since else ""
+            since = age_text(now - service.since) if service.since else ""
             rows.append(["", "", service.chainlet, _status(service), "", since, service.name + mark])
     return table(["CHAIN", "TARGET", "CHAINLET", "STATUS", "RELEASE", "AGE", "ADDRESS"], rows) if rows else ""
 
@@ -81,10 +82,3 @@ def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
 
 def _url(listed: ListedChain) -> str:
     return listed.observed.front_door.url if listed.observed.front_door else ""
-
-
-def _age(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"

@@ -14,7 +14,7 @@ from chainctl.build.settle import Task, Upgrade
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.cli.console import Console
 from chainctl.cli.settings import Settings
-from chainctl.errors import EngineError, MissingSecretError
+from chainctl.errors import EngineError, MissingSecretError, UsageError
 from chainctl.events import Emit, Notice
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.lock import Settled, settle
@@ -40,8 +40,10 @@ class Locker:
         from chainctl.adapters.lock_file import LockFile
 
         file = LockFile.beside(Path(graph.path), graph.entrypoint)
+        before = file.read()
+        _require_known(before, self.upgrade)
         done = settle(
-            graph, snapshot, self.build, file.read(), self._resolver(file.path.parent), self._bases,
+            graph, snapshot, self.build, before, self._resolver(file.path.parent), self._bases,
             upgrade=self.upgrade,
             is_locked=is_ci(os.environ) if self.is_locked is None else self.is_locked,
             path=str(file.path),
@@ -89,6 +91,16 @@ class _LateResolver:
             self.root, os.environ, credentials=self.credentials, certificates=self.build.certificates
         )
         return real.resolve(task, upgrade)
+
+
+def _require_known(lock: Lock, upgrade: Upgrade | None) -> None:
+    """Refuse to upgrade what is in no environment: the name is wrong."""
+    for name in upgrade.packages if upgrade else ():
+        one = Upgrade(packages=(name,))
+        if not any(one.covers(environment) for environment in lock.environments.values()):
+            raise UsageError(
+                f"the lock has no package called {name}", hint="`chainctl lock --json` lists all packages."
+            )
 
 
 def credentials(settings: Settings, build: BuildSettings) -> str:

@@ -33,6 +33,13 @@ ExplainOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print every build step and line.")]
+RegistryOption = Annotated[
+    str | None, typer.Option("--registry", metavar="HOST/PREFIX", help="Publish the images there.")
+]
+PlatformOption = Annotated[
+    str | None,
+    typer.Option("--platform", metavar="linux/amd64|linux/arm64", help="Build the images for it."),
+]
 LockedOption = Annotated[
     bool | None,
     typer.Option(

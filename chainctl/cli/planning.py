@@ -1,17 +1,16 @@
-"""A chain file and options in; what a push would do, as text and as a value, out."""
+"""What was decided in; what a push would do, as text and as a value, out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from chainctl.cli.console import Console
-from chainctl.cli.drafting import draft_for
 from chainctl.cli.image_json import images_json
-from chainctl.cli.imaging import chain_for, images_of
-from chainctl.cli.wiring import recorded_ledger
+from chainctl.cli.imaging import LoadedChain, images_of
+from chainctl.cli.wiring import World, recorded_ledger
 from chainctl.deploy.plan import line_of, total_of
+from chainctl.workflows.draft import Draft
 from chainctl.workflows.plan import preview, preview_text
 from chainctl.workflows.reasons import explain_offline, image_lines
 
@@ -25,20 +24,8 @@ class Shown:
     has_changes: bool
 
 
-def plan_push(
-    file: str,
-    console: Console,
-    *,
-    target: str | None,
-    name: str | None,
-    secrets: Path | None,
-    is_locked: bool | None,
-    is_full: bool,
-) -> Shown:
-    """Compare a chain file with what runs, and its images with those of the last release."""
-    draft, world = draft_for(
-        file, console, target=target, name=name, secrets=secrets, is_locked=is_locked, is_plan=True
-    )
+def plan_push(draft: Draft, world: World, *, is_full: bool) -> Shown:
+    """Compare a draft with what runs, and its images with those of the last release."""
     last = world.ledger.latest(draft.chain)
     shown = preview(draft, world.backend, world.target, last)
     value = {
@@ -54,23 +41,14 @@ def plan_push(
     return Shown(preview_text(shown, is_full=is_full), value, shown.has_changes)
 
 
-def plan_offline(
-    file: str,
-    console: Console,
-    *,
-    target: str | None,
-    name: str | None,
-    is_locked: bool | None,
-    is_full: bool,
-) -> Shown:
-    """Compare a chain file's images with those of the last release; what runs is not looked at."""
-    wanted = chain_for(file, console, target=target, name=name)
-    where, ledger = recorded_ledger(wanted.chain, wanted.settings)
-    last = ledger.latest(wanted.chain)
-    images = explain_offline(images_of(wanted, console, where=where, is_locked=is_locked), last)
+def plan_offline(loaded: LoadedChain, console: Console, *, is_locked: bool | None, is_full: bool) -> Shown:
+    """Compare a chain's images with those of the last release; what runs is not looked at."""
+    where, ledger = recorded_ledger(loaded.chain, loaded.settings)
+    last = ledger.latest(loaded.chain)
+    images = explain_offline(images_of(loaded, console, where, None, is_locked=is_locked), last)
     has_changes = not all(one.is_reused for one in images)
     value = {
-        "chain": wanted.chain,
+        "chain": loaded.chain,
         "target": where,
         "compared_with": last.number if last else None,
         "images": images_json(images, "build"),

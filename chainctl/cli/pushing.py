@@ -19,19 +19,33 @@ def push_file(
     target: str | None = None,
     name: str | None = None,
     secrets: Path | None = None,
+    platform: str | None = None,
+    registry: str | None = None,
     is_locked: bool | None = None,
 ) -> Pushed:
     """Push a chain file. Raises every ChainctlError that a push can end with."""
     graph = load_graph(file, _prepare)
 
     from chainctl.cli.drafting import draft_of
-    from chainctl.cli.wiring import origin_of
+    from chainctl.cli.wiring import origin_of, require_registry
     from chainctl.workflows.push import push as push_draft
 
-    draft, world = draft_of(graph, console, target=target, name=name, secrets=secrets, is_locked=is_locked)
+    draft, world = draft_of(
+        graph,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        registry=registry,
+        is_locked=is_locked,
+    )
+    require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
     try:
-        return push_draft(draft, world.backend, world.target, world.ledger, origin, console.emit, now)
+        return push_draft(
+            draft, world.backend, world.target, world.ledger, origin, console.emit, now, world.registry
+        )
     except KeyboardInterrupt:
         console.stop()
         console.line("Interrupted. What serves goes on serving; the same push continues.")

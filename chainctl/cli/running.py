@@ -64,7 +64,8 @@ def _in_processes(graph: ChainGraph, body: bytes | None, port: int, secrets: Pat
             Path(graph.path), target="local", secrets_file=secrets, port=None if body else port
         )
         world = local_world(settings, Path(directory))
-        draft = draft_release(graph, draft_settings(settings, None), take_snapshot, world.vault)
+        decided = draft_settings(settings, None, has_builds=False)
+        draft = draft_release(graph, decided, take_snapshot, world.vault)
         try:
             origin = origin_of(Path(graph.path))
             pushed = push(draft, world.backend, world.target, world.ledger, origin, console.emit, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -46,10 +47,21 @@ class Settings(pydantic.BaseModel):
     ca_certificates: tuple[Path, ...] = pydantic.Field(
         (), description="PEM files of extra authorities to trust in the images"
     )
+    http_proxy: str | None = pydantic.Field(None, repr=False, description="proxy of build steps for http")
+    https_proxy: str | None = pydantic.Field(None, repr=False, description="proxy of build steps for https")
+    no_proxy: str | None = pydantic.Field(
+        None, description="hosts that build steps reach without a proxy, separated by commas"
+    )
+    apt_mirror: str | None = pydantic.Field(
+        None, description="URL in place of http://deb.debian.org for Debian packages in the images"
+    )
     platform: str | None = pydantic.Field(
         None,
         pattern=r"^linux/(amd64|arm64)$",
-        description="platform of the images, linux/amd64 or linux/arm64; that of this machine when not set",
+        description="platform of the images, linux/amd64 or linux/arm64; the engine's own when not set",
+    )
+    registry: str | None = pydantic.Field(
+        None, description="registry that a push publishes images in, as HOST/PREFIX"
     )
     index_url: str | None = pydantic.Field(
         None, description="package index instead of the public one, such as a mirror; without credentials"
@@ -95,6 +107,28 @@ class Settings(pydantic.BaseModel):
         except ValueError:
             raise pydantic_core.PydanticCustomError("ip_address", "Input should be an IP address") from None
         return value
+
+    @pydantic.field_validator("http_proxy", "https_proxy")
+    @classmethod
+    def _is_proxy(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"(https?|socks5h?)://[^\s/?#]+/?", value):
+            raise pydantic_core.PydanticCustomError("proxy", "Input should be a URL such as http://HOST:3128")
+        return value
+
+    @pydantic.field_serializer("http_proxy", "https_proxy", when_used="json-unless-none")
+    def _without_login(self, value: str) -> str:
+        """What is shown of a proxy."""
+        return re.sub(r"://.*@", "://[REDACTED]@", value)
+
+    @pydantic.field_validator("apt_mirror")
+    @classmethod
+    def _is_mirror(cls, value: str | None) -> str | None:
+        """It is written into the images, so it can hold no password."""
+        if value is not None and not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]/~-]+", value):
+            raise pydantic_core.PydanticCustomError(
+                "mirror", "Input should be a URL such as http://HOST, without user and password"
+            )
+        return value.rstrip("/") if value else value
 
 
 def load_settings(

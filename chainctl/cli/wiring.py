@@ -15,8 +15,12 @@ from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.build.backend import BuildBackend
+from chainctl.build.image_contents import ImageReader
+from chainctl.build.proxies import proxy_arguments
+from chainctl.build.registry import Registry, RegistryAddress
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.settings import Settings, load_settings
+from chainctl.deploy.image_store import ImageStore
 from chainctl.deploy.release import FrontDoor
 from chainctl.deploy.settings import DeploySettings
 from chainctl.deploy.target import DeployTarget, LogSource
@@ -31,7 +35,11 @@ TARGETS = ("docker", "local")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a command acts on: a target with its builder, its log, its ledger and its secrets."""
+    """What a command acts on: a target with its builder, its log, its ledger and its secrets.
+
+    `store` has its images, `own_platform` tells that of images that name none, `registry` is where
+    pushes publish them. `reader` looks into images; processes of this machine have none.
+    """
 
     name: str
     target: DeployTarget
@@ -39,6 +47,10 @@ class World:
     backend: BuildBackend
     ledger: Ledger
     vault: Vault
+    store: ImageStore
+    own_platform: Callable[[], str]
+    registry: Registry | None = None
+    reader: ImageReader | None = None
 
 
 def settings_for(start: Path | None = None, **given: Any) -> Settings:
@@ -128,6 +140,9 @@ def _known(chains: list[str]) -> str:
 def docker_world(settings: Settings) -> World:
     """Open the Docker Engine. Raises EngineError when it does not answer."""
     from chainctl.adapters.docker.builder import DockerBuildBackend
+    from chainctl.adapters.docker.image_contents import DockerImageReader
+    from chainctl.adapters.docker.image_store import DockerImageStore
+    from chainctl.adapters.docker.session_login import RegistryLogins
     from chainctl.adapters.docker.target import DockerTarget
 
     engine = Engine.connect(engine_address(settings))
@@ -135,12 +150,39 @@ def docker_world(settings: Settings) -> World:
     vault = Vault(secret_sources(settings), ledger.token)
     target = DockerTarget(engine, vault, drain_sec=settings.drain_sec)
     use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
-    backend = DockerBuildBackend(engine, network=settings.build_network, use_buildkit=use_buildkit)
-    return World("docker", target, target, backend, ledger, vault)
+    backend = DockerBuildBackend(
+        engine,
+        network=settings.build_network,
+        use_buildkit=use_buildkit,
+        secrets=vault.value_of,
+        proxies=proxy_arguments(http=settings.http_proxy, https=settings.https_proxy, no=settings.no_proxy),
+        logins=RegistryLogins(docker_config_dir(os.environ, Path.home())),
+    )
+    registry = _registry(engine, settings)
+    store, reader = DockerImageStore(engine), DockerImageReader(engine)
+    return World("docker", target, target, backend, ledger, vault, store, engine.platform, registry, reader)
+
+
+def _registry(engine: Engine, settings: Settings) -> Registry | None:
+    from chainctl.adapters.docker.registry import DockerRegistry
+
+    if settings.registry is None:
+        return None
+    address = RegistryAddress.parse(settings.registry)
+    return DockerRegistry(engine, address, docker_config_dir(os.environ, Path.home()))
+
+
+def require_registry(world: World, given: str | None) -> None:
+    """Raise UsageError when images are to be published and there are none: a setting alone asks for nothing."""
+    if given and world.registry is None:
+        raise UsageError(
+            "Local processes have no images to publish", hint="name an engine: `--target docker`."
+        )
 
 
 def local_world(settings: Settings, root: Path | None = None) -> World:
     """Open the local-process target."""
+    from chainctl.adapters.local.image_store import LocalImageStore
     from chainctl.adapters.local.images import LocalBuildBackend
     from chainctl.adapters.local.paths import LocalPaths
     from chainctl.adapters.local.target import LocalTarget
@@ -150,7 +192,8 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     vault = Vault(secret_sources(settings), ledger.token)
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
     target = LocalTarget(paths, vault, drain_sec=settings.drain_sec, inherited=os.environ)
-    return World("local", target, target, LocalBuildBackend(paths.root), ledger, vault)
+    backend, store = LocalBuildBackend(paths.root), LocalImageStore(paths)
+    return World("local", target, target, backend, ledger, vault, store, this_platform)
 
 
 def engine_address(settings: Settings) -> EngineAddress:
@@ -163,18 +206,23 @@ def engine_address(settings: Settings) -> EngineAddress:
     )
 
 
-def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
-    """Turn settings into what shapes a release."""
+def draft_settings(
+    settings: Settings, name: str | None, world: World | None = None, *, has_builds: bool = True
+) -> DraftSettings:
+    """Turn settings into what shapes a release, for a world or for none; local processes need no builds."""
     door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
+    platform, foreign = _platforms(settings, world)
     return DraftSettings(
         build=BuildSettings(
             _base_images(settings),
             tuple(map(str, settings.ca_certificates)),
+            apt_mirror=settings.apt_mirror or "",
             index_url=settings.index_url or "",
             extra_index_urls=settings.extra_index_urls,
             index_credentials_secret=settings.index_credentials_secret,
-            platform=settings.platform or this_platform(),
+            platform=platform,
             cpu_wheels=settings.cpu_wheels,
+            foreign_platform=foreign,
         ),
         deploy=DeploySettings(
             front_door=door,
@@ -182,9 +230,17 @@ def draft_settings(settings: Settings, name: str | None) -> DraftSettings:
             environment=settings.environment,
         ),
         name=name,
+        has_builds=has_builds and (world is None or world.name != "local"),
         api_key=settings.api_key_secret,
         tls=settings.tls_secret,
     )
+
+
+def _platforms(settings: Settings, world: World | None) -> tuple[str, str]:
+    """The platform of images, and the same again where the engine has another one of its own, else ""."""
+    own = world.own_platform() if world else this_platform()
+    wanted = own if world and world.name == "local" else settings.platform or own
+    return wanted, "" if wanted == own else wanted
 
 
 def this_platform() -> str:

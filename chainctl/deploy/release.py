@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 SERVICE_PORT = 8000
 _DNS_LABEL_LIMIT = 63
@@ -68,7 +68,12 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """One running chainlet, wanted. Its name covers all the rest (see `service_name`)."""
+    """One running chainlet, wanted. Its name covers all the rest (see `service_name`).
+
+    `image` is what the target calls the image. `published` names the same one by digest in a
+    registry, "" where it was pushed to none: it says where the image is, not what it is, so that the
+    service's name does not cover it.
+    """
 
     name: str
     chain: str
@@ -80,6 +85,7 @@ class ServiceSpec:
     calls: tuple[Call, ...]
     start_timeout_sec: float
     fingerprint: Fingerprint
+    published: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +127,17 @@ class Release:
                 return service
         raise KeyError(chainlet)
 
+    def published_as(self, images: Mapping[str, str]) -> Release:
+        """Return the release with images by digest; `images` maps chainlets to them."""
+        services = tuple(replace(s, published=images.get(s.chainlet, "")) for s in self.services)
+        return replace(self, services=services)
+
     @property
     def digest(self) -> str:
         names = sorted(s.name for s in self.services)
-        return digest_of([self.chain, self.entrypoint, names, self.front_door.digest])
+        published = sorted(s.published for s in self.services if s.published)
+        parts = [self.chain, self.entrypoint, names, self.front_door.digest]
+        return digest_of([*parts, published] if published else parts)
 
 
 def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:

@@ -161,10 +161,15 @@ class Assets(FrozenModel):
     @pydantic.field_validator("secret_keys")
     @classmethod
     def _are_file_names(cls, value: ListOf[str]) -> ListOf[str]:
-        for key in value:
-            if not re.match(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", key):
-                raise ValueError(f"secret key {key!r}: use letters, digits, `_`, `.` and `-`")
-        return value
+        return _secret_keys(value)
+
+
+def _secret_keys(value: ListOf[str]) -> ListOf[str]:
+    """Check that secrets can be names of files. Raises ValueError."""
+    for key in value:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", key):
+            raise ValueError(f"secret key {key!r}: use letters, digits, `_`, `.` and `-`")
+    return value
 
 
 class HealthChecks(FrozenModel):
@@ -254,7 +259,11 @@ class RPCOptions(FrozenModel):
 
 
 class RemoteConfig(FrozenModel):
-    """All that a chainlet asks of the place where it runs. `build_commands` run before its code is copied."""
+    """All that a chainlet asks of the place where it runs.
+
+    `build_commands` run before its code is copied. While one runs, each secret of `build_secret_keys` is
+    in the file `/run/secrets/NAME`; it is in no image.
+    """
 
     docker_image: DockerImage = DockerImage()
     compute: Compute = Compute()
@@ -262,6 +271,12 @@ class RemoteConfig(FrozenModel):
     name: Optional[str] = None
     options: ChainletOptions = ChainletOptions()
     build_commands: ListOf[str] = ListOf()
+    build_secret_keys: ListOf[str] = ListOf()
+
+    @pydantic.field_validator("build_secret_keys")
+    @classmethod
+    def _are_file_names(cls, value: ListOf[str]) -> ListOf[str]:
+        return _secret_keys(value)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RemoteConfig:

@@ -59,6 +59,10 @@ class Ledger:
         numbers = self._numbers(chain)
         return self.load(chain, numbers[-1]) if numbers else None
 
+    def numbers(self, chain: str) -> list[int]:
+        """The numbers of a chain's releases, oldest first."""
+        return self._numbers(chain)
+
     def load(self, chain: str, number: int) -> Record:
         """Read one release.
 
@@ -109,6 +113,11 @@ class Ledger:
             gone = Path(tempfile.mkdtemp(dir=self._root, prefix=".gone-"))
             directory.rename(gone / "chain")
             shutil.rmtree(gone, ignore_errors=True)
+
+    def forget_empty(self, chain: str) -> None:
+        """Drop the place of a chain of which nothing is known. Holders of its lock may do that."""
+        if {path.name for path in self._directory(chain).glob("*")} <= {"lock"}:
+            self.forget(chain)
 
     @contextmanager
     def lock(self, chain: str) -> Iterator[None]:

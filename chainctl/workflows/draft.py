@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from chainctl.build.instructions import build_secrets
 from chainctl.build.lock import Lock
 from chainctl.build.plan import BuildPlan, plan_build, repository_part
 from chainctl.build.settings import BuildSettings
@@ -31,13 +32,17 @@ class Fingerprints(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DraftSettings:
-    """What shapes a release besides the chain file. `api_key` and `tls` name secrets."""
+    """What shapes a release besides the chain file. `api_key` and `tls` name secrets.
+
+    Where images are not built (no `has_builds`), the secrets of their builds are not asked for.
+    """
 
     build: BuildSettings = field(default_factory=BuildSettings)
     deploy: DeploySettings = field(default_factory=DeploySettings)
     name: str | None = None
     api_key: str | None = None
     tls: str | None = None
+    has_builds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def draft_release(
     """
     chain = chain_name(graph, settings.name)
     fingerprints = _fingerprints(graph, chain, settings, vault)
-    lock, images = _locked_images(graph, settings, snapshot, locked)
+    lock, images = draft_images(graph, settings, snapshot, locked)
     deploy = _deploy_settings(settings, fingerprints, digest_of(["token", vault.token(chain)])[:16])
     release = compose_release(graph, chain, images, deploy, fingerprints)
     return Draft(chain, graph, images, release, lock)
@@ -83,17 +88,8 @@ def draft_images(
     settings: DraftSettings,
     snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
     locked: Callable[[ChainGraph, SourceSnapshot], Lock | None] = unlocked,
-) -> BuildPlan:
-    """Decide the images of a chain alone: no secret is needed for them. Raises LockError from `locked`."""
-    return _locked_images(graph, settings, snapshot, locked)[1]
-
-
-def _locked_images(
-    graph: ChainGraph,
-    settings: DraftSettings,
-    snapshot: Callable[[ChainGraph, BuildSettings], SourceSnapshot],
-    locked: Callable[[ChainGraph, SourceSnapshot], Lock | None],
 ) -> tuple[Lock | None, BuildPlan]:
+    """Decide the images of a chain alone: no secret is needed for them. Raises LockError from `locked`."""
     chain = chain_name(graph, settings.name)
     files = snapshot(graph, settings.build)
     lock = locked(graph, files)
@@ -118,6 +114,10 @@ def _fingerprints(
     wanted: dict[str, list[str]] = secret_names(graph)
     for name in filter(None, (settings.api_key, settings.tls)):
         wanted.setdefault(name, []).append("the front door")
+    if settings.has_builds:
+        for spec in graph.chainlets:
+            for name in build_secrets(spec.remote_config, settings.build):
+                wanted.setdefault(name, []).append(f"the build of {spec.name}")
     return vault.fingerprints(chain, wanted)
 
 

@@ -11,6 +11,7 @@ from chainctl.build.differences import summary
 from chainctl.build.image_labels import REVISION
 from chainctl.build.input_table import InputTable
 from chainctl.build.plan import ImagePlan
+from chainctl.build.registry import Registry
 from chainctl.build.steps import build_waves
 from chainctl.deploy.execute import execute
 from chainctl.deploy.plan import DeployPlan
@@ -21,6 +22,7 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
 
 PARALLEL_BUILDS = 4
@@ -37,13 +39,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push has done. `number` is the release; an unchanged chain keeps its number."""
+    """What a push has done. `number` is the release; an unchanged chain keeps its number.
+
+    `images` has each chainlet's image: by digest where it was published, else as the target calls it.
+    """
 
     chain: str
     url: str
     number: int
     built: tuple[str, ...]
     plan: DeployPlan
+    images: tuple[tuple[str, str], ...] = ()
 
 
 def push(
@@ -54,10 +60,11 @@ def push(
     origin: Origin,
     emit: Emit,
     clock: Callable[[], float],
+    registry: Registry | None = None,
 ) -> Pushed:
-    """Bring a release up.
+    """Bring a release up; with a registry, its images are pushed there before anything is started.
 
-    Raises BuildError (nothing running was touched), DeployError (what served still serves),
+    Raises BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
     EngineError (push again to go on), LockHeldError.
     """
     with ledger.lock(draft.chain):
@@ -66,6 +73,8 @@ def push(
         explained = explain_images(draft.images, existing, last)
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)
+        published = publish_images(draft.images, registry, emit, clock)
+        draft = replace(draft, release=draft.release.published_as(published))
         observed = target.observe(draft.chain)
         plan = reconcile(desired_state(draft.release), observed)
         if plan.is_empty:
@@ -77,7 +86,8 @@ def push(
     door = (observed if plan.is_empty else target.observe(draft.chain)).front_door
     if door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
-    return Pushed(draft.chain, door.url, number, tuple(i.image.chainlet for i in missing), plan)
+    images = tuple((s.chainlet, s.published or s.image) for s in draft.release.services)
+    return Pushed(draft.chain, door.url, number, tuple(i.image.chainlet for i in missing), plan, images)
 
 
 def build_all(

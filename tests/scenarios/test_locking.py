@@ -86,6 +86,8 @@ def test_a_chain_is_locked_and_stays_so(chainctl: Chainctl, project: Path, index
     assert (index.asked, (project / "chainctl.lock").read_bytes()) == ([], written)
     upgraded = chainctl("lock", file, "--upgrade-package", "alpha")
     assert upgraded.stdout.startswith("~ Leaf: alpha 1.0 -> 2.0\n")
+    refused = chainctl("lock", file, "--upgrade-package", "alfa", expect=2)
+    assert "the lock has no package called alfa" in refused.stderr
 
 
 def test_check_and_ci_refuse_to_change(chainctl: Chainctl, project: Path) -> None:

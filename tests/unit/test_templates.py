@@ -70,16 +70,17 @@ def test_a_rendered_text_ends_with_one_line_break() -> None:
 def test_a_label_is_read_back_as_it_was(text: str) -> None:
     """Quotes, dollars and backslashes are escaped for Docker."""
     values = {
-        "base": Base("x"), "is_locked": False, "certificates": (), "apt_requirements": [],
-        "python": "python3", "requirement_files": [],
-        "build_commands": [], "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
+        "base": Base("x"), "is_locked": False,
+        "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
+        "build_commands": [], "build_secrets": [], "index_credentials": "", "apt_mirror": "",
+        "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
         "chain": text, "chainlet": "Leaf",
     }  # fmt: skip
     lines = render("Dockerfile.j2", values).split("\n")
     label = next(line for line in lines if line.startswith("LABEL "))
     assert words(label.removeprefix("LABEL ")) == [f"chainctl.chain={text}", "chainctl.chainlet=Leaf"]
-    (start,) = (line for line in lines if line.startswith("ENTRYPOINT "))
-    assert json.loads(start.removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]
+    entrypoint = next(line for line in lines if line.startswith("ENTRYPOINT "))
+    assert json.loads(entrypoint.removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]
 
 
 def test_what_installs_packages_is_python_of_the_oldest_kind() -> None:

@@ -21,6 +21,7 @@ _SILENT_REGISTRY = re.compile(
     r"no such host|connection refused|i/o timeout|network is unreachable|deadline exceeded"
     r"|TLS handshake|x509|server misbehaving|EOF$"
 )
+_FOREIGN = re.compile(r"exec format error", re.IGNORECASE)
 _DISK_FULL = re.compile(r"no space left on device|enough (free )?space|disk quota exceeded", re.IGNORECASE)
 _NO_NETWORK = re.compile(
     r"name resolution|Failed to establish a new connection|Could not resolve"
@@ -69,6 +70,20 @@ def base_unavailable(chainlet: str, base: str, reason: str) -> BuildError:
     )
 
 
+def base_of_another_platform(
+    chainlet: str, base: str, there: str, wanted: str, reason: str = ""
+) -> BuildError:
+    """Return the error for a base image that is only to be had for another platform."""
+    return BuildError(
+        chainlet,
+        f"FROM {base}",
+        (reason,) if reason else (),
+        reason=f"the base image {base} is for {there}, and the image is to be for {wanted}",
+        hint=f"load the base for {wanted} (`docker pull --platform {wanted} {base}`), name another one with "
+        f"docker_image.base_image=, or build for {there}: `--platform {there}`",
+    )
+
+
 def base_changed(chainlet: str, base: str, *, locked: str, found: str) -> BuildError:
     """Return the error for a base image that is not the one that the lock pins by its id."""
     return BuildError(
@@ -98,7 +113,7 @@ def _step_failed(image: ImagePlan, failure: Failure, reason: str) -> BuildError:
         failure.step,
         failure.tail,
         reason=f"exit code {code[1]}" if code else reason,
-        hint=_step_hint(code[1] if code else "", failure.tail),
+        hint=_step_hint(code[1] if code else "", (*failure.tail, reason)),
     )
 
 
@@ -106,6 +121,11 @@ def _step_hint(code: str, tail: tuple[str, ...]) -> str:
     if code == "137":
         return "the instruction was killed, mostly for want of memory: give the engine more"
     said = "\n".join(tail)
+    if _FOREIGN.search(said):
+        return (
+            "the engine's machine can not run programs of that platform: register QEMU there (binfmt), or name an "
+            "engine of that platform in DOCKER_HOST"
+        )
     if _NO_TRUST.search(said):
         return "name the certificate of the authority in the setting `ca_certificates`"
     if _OTHER_FILE.search(said):

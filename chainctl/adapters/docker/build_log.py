@@ -7,6 +7,7 @@ from collections import deque
 
 LONGEST = 1 << 14
 TAIL = 20
+STREAMS = (1, 2)
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
@@ -48,7 +49,8 @@ class StepLog:
 
     def feed(self, stream: int, data: bytes) -> list[str]:
         """Return the new lines of one stream."""
-        return self._keep(self._cutters.setdefault(stream, LineCutter()).feed(data))
+        known = stream if stream in STREAMS else STREAMS[0]
+        return self._keep(self._cutters.setdefault(known, LineCutter()).feed(data))
 
     def finish(self) -> list[str]:
         """Return the lines that were not ended, of all streams."""

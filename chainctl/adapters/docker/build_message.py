@@ -49,7 +49,7 @@ def decode_message(line: bytes) -> Message:
     """Return what a line says. Unknown lines are Other: the stream's end tells if it worked."""
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Other()
     match said:
         case {"errorDetail": {"message": str(message)}} | {"error": str(message)}:

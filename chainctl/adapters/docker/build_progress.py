@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from chainctl.adapters.docker.build_classic import ClassicProgress
@@ -15,25 +17,29 @@ from chainctl.adapters.docker.build_message import (
     decode_message,
 )
 from chainctl.adapters.docker.trace_progress import TraceProgress
-from chainctl.events import Event
+from chainctl.events import BuildLogged, BuildStepEnded, BuildStepped, Event
 
 
 class BuildProgress:
     """Follows one build. Which builder runs is seen from what it says, not from what was asked.
 
     `image_id` is set when the image is there, `failure` when the build ended with an error;
-    a stream that ends with neither was cut off.
+    a stream that ends with neither was cut off. `clean` takes secrets out of all that is told.
     """
 
-    def __init__(self, chainlet: str) -> None:
+    def __init__(self, chainlet: str, clean: Callable[[str], str] = str) -> None:
         self.image_id: str | None = None
         self.failure: Failure | None = None
         self._trace = TraceProgress(chainlet)
         self._classic = ClassicProgress(chainlet)
         self._is_traced = False
+        self._clean = clean
 
     def feed(self, line: bytes) -> list[Event]:
         """Return what happened, for one line of the stream."""
+        return [self._cleaned(event) for event in self._heard(line)]
+
+    def _heard(self, line: bytes) -> list[Event]:
         match decode_message(line):
             case Traced(trace):
                 self._is_traced = True
@@ -53,5 +59,16 @@ class BuildProgress:
     def _fail(self, message: str) -> list[Event]:
         builder = self._trace if self._is_traced else self._classic
         events = builder.finish()
-        self.failure = builder.failure(message)
+        failed = builder.failure(message)
+        tail = tuple(map(self._clean, failed.tail))
+        self.failure = Failure(self._clean(failed.step), tail, self._clean(failed.reason))
         return events
+
+    def _cleaned(self, event: Event) -> Event:
+        match event:
+            case BuildLogged(line=line):
+                return replace(event, line=self._clean(line))
+            case BuildStepped(step=step) | BuildStepEnded(step=step):
+                return replace(event, step=self._clean(step))
+            case _:
+                return event

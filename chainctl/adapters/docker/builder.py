@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING
 from chainctl.adapters.docker.build_base import require_base
 from chainctl.adapters.docker.build_context import sent_context
 from chainctl.adapters.docker.build_failure import RESUME_HINT, Failure, build_failed
+from chainctl.adapters.docker.build_lines import bounded_lines
 from chainctl.adapters.docker.build_progress import BuildProgress
+from chainctl.adapters.docker.build_secrets import BuildSecrets, needs_buildkit
+from chainctl.adapters.docker.build_session import BuildSessions, require_answered
 from chainctl.adapters.docker.build_streams import OpenStreams
 from chainctl.adapters.docker.engine import TIMEOUT, Engine
+from chainctl.adapters.docker.session_login import RegistryLogins
 from chainctl.adapters.docker.tarball import tar_chunks
 from chainctl.build.context import ImageRef
 from chainctl.build.plan import ImagePlan
@@ -35,7 +39,9 @@ class DockerBuildBackend:
     """Builds on one engine; any number of threads may build at once, each with its own client.
 
     `network` is that of RUN instructions, such as "host". `use_buildkit` None means: when the
-    engine has it, and the classic builder after a refusal.
+    engine has it, and the classic builder after a refusal. `secrets` gives the value of a secret that
+    an image declares. `proxies` are build arguments that end up in no image; a password in one of
+    their URLs is kept out of what builds say. `logins` are those for registries.
     """
 
     engine: Engine
@@ -44,9 +50,22 @@ class DockerBuildBackend:
     build_args: Mapping[str, str] = field(default_factory=dict)
     use_buildkit: bool | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    secrets: Callable[[str], bytes] | None = field(default=None, repr=False)
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    logins: RegistryLogins | None = field(default=None, repr=False)
+    _given: BuildSecrets = field(init=False, repr=False)
+    _sessions: BuildSessions = field(init=False, repr=False)
     _refused: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _alone: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _streams: OpenStreams = field(default_factory=OpenStreams, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make what builds share: it remembers what was given to any of them."""
+        given = BuildSecrets(self.secrets)
+        for url in self.proxies.values():
+            given.hide_url(url)
+        object.__setattr__(self, "_given", given)
+        object.__setattr__(self, "_sessions", BuildSessions(self.engine, given, self.logins))
 
     @property
     def joins_equal_steps(self) -> bool:
@@ -68,10 +87,15 @@ class DockerBuildBackend:
 
         Raises BuildError when an instruction fails, EngineError when the engine is lost.
         """
+        if image.secrets and not self._is_buildkit:
+            why = "the classic builder was chosen" if self.use_buildkit is False else "this engine has none"
+            raise needs_buildkit(image, why)
         with self.engine.client() as client:
             require_base(self.engine, client, image, emit)
             failure = self._run(client, image, emit, is_buildkit=self._is_buildkit)
             if failure and self._falls_back(failure):
+                if image.secrets:
+                    raise needs_buildkit(image, "this engine refuses to build with it")
                 self._tell_fallback(emit)
                 failure = self._run(client, image, emit, is_buildkit=False)
             elif failure and _is_silent(failure):
@@ -108,8 +132,20 @@ class DockerBuildBackend:
             emit(Notice("The engine refuses to build with BuildKit; its classic builder is used"))
 
     def _run(self, client: APIClient, image: ImagePlan, emit: Emit, *, is_buildkit: bool) -> Failure | None:
-        progress = BuildProgress(image.chainlet)
-        with closing(self._lines(client, image, is_buildkit=is_buildkit)) as lines:
+        if not is_buildkit:
+            return self._follow(client, image, emit, {"version": "1"})
+        with self._sessions.session(image, emit) as session:
+            query = {"version": "2", **({"session": session.id} if session else {})}
+            failure = self._follow(client, image, emit, query)
+            if session:
+                require_answered(session, image, failure)
+            return failure
+
+    def _follow(
+        self, client: APIClient, image: ImagePlan, emit: Emit, query: Mapping[str, str]
+    ) -> Failure | None:
+        progress = BuildProgress(image.chainlet, self._given.clean)
+        with closing(self._lines(client, image, query)) as lines:
             for line in lines:
                 for event in progress.feed(line):
                     emit(event)
@@ -118,32 +154,33 @@ class DockerBuildBackend:
             raise EngineError(lost, hint=RESUME_HINT)
         return progress.failure
 
-    def _lines(self, client: APIClient, image: ImagePlan, *, is_buildkit: bool) -> Generator[bytes]:
+    def _lines(self, client: APIClient, image: ImagePlan, query: Mapping[str, str]) -> Generator[bytes]:
         """Yield the lines of the build's stream; closing it makes the engine give the build up."""
         doing = f"build the image of {image.chainlet}"
         with self.engine.errors(doing, hint=RESUME_HINT):
+            context = sent_context(image.context, is_buildkit=query["version"] == "2")
             response = client.post(
                 f"{client.base_url}/v{client.api_version}/build",
-                data=tar_chunks(sent_context(image.context, is_buildkit=is_buildkit), image.chainlet),
-                params=self._params(image, is_buildkit=is_buildkit),
+                data=tar_chunks(context, image.chainlet),
+                params={**self._params(image), **query},
                 headers={"Content-Type": "application/x-tar"},
                 stream=True,
                 timeout=(TIMEOUT, None),
             )
             with self._streams.reading(response):
-                yield from filter(None, response.iter_lines(CHUNK))
+                yield from bounded_lines(response.iter_content(CHUNK))
 
-    def _params(self, image: ImagePlan, *, is_buildkit: bool) -> dict[str, str]:
+    def _params(self, image: ImagePlan) -> dict[str, str]:
         """Return the query of POST /build: all that it is told beside the context."""
         network = {"networkmode": self.network} if self.network else {}
         return {
             "t": str(image.ref),
-            "version": "2" if is_buildkit else "1",
             "rm": "1",
             "forcerm": "1",
-            "buildargs": json.dumps(dict(self.build_args), sort_keys=True),
+            "buildargs": json.dumps({**self.build_args, **self.proxies}, sort_keys=True),
             "labels": json.dumps({**self.labels, **dict(image.labels)}, sort_keys=True),
             **network,
+            **({"platform": image.platform} if image.platform else {}),
         }
 
 

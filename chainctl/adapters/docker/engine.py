@@ -51,6 +51,12 @@ class Engine:
         """Return True when the engine answers. Raises EngineError otherwise."""
         return bool(_ping(self.address).api_version)
 
+    def platform(self) -> str:
+        """Return the platform that the engine runs by itself, such as "linux/amd64"."""
+        with self.client() as client, self.errors("name its platform"):
+            said = client.version()
+        return f"{said['Os']}/{said['Arch']}"
+
     def info(self) -> EngineInfo:
         """Return what the engine knows about itself and its machine."""
         with self.client() as client, self.errors("describe itself"):

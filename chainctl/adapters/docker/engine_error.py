@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 
 from chainctl.errors import EngineError
 
+_QUERY = re.compile(r"(\S*/[^\s?]*)\?[^\s'\")]*")
+_HELPER = "The credential helper that Docker's configuration names for a registry fails or is not installed"
+_HELPER_HINT = "install it, or log in anew with `docker login`, then push again"
 LOST_HINT = "check that the engine runs (`docker info`), then run the same command again"
 
 
@@ -27,8 +31,11 @@ def engine_errors(url: str, doing: str, *, hint: str = LOST_HINT) -> Iterator[No
         yield
     except APIError as error:
         raise EngineError(f"The engine refused to {doing}: {refusal(error)}") from error
+    except DockerException as error:
+        if str(error).startswith("Credentials store error"):
+            raise EngineError(_HELPER, hint=_HELPER_HINT) from None  # its words may hold what it keeps
+        raise unreachable(url, doing, error, hint) from error
     except (
-        DockerException,
         RequestException,
         HTTPError,
         http.client.HTTPException,
@@ -39,8 +46,13 @@ def engine_errors(url: str, doing: str, *, hint: str = LOST_HINT) -> Iterator[No
 
 def refusal(error: Exception) -> str:
     """Return what the engine itself said, without the client's wrapping."""
-    said = getattr(error, "explanation", None) or str(error)
+    said = getattr(error, "explanation", None) or without_query(str(error))
     return str(said).strip()
+
+
+def without_query(text: str) -> str:
+    """Take the queries of URLs out: they hold build arguments, which are nobody's business."""
+    return _QUERY.sub(r"\1", text)
 
 
 def unreachable(url: str, doing: str, error: BaseException, hint: str) -> EngineError:
@@ -82,7 +94,9 @@ def unreachable(url: str, doing: str, error: BaseException, hint: str) -> Engine
                     f"The engine {url} needs SSH, which is not installed",
                     hint="install it with `pip install 'docker[ssh]'`",
                 )
-    return EngineError(f"The engine {url} was lost while trying to {doing}: {error}", hint=hint)
+    return EngineError(
+        f"The engine {url} was lost while trying to {doing}: {without_query(str(error))}", hint=hint
+    )
 
 
 def _causes(error: BaseException) -> list[BaseException]:

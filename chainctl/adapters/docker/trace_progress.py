@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from chainctl.adapters.docker.build_failure import Failure
 from chainctl.adapters.docker.build_log import StepLog, clean_line
 from chainctl.adapters.docker.trace import Trace, Vertex, VertexLog
-from chainctl.events import BuildLogged, BuildStepped, Event
+from chainctl.events import BuildLogged, BuildStepEnded, BuildStepped, Event
 
 # BuildKit pads the number of a step where there are ten or more: "[ 1/10] FROM …".
 _SHOWN = re.compile(r"\[ *(\S+ +)?\d+/\d+\] |exporting to image$")
 _FAMILIAR = re.compile(r"\b(FROM|load metadata for) docker\.io/(?:library/)?")
+MOST_STEPS = 4096
 _BRACKET = re.compile(r"^\[[^\]]*\] ")
 
 
@@ -22,7 +23,10 @@ class _Step:
 
     name: str = ""
     error: str = ""
+    started: float | None = None
+    is_cached: bool = False
     is_announced: bool = False
+    is_ended: bool = False
     log: StepLog = field(default_factory=StepLog)
 
 
@@ -53,7 +57,9 @@ class TraceProgress:
         return Failure("", (), message)
 
     def _start(self, vertex: Vertex) -> list[Event]:
-        step = self._steps.setdefault(vertex.digest, _Step())
+        step = self._step(vertex.digest)
+        step.started = vertex.started if step.started is None else step.started
+        step.is_cached = step.is_cached or vertex.is_cached
         step.name = _shown_name(vertex.name) or step.name
         step.error = vertex.error or step.error
         if vertex.started is None or step.is_announced or not _SHOWN.match(step.name):
@@ -62,13 +68,25 @@ class TraceProgress:
         return [BuildStepped(self._chainlet, step.name, vertex.is_cached)]
 
     def _log(self, log: VertexLog) -> list[Event]:
-        step = self._steps.setdefault(log.vertex, _Step())
+        step = self._step(log.vertex)
         return self._lines(step.log.feed(log.stream, log.message))
 
     def _end(self, vertex: Vertex) -> list[Event]:
         if vertex.completed is None:
             return []
-        return self._lines(self._steps[vertex.digest].log.finish())
+        step = self._step(vertex.digest)
+        lines = self._lines(step.log.finish())
+        if step.is_ended or not step.is_announced or step.error:
+            return lines
+        step.is_ended = True
+        seconds = vertex.completed - (vertex.completed if step.started is None else step.started)
+        return [*lines, BuildStepEnded(self._chainlet, step.name, max(0.0, seconds), step.is_cached)]
+
+    def _step(self, digest: str) -> _Step:
+        """Return what is known of a vertex; beyond a bound that no build reaches, nothing is kept."""
+        if digest not in self._steps and len(self._steps) >= MOST_STEPS:
+            return _Step()
+        return self._steps.setdefault(digest, _Step())
 
     def _lines(self, lines: list[str]) -> list[Event]:
         return [BuildLogged(self._chainlet, line) for line in lines]

@@ -14,6 +14,7 @@ from chainctl.errors import BuildError
 from chainctl.events import Emit
 
 APP = "app"
+DRAFT_PREFIX = ".draft-"
 _BLOCK = 1024 * 1024
 
 
@@ -44,7 +45,7 @@ class LocalBuildBackend:
 
     def _materialise(self, image: ImagePlan) -> None:
         self._images.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._images))
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=self._images))
         try:
             _copy_all(image.chainlet, image.context, draft)
             draft.chmod(0o755)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from chainctl.build.lock import Environment, LockedPackage
-from chainctl.build.requirement_lines import RUNTIME
+from chainctl.build.requirement_lines import RUNTIME, Asked
 from chainctl.build.wanted import LocalPackage, Wanted
 
 PUBLIC_INDEX = "https://pypi.org/simple"
@@ -29,6 +30,23 @@ def environment_of(wanted: Wanted, text: str, origins: Mapping[str, str], root: 
         _indexes(wanted, _seen_indexes(text)), wanted.find_links,
         wanted.torch_backend if has_torch else "",
     )  # fmt: skip
+
+
+def with_allowed_hashes(wanted: Wanted, environment: Environment) -> tuple[Environment, list[Asked]]:
+    """Keep of each package the hashes that the user's own lines allow; also the lines that allow none."""
+    allowed: dict[str, list[Asked]] = {}
+    for asked in wanted.asked:
+        if asked.hashes:
+            allowed.setdefault(asked.name, []).append(asked)
+    packages: list[LockedPackage] = []
+    refused: list[Asked] = []
+    for package in environment.packages:
+        lines = allowed.get(package.name, [])
+        kept = tuple(digest for digest in package.hashes if all(digest in line.hashes for line in lines))
+        if lines and not kept:
+            refused += lines
+        packages.append(replace(package, hashes=kept))
+    return replace(environment, packages=tuple(packages)), refused
 
 
 def _entries(text: str) -> Iterator[list[str]]:

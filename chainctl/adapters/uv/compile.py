@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-from chainctl.adapters.uv.answer import environment_of
+from chainctl.adapters.uv.answer import environment_of, with_allowed_hashes
 from chainctl.adapters.uv.command import (
     OUTPUT,
     compile_command,
@@ -18,7 +18,7 @@ from chainctl.adapters.uv.command import (
     preferences_of,
     sources_of,
 )
-from chainctl.adapters.uv.failure import failure_problems, yanked_problems
+from chainctl.adapters.uv.failure import failure_problems, hash_problems, yanked_problems
 from chainctl.build.lock import Environment
 from chainctl.build.requirement_lines import Asked
 from chainctl.build.settle import Task, Upgrade
@@ -61,7 +61,11 @@ class UvResolver:
             said = _redacted(done.stderr.decode(errors="replace"), netrc)
             self._require_success(task, done.returncode, said)
             written = (directory / OUTPUT).read_text(encoding="utf-8")
-        return environment_of(task.wanted, written, sources.origins, str(self.root))
+        found = environment_of(task.wanted, written, sources.origins, str(self.root))
+        environment, refused = with_allowed_hashes(task.wanted, found)
+        if refused:
+            raise LockError(hash_problems(task.wanted, refused, str(self.root)))
+        return environment
 
     def _environ(self, directory: Path, netrc: str) -> dict[str, str]:
         file = directory / "netrc"

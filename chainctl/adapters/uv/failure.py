@@ -73,6 +73,21 @@ def yanked_problems(wanted: Wanted, said: str, lines: Lines, root: str) -> tuple
     return tuple(found)
 
 
+def hash_problems(wanted: Wanted, refused: Iterable[Asked], root: str) -> tuple[Problem, ...]:
+    """Report lines whose own hashes fit no file of any index."""
+    return tuple(
+        Problem(
+            "CH0802",
+            f"{_who(wanted)}: no index has `{one.text}` with one of the hashes that the line allows",
+            one.path,
+            one.line,
+            note=f"{posixpath.relpath(one.path, root)}:{one.line} allows {', '.join(one.hashes)}",
+            help="take the hashes anew from where the file comes from; if they should be right, the index is not",
+        )
+        for one in refused
+    )
+
+
 def _unauthorised(wanted: Wanted, text: str) -> Problem:
     found = _URL.search(text)
     where = _host(found[0]) if found else "an index"

@@ -8,7 +8,9 @@ from chainctl.cli.options import (
     JsonOption,
     LockedOption,
     NameOption,
+    PlatformOption,
     QuietOption,
+    RegistryOption,
     TargetOption,
     VerboseOption,
 )
@@ -18,6 +20,8 @@ def build(
     file: FileArgument,
     target: TargetOption = None,
     name: NameOption = None,
+    platform: PlatformOption = None,
+    registry: RegistryOption = None,
     explain: ExplainOption = False,
     locked: LockedOption = None,
     as_json: JsonOption = False,
@@ -27,25 +31,29 @@ def build(
     """Build the images of a chain that are missing, and say why. Nothing is started or routed."""
     from chainctl.cli.console import Console, now
     from chainctl.cli.image_json import images_json
-    from chainctl.cli.imaging import chain_for, images_of
+    from chainctl.cli.imaging import images_of, loaded_chain
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import open_world
+    from chainctl.cli.wiring import open_world, require_registry
     from chainctl.workflows.build import build as build_images
+    from chainctl.workflows.publish import publish_images
     from chainctl.workflows.reasons import image_lines
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
-    wanted = chain_for(file, console, target=target, name=name)
-    world = open_world(wanted.settings, console.line, wanted.chain)
-    plan = images_of(wanted, console, where=world.name, is_locked=locked)
-    last = world.ledger.latest(wanted.chain)
+    loaded = loaded_chain(file, console, target=target, name=name, platform=platform, registry=registry)
+    world = open_world(loaded.settings, console.line, loaded.chain)
+    require_registry(world, registry)
+    images = images_of(loaded, console, world.name, world, is_locked=locked)
+    last = world.ledger.latest(loaded.chain)
     try:
-        done = build_images(plan, world.backend, last, console.emit, now)
+        done = build_images(images, world.backend, last, console.emit, now)
+        published = publish_images(images, world.registry, console.emit, now)
     finally:
         console.stop()
     value = {
-        "chain": wanted.chain,
+        "chain": loaded.chain,
         "target": world.name,
         "compared_with": last.number if last else None,
         "images": images_json(done, "built"),
+        "published": dict(published),
     }
     print_result("\n".join(image_lines(done, "built", is_full=explain)), value, as_json=as_json)

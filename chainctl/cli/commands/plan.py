@@ -13,6 +13,7 @@ from chainctl.cli.options import (
     JsonOption,
     LockedOption,
     NameOption,
+    PlatformOption,
     SecretsOption,
     TargetOption,
 )
@@ -26,6 +27,7 @@ def plan(
     target: TargetOption = None,
     name: NameOption = None,
     secrets: SecretsOption = None,
+    platform: PlatformOption = None,
     explain: ExplainOption = False,
     locked: LockedOption = None,
     offline: Annotated[
@@ -40,7 +42,7 @@ def plan(
     from chainctl.cli.output import print_result
     from chainctl.errors import ExitCode
 
-    shown = _shown(file, target, name, secrets, locked, explain=explain, offline=offline)
+    shown = _shown(file, target, name, secrets, platform, explain=explain, offline=offline, locked=locked)
     print_result(shown.text, shown.value, as_json=as_json)
     if exit_code and shown.has_changes:
         raise typer.Exit(ExitCode.CHANGES)
@@ -51,17 +53,29 @@ def _shown(
     target: str | None,
     name: str | None,
     secrets: Path | None,
-    is_locked: bool | None,
+    platform: str | None,
     *,
     explain: bool,
     offline: bool,
+    locked: bool | None,
 ) -> Shown:
     from chainctl.cli.console import Console
+    from chainctl.cli.drafting import draft_for
+    from chainctl.cli.imaging import loaded_chain
     from chainctl.cli.planning import plan_offline, plan_push
 
     console = Console()
     if offline:
-        return plan_offline(file, console, target=target, name=name, is_locked=is_locked, is_full=explain)
-    return plan_push(
-        file, console, target=target, name=name, secrets=secrets, is_locked=is_locked, is_full=explain
+        loaded = loaded_chain(file, console, target=target, name=name, platform=platform)
+        return plan_offline(loaded, console, is_locked=locked, is_full=explain)
+    draft, world = draft_for(
+        file,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        is_locked=locked,
+        is_plan=True,
     )
+    return plan_push(draft, world, is_full=explain)

@@ -7,7 +7,9 @@ from chainctl.cli.options import (
     JsonOption,
     LockedOption,
     NameOption,
+    PlatformOption,
     QuietOption,
+    RegistryOption,
     SecretsOption,
     TargetOption,
     VerboseOption,
@@ -19,6 +21,8 @@ def push(
     target: TargetOption = None,
     name: NameOption = None,
     secrets: SecretsOption = None,
+    platform: PlatformOption = None,
+    registry: RegistryOption = None,
     locked: LockedOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -30,7 +34,16 @@ def push(
     from chainctl.cli.pushing import push_file
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
-    done = push_file(file, console, target=target, name=name, secrets=secrets, is_locked=locked)
+    done = push_file(
+        file,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        registry=registry,
+        is_locked=locked,
+    )
     console.stop()
     if not quiet:
         console.line(
@@ -41,6 +54,7 @@ def push(
         "url": done.url,
         "release": done.number,
         "built": list(done.built),
+        "images": dict(done.images),
         "changed": not done.plan.is_empty,
     }
     print_result(done.url, value, as_json=as_json)

@@ -204,6 +204,46 @@ def test_a_build_command_keeps_its_lines() -> None:
         assert ["/bin/sh", "-c", command] in [json.loads(run) for run in runs if run.startswith("[")]
 
 
+def test_build_commands_mount_the_secrets_that_are_declared() -> None:
+    """Each command all of them, sorted and once, in either form; and no other instruction."""
+    config = {"build_commands": ["make x", "cat <<E\nE"], "build_secret_keys": ["b", "a", "b"]}
+    plan = planned(config)
+    mounts = "--mount=type=secret,id=a,required=true --mount=type=secret,id=b,required=true"
+    found = [line for line in dockerfile(plan).splitlines() if "type=secret" in line]
+    assert found == [f"RUN {mounts} make x", f'RUN {mounts} ["/bin/sh", "-c", "cat <<E\\nE"]']
+    assert plan.images[0].secrets == ("a", "b")
+
+
+def test_secrets_without_build_commands_are_not_asked_for() -> None:
+    """Nothing would read them."""
+    plan = planned({"build_secret_keys": ["a"], "build_commands": ["  "]})
+    assert plan.images[0].secrets == ()
+    assert plan.images[0].ref == planned().images[0].ref
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_the_installation_is_given_the_logins_of_indexes(is_locked: bool) -> None:
+    """It alone, as a file that pip and uv find."""
+    settings = BuildSettings(index_credentials_secret="index-key")
+    plan = planned(settings=settings, lock=lock_of() if is_locked else None)
+    (line,) = (line for line in dockerfile(plan).splitlines() if "index-key" in line)
+    assert "--mount=type=secret,id=index-key,required=true" in line
+    assert "NETRC=/run/secrets/index-key python3 " in line
+    assert "-m pip install" in line or "install.py" in line
+    assert plan.images[0].secrets == ("index-key",)
+
+
+def test_a_mirror_of_debian_is_written_before_packages_are_installed() -> None:
+    """And before the build commands, which may install some, too."""
+    plan = planned(
+        {"docker_image": {"apt_requirements": ["git"]}}, settings=BuildSettings(apt_mirror="http://m")
+    )
+    lines = dockerfile(plan).splitlines()
+    mirror = next(number for number, line in enumerate(lines) if "http://m" in line)
+    assert mirror < next(number for number, line in enumerate(lines) if "apt-get" in line)
+    assert dockerfile(planned()).count("debian.org") == 0
+
+
 def test_a_variable_with_a_line_break_is_left_to_the_deploy() -> None:
     """ENV has no form for it; the service gets it all the same, as it gets all variables."""
     env = env_of(CASES["full"]())

@@ -236,3 +236,34 @@ def test_digest_is_stable() -> None:
     moved = replace(one, asked=(Asked("numpy", "other.txt", 9),), chainlets=("B",))
     assert one.digest == moved.digest
     assert one.digest == "4f80446c2e6aa44e6c80e6522d729660438a967db15b4bdf0ac45964da4bf4f0"
+
+
+def test_sources_of_a_pyproject_count() -> None:
+    """A dependency comes from where uv's own table says, or it is a problem: never from elsewhere."""
+    project = (
+        '[project]\nname = "p"\ndependencies = ["a[x]>=1", "b ; python_version > '
+        "'3'"
+        '", "c", "d"]\n'
+        '[tool.uv.sources]\na = { git = "https://host/a.git", tag = "v1" }\nb = { url = "https://host/b.whl" }\n'
+    )
+    (found,) = wanted(graph(A={"requirements_file": f"{ROOT}/pyproject.toml"}), {"pyproject.toml": project})
+    assert [text for text, _, _ in own(found)] == [
+        "a[x] @ git+https://host/a.git@v1",
+        "b @ https://host/b.whl ; python_version > '3'",
+        "c",
+        "d",
+    ]
+    shared = project + "d = { workspace = true }\n"
+    (problem,) = problems_of(
+        graph(A={"requirements_file": f"{ROOT}/pyproject.toml"}), {"pyproject.toml": shared}
+    )
+    assert (problem.code, "source of d" in problem.message) == ("CH0810", True)
+
+
+def test_hashes_of_a_line_are_inputs() -> None:
+    """They are no part of the requirement."""
+    (plain,) = wanted(graph(A={"pip_requirements": ["numpy==1"]}))
+    (bound,) = wanted(graph(A={"pip_requirements": ["numpy==1 --hash=sha256:ab"]}))
+    assert [one.text for one in plain.asked] == [one.text for one in bound.asked]
+    assert bound.asked[0].hashes == ("sha256:ab",)
+    assert plain.digest != bound.digest

@@ -14,6 +14,7 @@ from chainctl.events import (
     BuildFinished,
     BuildLogged,
     BuildStarted,
+    BuildStepEnded,
     BuildStepped,
     Event,
     Notice,
@@ -70,6 +71,15 @@ def test_off_a_terminal_each_change_is_a_line(capsys: pytest.CaptureFixture[str]
         "By the way\n"
         "  + start hello (0.5 s)\n"
     )
+
+
+def test_long_steps_tell_how_long_they_took(capsys: pytest.CaptureFixture[str]) -> None:
+    """Short and cached ones say nothing more."""
+    console = Console()
+    console.emit(BuildStepEnded("Hello", "[2/3] RUN x", 12.34))
+    console.emit(BuildStepEnded("Hello", "[3/3] RUN y", 0.4))
+    console.emit(BuildStepEnded("Hello", "[1/3] FROM z", 9.0, cached=True))
+    assert capsys.readouterr().err == "  Hello: [2/3] RUN x took 12.3 s\n"
 
 
 def test_verbose_shows_what_builds_write(capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,6 +99,22 @@ def test_localhost_is_the_only_name_that_is_an_address(
     assert load({"CHAINCTL_BIND": given}).bind == bind
 
 
+def test_a_proxy_is_shown_without_its_login(load: Callable[..., Settings]) -> None:
+    """Those who use it get it whole."""
+    url = "http://ada:love%40lace@proxy.example:3128"
+    made = load({"CHAINCTL_HTTP_PROXY": url, "CHAINCTL_HTTPS_PROXY": "http://proxy.example:1"})
+    assert made.http_proxy == url
+    shown = made.model_dump(mode="json")
+    assert shown["http_proxy"] == "http://[REDACTED]@proxy.example:3128"
+    assert shown["https_proxy"] == "http://proxy.example:1"
+    assert "love" not in repr(made)
+
+
+def test_a_mirror_ends_without_a_slash(load: Callable[..., Settings]) -> None:
+    """What follows it begins with one."""
+    assert load({"CHAINCTL_APT_MIRROR": "http://mirror.example/x/"}).apt_mirror == "http://mirror.example/x"
+
+
 def test_variables_that_are_no_settings() -> None:
     """Secrets and switches of other parts are known; a slip of the pen is found."""
     environ = dict.fromkeys(
@@ -119,6 +135,16 @@ def test_variables_that_are_no_settings() -> None:
         ),
         ('bind = "example.org"\n', "`bind`: Input should be an IP address", "`bind` is: IP address that "),
         ('bind = "999.1.1.1"\n', "`bind`: Input should be an IP address", "`bind` is: "),
+        (
+            'http_proxy = "proxy:3128"\n',
+            "`http_proxy`: Input should be a URL such as http://HOST:3128",
+            "`http_",
+        ),
+        (
+            'apt_mirror = "http://a:b@m"\n',
+            "`apt_mirror`: Input should be a URL such as http://HOST, without",
+            "",
+        ),
         ("port = 0\n", "`port`: Input should be greater than or equal to 1", "`port` is: "),
         ("ca_certificates = [3]\n", "`ca_certificates`: Input is not a valid path", "`ca_certificates` is: "),
         ("state_dir = 3\n", "`state_dir`: Input is not a valid path", "`state_dir` is: "),

@@ -80,6 +80,7 @@ from chainctl.sdk.config import parse_memory
                 "name": None,
                 "options": chains.ChainletOptions(),
                 "build_commands": [],
+                "build_secret_keys": [],
             },
         ),
         (
@@ -121,6 +122,8 @@ def test_defaults(value: pydantic.BaseModel, defaults: dict[str, Any]) -> None:
         (lambda: chains.Compute(memory="0Gi"), "no memory at all"),
         (lambda: chains.Compute(gpu="A 100; rm"), "GPU type"),
         (lambda: chains.Assets(secret_keys=["../x"]), "secret key"),
+        (lambda: chains.RemoteConfig(build_secret_keys=["a,required=false"]), "secret key"),
+        (lambda: chains.RemoteConfig(build_secret_keys=["a\n"]), "secret key"),
         (lambda: chains.DockerImage(pip_requirements="torch"), "pip_requirements"),  # type: ignore[arg-type]  # too
         (lambda: chains.DockerImage(requirements_file="a.txt"), "make_abs_path_here"),  # type: ignore[arg-type]  # too
     ],

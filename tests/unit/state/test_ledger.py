@@ -368,3 +368,16 @@ def test_processes_number_their_releases_without_gaps(ledger: Ledger, tmp_path: 
         assert [child.wait() for child in (a, b, c)] == [0, 0, 0]
     assert ledger.next_number("shop") == 17
     assert [ledger.load("shop", n).number for n in range(1, 17)] == list(range(1, 17))
+
+
+def test_records_from_before_registries_are_read(ledger: Ledger, tmp_path: Path) -> None:
+    """Their services were published nowhere, and their digest is the same."""
+    ledger.record(record())
+    path = path_of(tmp_path)
+    older = json.loads(path.read_text())
+    for service in older["release"]["services"]:
+        del service["published"]
+    path.write_text(json.dumps(older))
+    assert ledger.load("shop", 1) == record()
+    images = {service.chainlet: f"r.test/{service.chainlet}@sha256:1" for service in release().services}
+    assert release().published_as(images).digest != ledger.load("shop", 1).release.digest

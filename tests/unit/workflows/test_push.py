@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,14 @@ from chainctl.deploy.operations import Route, StopService
 from chainctl.deploy.release import FrontDoor, SecretRef
 from chainctl.deploy.settings import DeploySettings
 from chainctl.deploy.state import ObservedState
-from chainctl.errors import BuildError, DeployError, EngineError, LockHeldError, MissingSecretError
+from chainctl.errors import (
+    BuildError,
+    DeployError,
+    EngineError,
+    LockHeldError,
+    MissingSecretError,
+    RegistryError,
+)
 from chainctl.events import (
     BuildFinished,
     BuildStarted,
@@ -33,6 +40,7 @@ from chainctl.workflows.plan import Preview, preview, preview_text
 from chainctl.workflows.push import Origin, Pushed, push
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.chains import chainlet, graph_of, snapshot_of
+from tests.fakes.registry import MemoryRegistry
 from tests.fakes.target import MemoryTarget
 from tests.fakes.vault import MemoryVault
 
@@ -78,11 +86,12 @@ class World:
     def push(self, *edited: str) -> Pushed:
         return self.push_draft(draft(*edited))
 
-    def push_draft(self, wanted: Draft) -> Pushed:
+    def push_draft(self, wanted: Draft, registry: MemoryRegistry | None = None) -> Pushed:
         clock = itertools.count(1).__next__
         return push(
-            wanted, self.backend, self.target, self.ledger, ORIGIN, self.told.append, lambda: float(clock())
-        )
+            wanted, self.backend, self.target, self.ledger, ORIGIN, self.told.append,
+            lambda: float(clock()), registry,
+        )  # fmt: skip
 
     def preview(self, *edited: str) -> Preview:
         return preview(draft(*edited), self.backend, self.target, self.ledger.latest("shop"))
@@ -162,6 +171,29 @@ def test_all_missing_secrets_are_named_before_a_file_is_read() -> None:
     assert raised.value.details == (
         "A: declared by Left, Root", "B: declared by Root", "KEY: declared by the front door",
     )  # fmt: skip
+
+
+def test_secrets_of_builds_are_asked_for_where_images_are_built() -> None:
+    """A missing one is told with who declares it, with the package index's; local processes need none."""
+    config = {"build_commands": ["true"], "build_secret_keys": ["B"], "assets": {"secret_keys": ["A"]}}
+    wanted = graph_of({"Root": []}, specs=[chainlet("Root", files=["chain.py"], config=config)], chain="shop")
+    settings = DraftSettings(build=BuildSettings(index_credentials_secret="INDEX"))
+    with pytest.raises(MissingSecretError) as raised:
+        draft(of=wanted, settings=settings, vault=MemoryVault({"A": b"1"}))
+    assert raised.value.details == (
+        "B: declared by the build of Root", "INDEX: declared by the build of Root",
+    )  # fmt: skip
+    made = draft(of=wanted, settings=replace(settings, has_builds=False), vault=MemoryVault({"A": b"1"}))
+    assert made.images.images[0].secrets == ("B", "INDEX")
+
+
+def test_a_rotated_secret_of_a_build_changes_nothing() -> None:
+    """Neither the image's name nor the release."""
+    config = {"build_commands": ["true"], "build_secret_keys": ["B"]}
+    wanted = graph_of({"Root": []}, specs=[chainlet("Root", files=["chain.py"], config=config)], chain="shop")
+    before, after = (draft(of=wanted, vault=MemoryVault({"B": value})) for value in (b"1", b"2"))
+    assert before.images == after.images
+    assert before.release == after.release
 
 
 def test_a_rotated_secret_restarts_its_chainlets_and_their_callers(world: World) -> None:
@@ -420,3 +452,39 @@ def test_down_waits_for_nobody(world: World) -> None:
     with world.ledger.lock("shop"), pytest.raises(LockHeldError):
         take_down(world)
     assert world.ledger.chains() == ["shop"]
+
+
+def test_a_release_names_its_images_by_digest(world: World) -> None:
+    """Where a registry has them; services are called as before, so that nothing is started anew."""
+    world.push()
+    registry = MemoryRegistry()
+    done = world.push_draft(draft(), registry)
+    assert done.number == 2
+    assert done.plan.is_empty
+    record = world.ledger.latest("shop")
+    assert record is not None
+    for service in record.release.services:
+        name, _, digest = service.published.partition("@sha256:")
+        assert (name, digest) == (
+            f"registry.test/models/{service.image.rpartition(':')[0]}",
+            registry.images[service.image],
+        )
+    assert dict(done.images) == {s.chainlet: s.published for s in record.release.services}
+
+
+def test_publishing_twice_is_one_release(world: World) -> None:
+    """What is there already is not sent again."""
+    registry = MemoryRegistry()
+    assert world.push_draft(draft(), registry).number == 1
+    world.forget_what_was_told()
+    assert world.push_draft(draft(), registry).number == 1
+    told = [event.text for event in world.told if isinstance(event, Notice)]
+    assert sum("was there already" in text for text in told) == 3
+
+
+def test_a_registry_that_refuses_touches_nothing(world: World) -> None:
+    """Nothing is started, no release is recorded."""
+    with pytest.raises(RegistryError):
+        world.push_draft(draft(), MemoryRegistry(refuses=("left",)))
+    assert world.target.applied == []
+    assert world.ledger.latest("shop") is None

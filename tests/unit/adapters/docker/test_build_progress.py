@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from chainctl.adapters.docker.build_failure import Failure
 from chainctl.adapters.docker.build_progress import BuildProgress
-from chainctl.events import BuildLogged, BuildStepped, Event
+from chainctl.events import BuildLogged, BuildStepEnded, BuildStepped, Event
 
 DATA = Path(__file__).parent / "data"
 RUN = (
@@ -22,7 +23,13 @@ BUILDERS = pytest.mark.parametrize("builder", ["buildkit", "classic"])
 
 
 def followed(lines: list[bytes]) -> tuple[BuildProgress, list[Event]]:
-    progress = BuildProgress("Hello")
+    """Return what was told, but for the ends of steps: only BuildKit tells those."""
+    progress, events = heard(lines)
+    return progress, [event for event in events if not isinstance(event, BuildStepEnded)]
+
+
+def heard(lines: list[bytes], clean: Callable[[str], str] = str) -> tuple[BuildProgress, list[Event]]:
+    progress = BuildProgress("Hello", clean)
     return progress, [event for line in lines for event in progress.feed(line)]
 
 
@@ -59,6 +66,34 @@ def test_a_second_build_says_that_steps_are_cached(builder: str) -> None:
     """Cached steps have no output."""
     _, events = recorded(f"{builder}_cached")
     assert [event for event in events if event != EXPORT] == steps(3, cached=True)
+
+
+def test_steps_end_with_their_duration() -> None:
+    """Once each, after they began; one that was cached took no time worth telling, one that failed has no end."""
+    _, fresh = heard((DATA / "buildkit_fresh.jsonl").read_bytes().splitlines())
+    ended = {event.step: event for event in fresh if isinstance(event, BuildStepEnded)}
+    assert [type(e) for e in fresh].count(BuildStepEnded) == len(ended) == 4
+    assert 0.2 <= ended[RUN.format(3)].seconds < 5
+    assert not ended[RUN.format(3)].cached
+    _, again = heard((DATA / "buildkit_cached.jsonl").read_bytes().splitlines())
+    assert {e.cached for e in again if isinstance(e, BuildStepEnded) and "COPY" in e.step} == {True}
+    _, failing = heard((DATA / "buildkit_failing.jsonl").read_bytes().splitlines())
+    assert not any(isinstance(event, BuildStepEnded) and "exit 3" in event.step for event in failing)
+
+
+@BUILDERS
+def test_all_that_is_told_is_cleaned(builder: str) -> None:
+    """Steps, lines, the reason and the last lines of a failure."""
+
+    def blackened(text: str) -> str:
+        return "#" * len(text)
+
+    progress, events = heard((DATA / f"{builder}_failing.jsonl").read_bytes().splitlines(), blackened)
+    said = [event.line if isinstance(event, BuildLogged) else getattr(event, "step", "") for event in events]
+    assert progress.failure is not None
+    assert set("".join([*said, progress.failure.step, *progress.failure.tail, progress.failure.reason])) == {
+        "#"
+    }
 
 
 @BUILDERS
@@ -100,6 +135,7 @@ def test_a_cut_off_stream_is_neither_built_nor_failed() -> None:
         b'{"id": "moby.buildkit.trace", "aux": "gA=="}',
         b'{"status": "Downloading", "id": "x"}',
         b'{"stream": 3}',
+        b"[" * 100_000,
     ],
 )
 def test_lines_without_meaning_pass(line: bytes) -> None:

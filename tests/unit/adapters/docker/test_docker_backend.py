@@ -33,6 +33,7 @@ class ScriptedEngine:
 
     builds: list[tuple[int, bytes]]
     images: list[str] = field(default_factory=lambda: ["base:1"])
+    architecture: str = ""
     pull: tuple[int, bytes] = (404, b'{"message": "pull access denied"}')
     is_cut: bool = False
     is_stuck: bool = False
@@ -51,10 +52,11 @@ class ScriptedEngine:
             return self._send(request, *self.pull)
         if path == "/build":
             return self._build(request)
+        if path == "/version":
+            return self._send(request, 200, b'{"Os": "linux", "Arch": "amd64"}')
         name = path.removeprefix("/images/").removesuffix("/json")
-        return self._send(
-            request, 200 if name in self.images else 404, b'{"Id": "sha256:1", "message": "none"}'
-        )
+        said = {"Id": "sha256:1", "message": "none", "Os": "linux", "Architecture": self.architecture}
+        return self._send(request, 200 if name in self.images else 404, json.dumps(said).encode())
 
     def _build(self, request: BaseHTTPRequestHandler) -> None:
         while (size := int(request.rfile.readline(), 16)) > 0:
@@ -281,3 +283,45 @@ def test_a_file_that_changed_stops_the_upload(
     changed = BuildContext.of([*CONTEXT.files, ContextFile("m.bin", "0" * 64, source)])
     with pytest.raises(BuildError, match=r"m\.bin changed"):
         DockerBuildBackend(engine).build(ImagePlan("Hello", REF, changed, "base:1"), ignore)
+
+
+ARM = replace(IMAGE, platform="linux/arm64")
+
+
+def test_a_platform_is_asked_for(scripted: ScriptedEngine, engine: Engine) -> None:
+    """Of the build, when the base is of it; nothing is pulled then."""
+    scripted.architecture = "arm64"
+    DockerBuildBackend(engine).build(ARM, lambda _: None)
+    path, query = scripted.asked[-1]
+    assert (path, query["platform"]) == ("/build", "linux/arm64")
+    assert "/images/create" not in [path for path, _ in scripted.asked]
+
+
+def test_the_engines_own_platform_is_not_asked_for(scripted: ScriptedEngine, engine: Engine) -> None:
+    """So that engines before platforms build as ever."""
+    scripted.architecture = "amd64"
+    DockerBuildBackend(engine).build(IMAGE, lambda _: None)
+    assert "platform" not in scripted.asked[-1][1]
+
+
+@pytest.mark.parametrize("image", [IMAGE, ARM], ids=["own", "foreign"])
+def test_a_base_of_another_platform_is_told(
+    scripted: ScriptedEngine, engine: Engine, image: ImagePlan
+) -> None:
+    """It is pulled for the right one, and where no registry has that, both are named."""
+    there, wanted = ("amd64", "arm64") if image.platform else ("arm64", "amd64")
+    scripted.architecture = there
+    with pytest.raises(BuildError) as caught:
+        DockerBuildBackend(engine).build(image, lambda _: None)
+    assert f"base:1 is for linux/{there}, and the image is to be for linux/{wanted}" in caught.value.message
+    assert caught.value.details == ("pull access denied",)
+    assert f"`docker pull --platform linux/{wanted} base:1`" in caught.value.hint
+    path, query = scripted.asked[-1]
+    assert (path, query.get("platform")) == ("/images/create", image.platform or None)
+
+
+def test_a_base_that_stays_of_another_platform_is_told(scripted: ScriptedEngine, engine: Engine) -> None:
+    """The registry had it for one platform alone."""
+    scripted.architecture, scripted.pull = "amd64", (200, b'{"status": "Pull complete"}\n')
+    with pytest.raises(BuildError, match=r"is for linux/amd64, and the image is to be for linux/arm64"):
+        DockerBuildBackend(engine).build(ARM, lambda _: None)

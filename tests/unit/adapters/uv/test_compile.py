@@ -260,3 +260,17 @@ def test_user_names_are_taken_out_of_errors(resolver: UvResolver, wish: Wish, in
 
     said = _redacted(f"could not log in as {USER} with {PASSWORD}", index.netrc)
     assert said == "could not log in as [REDACTED] with [REDACTED]"
+
+
+def test_hashes_of_the_users_lines_bind(resolver: UvResolver, wish: Wish, index: Index) -> None:
+    """Other files of the version are not locked; where none fits, that is an error."""
+    index.add("beta", "1.5", tag="py2.py3-none-any")
+    allowed = index.digest("beta-1.5-py3-none-any.whl")
+    found = resolver.resolve(
+        Task(wish(texts={"requirements.txt": f"beta==1.5 --hash={allowed}\n"}), "all"), KEEP_ALL
+    )
+    assert next(package for package in found.packages if package.name == "beta").hashes == (allowed,)
+    other = f"alpha\nbeta==2.1 \\\n    --hash=sha256:{'0' * 64}\n"
+    problem = refused(resolver, wish(texts={"requirements.txt": other}))
+    assert (problem.code, problem.line) == ("CH0802", 2)
+    assert "with one of the hashes" in problem.message

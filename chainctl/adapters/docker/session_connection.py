@@ -1,0 +1,100 @@
+"""A client of an engine in; the bare connection of a session, upgraded to HTTP/2, out.
+
+The connection is taken from docker-py's response in the way in which docker-py itself does it to
+attach to a container, so every transport that can attach (Unix socket, TCP, TLS, SSH) carries sessions.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chainctl.adapters.docker.engine import TIMEOUT
+
+if TYPE_CHECKING:
+    from docker import APIClient
+    from requests import Response
+
+CHUNK = 1 << 16
+_SWITCHED = 101
+
+
+class SessionUnavailableError(Exception):
+    """The engine, or what lies before it, does not upgrade the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConnection:
+    """Two directions of bytes. One thread reads and writes; any thread may `cut`."""
+
+    _response: Response
+    _reader: Any  # what http.client reads from; it may hold bytes that came with the headers
+
+    def receive(self) -> bytes:
+        """Wait for bytes; none at the end. Raises OSError or ValueError when the connection is lost."""
+        return bytes(self._reader.read1(CHUNK) or b"")
+
+    def send(self, data: bytes) -> None:
+        """Raises OSError when the connection is lost."""
+        self._end.sendall(data)
+
+    def cut(self) -> None:
+        """Let the reader find the end."""
+        process = getattr(self._end, "proc", None)
+        with suppress(OSError):
+            if process is not None:
+                process.kill()  # there is nothing that it could lose
+            else:
+                self._end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._response.close()
+        process = getattr(self._end, "proc", None)
+        if process is not None:
+            process.wait(TIMEOUT)
+
+    def unlimited(self) -> SessionConnection:
+        """Take docker-py's timeouts off: a session is silent while a step runs."""
+        if getattr(self._end, "proc", None) is None:
+            self._end.settimeout(None)
+        return self
+
+    @property
+    def _end(self) -> Any:
+        """The socket, or what stands for one where `ssh` carries the bytes."""
+        channel = getattr(self._reader, "channel", None)
+        return channel if channel is not None else self._reader.raw._sock
+
+
+def connect_session(client: APIClient, session: str, methods: Iterable[str]) -> SessionConnection:
+    """Open the session with an id that no other has.
+
+    Raises SessionUnavailableError when it is refused, and what docker-py raises for a lost engine.
+    """
+    response = _ask(client, session, methods)
+    reader = getattr(getattr(response.raw, "_fp", None), "fp", None)
+    if response.status_code != _SWITCHED or not hasattr(reader, "read1"):
+        response.close()
+        raise SessionUnavailableError(f"HTTP {response.status_code}")
+    return SessionConnection(response, reader).unlimited()
+
+
+def _ask(client: APIClient, session: str, methods: Iterable[str]) -> Response:
+    from requests import Request
+    from urllib3 import HTTPHeaderDict
+
+    request = client.prepare_request(Request("POST", f"{client.base_url}/v{client.api_version}/session"))
+    headers = HTTPHeaderDict(request.headers)  # one of them comes several times
+    headers["Connection"] = "Upgrade"
+    headers["Upgrade"] = "h2c"
+    headers["X-Docker-Expose-Session-Uuid"] = session
+    headers["X-Docker-Expose-Session-Name"] = "chainctl"
+    headers["X-Docker-Expose-Session-Sharedkey"] = session
+    for method in methods:
+        headers.add("X-Docker-Expose-Session-Grpc-Method", method)
+    request.headers = headers  # type: ignore[assignment]  # adapters only read it as a mapping
+    return client.send(request, stream=True, timeout=TIMEOUT)
