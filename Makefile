@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick soak golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick bench-builds soak golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,10 @@ bench: setup ## Measure chainctl and its peers side by side; writes docs/benchma
 
 bench-quick: setup ## Measure chainctl, the floor and one peer; prints the report (about 2 minutes)
 	$(BIN)/python -m tests.bench.run --quick
+
+bench-builds: setup ## Measure builds on a Docker Engine; writes docs/benchmarks-builds.md (about 6 minutes)
+	tests/engine/up >/dev/null
+	$(BIN)/python -m tests.bench.builds
 
 soak: setup ## Make a million calls, some of them cancelled, and check that nothing is left behind
 	$(BIN)/python -m tests.soak.calls $(SOAK_CALLS)

@@ -18,6 +18,11 @@ def render(name: str, values: Mapping[str, object]) -> str:
     return _environment().get_template(name).render(values)
 
 
+def prepare() -> None:
+    """Import jinja2, which takes time, before it is needed."""
+    _environment()
+
+
 def template_root() -> Path:
     """The directory of templates: in the wheel, or at the root of a checkout."""
     return _first_existing(_PACKAGE / "_templates", _PACKAGE.parent / "templates")

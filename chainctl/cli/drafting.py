@@ -11,6 +11,7 @@ from chainctl.cli.loading import load_graph
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.locking import Locker
 from chainctl.cli.wiring import World, draft_settings, open_world, secret_sources, settings_for
+from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.draft import Draft, chain_name, draft_release, unlocked
 
 
@@ -30,6 +31,32 @@ def draft_for(
 
     Raises ChainDefinitionError, LockError, MissingSecretError, EngineError."""
     graph = load_graph(file)
+    return draft_of(
+        graph,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        registry=registry,
+        is_locked=is_locked,
+        is_plan=is_plan,
+    )
+
+
+def draft_of(
+    graph: ChainGraph,
+    console: Console,
+    *,
+    target: str | None,
+    name: str | None,
+    secrets: Path | None,
+    platform: str | None = None,
+    registry: str | None = None,
+    is_locked: bool | None = None,
+    is_plan: bool = False,
+) -> tuple[Draft, World]:
+    """Decide for a chain that is loaded: as `draft_for`."""
     console.problems(graph.warnings)
     settings = settings_for(
         Path(graph.path), target=target, secrets_file=secrets, platform=platform, registry=registry

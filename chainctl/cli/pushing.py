@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainctl.cli.console import Console, now
-from chainctl.cli.drafting import draft_for
-from chainctl.cli.wiring import origin_of, require_registry
-from chainctl.workflows.push import Pushed
-from chainctl.workflows.push import push as push_draft
+from chainctl.cli.loading import load_graph
+
+if TYPE_CHECKING:
+    from chainctl.workflows.push import Pushed
 
 
 def push_file(
@@ -23,8 +24,14 @@ def push_file(
     is_locked: bool | None = None,
 ) -> Pushed:
     """Push a chain file. Raises every ChainctlError that a push can end with."""
-    draft, world = draft_for(
-        file,
+    graph = load_graph(file, _prepare)
+
+    from chainctl.cli.drafting import draft_of
+    from chainctl.cli.wiring import origin_of, require_registry
+    from chainctl.workflows.push import push as push_draft
+
+    draft, world = draft_of(
+        graph,
         console,
         target=target,
         name=name,
@@ -45,3 +52,16 @@ def push_file(
         raise
     finally:
         console.stop()
+
+
+def _prepare() -> None:
+    """Import what follows while the chain file is loaded: its interpreter takes as long."""
+    import chainctl.adapters.docker.builder
+    import chainctl.adapters.docker.target
+    import chainctl.cli.drafting
+    import chainctl.workflows.push  # noqa: F401
+    from chainctl.adapters.docker.engine import prepare as prepare_engine
+    from chainctl.templates import prepare as prepare_templates
+
+    prepare_engine()
+    prepare_templates()

@@ -75,14 +75,15 @@ def push(
         build_all(missing, backend, emit, clock, revision=origin.revision)
         published = publish_images(draft.images, registry, emit, clock)
         draft = replace(draft, release=draft.release.published_as(published))
-        plan = reconcile(desired_state(draft.release), target.observe(draft.chain))
+        observed = target.observe(draft.chain)
+        plan = reconcile(desired_state(draft.release), observed)
         if plan.is_empty:
             emit(Notice(f"{draft.chain} is up to date"))
         else:
             emit(PhaseStarted("Deploy"))
         execute(plan, target, emit, clock)
         number = _record(draft, last, ledger, origin, clock)
-    door = target.observe(draft.chain).front_door
+    door = (observed if plan.is_empty else target.observe(draft.chain)).front_door
     if door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
     images = tuple((s.chainlet, s.published or s.image) for s in draft.release.services)

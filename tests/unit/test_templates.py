@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 
 import jinja2
 import pytest
@@ -80,3 +81,14 @@ def test_a_label_is_read_back_as_it_was(text: str) -> None:
     assert words(label.removeprefix("LABEL ")) == [f"chainctl.chain={text}", "chainctl.chainlet=Leaf"]
     entrypoint = next(line for line in lines if line.startswith("ENTRYPOINT "))
     assert json.loads(entrypoint.removeprefix("ENTRYPOINT ")) == ["python3", "/app/shim.py"]
+
+
+def test_what_installs_packages_is_python_of_the_oldest_kind() -> None:
+    """It runs in the image, with the standard library alone; values are literals in it."""
+    links = ("https://x.example/it's",)
+    text = render("install.py.j2", {"indexes": ('https://x.example/"a"',), "find_links": links})
+    tree = ast.parse(text, feature_version=(3, 9))
+    literals = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    assert literals.count('https://x.example/"a"') == literals.count(links[0]) == 1
+    imported = [name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names]
+    assert set(imported) < sys.stdlib_module_names

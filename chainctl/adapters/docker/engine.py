@@ -63,6 +63,11 @@ class Engine:
             return EngineInfo.of(self.ping, client.info())
 
 
+def prepare() -> None:
+    """Import docker-py, which takes time, before it is needed."""
+    import docker  # noqa: F401
+
+
 def _ping(address: EngineAddress) -> EnginePing:
     with engine_errors(address.url, "answer a ping"), _open(address, OLDEST_API) as client:
         _knock(address)
