@@ -38,7 +38,7 @@ def plan(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a push would build and change, and why. Builds nothing, touches nothing."""
+    """Show what a push would build and change, and why. Builds nothing, changes nothing that runs."""
     from chainctl.cli.output import print_result
     from chainctl.errors import ExitCode
 
