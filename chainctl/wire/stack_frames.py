@@ -28,7 +28,8 @@ def _machinery() -> tuple[str, ...]:
     uvicorn = sys.modules.get("uvicorn")
     packages = [concurrent.futures, asyncio, pydantic, *([uvicorn] if uvicorn else [])]
     directories = [str(Path(p.__file__).parent) + os.sep for p in packages if p.__file__]
-    return (_FRAMEWORK, *directories, threading.__file__, "<frozen importlib")
+    return (_FRAMEWORK, *directories, threading.__file__, "<frozen importlib", _LOOP)
 
 
+_LOOP = "uvloop" + os.sep  # compiled code has no whole path
 _FRAMEWORK = str(Path(__file__).resolve().parent.parent) + os.sep

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pydantic
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,6 +129,22 @@ def test_frames_of_the_machinery_are_left_out() -> None:
         asyncio.run(work())
     frames = user_frames(caught.value)
     assert [frame.name for frame in frames][-3:] == ["work", "<lambda>", "_fails"]
+    assert {frame.filename for frame in frames} == {__file__}
+
+
+def test_frames_of_the_loop_are_left_out() -> None:
+    """Also where it is compiled, and fails by itself."""
+
+    async def connect() -> None:
+        await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, "/nobody/listens")
+
+    with (
+        pytest.raises(FileNotFoundError) as caught,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(connect())
+    frames = user_frames(caught.value)
+    assert frames[-1].name == "connect"
     assert {frame.filename for frame in frames} == {__file__}
 
 
