@@ -87,7 +87,7 @@ class Transport:
         try:
             if client.permits.locked():
                 await self._permit(client, exchange)
-            else:
+            else:  # the usual case, without a timer
                 await client.permits.acquire()
             try:
                 decode, answer = await self._attempts(client, message, exchange, decode)
@@ -131,10 +131,7 @@ class Transport:
         client = self._client()
         exchange = self._exchange(message)
         try:
-            if client.permits.locked():
-                await self._permit(client, exchange)
-            else:
-                await client.permits.acquire()
+            await self._permit(client, exchange)
             try:
                 answer, chunks = await self._opened(client, message, items, exchange)
                 exchange.answered(answer)

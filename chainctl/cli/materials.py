@@ -7,18 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chainctl.adapters.files import take_snapshot
 from chainctl.adapters.lock_file import LockFile
 from chainctl.build.lock import Environment, Lock
 from chainctl.build.plan import repository_part
 from chainctl.build.sbom import Subject, sbom_of
 from chainctl.cli.console import Console
+from chainctl.cli.imaging import images_of, loaded_chain
 from chainctl.cli.loading import load_graph
-from chainctl.cli.locking import Locker
-from chainctl.cli.wiring import World, draft_settings, open_world, settings_for, world_of
+from chainctl.cli.wiring import World, open_world, settings_for, world_of
 from chainctl.errors import LockError, UsageError
 from chainctl.state.ledger import Record
-from chainctl.workflows.draft import chain_name, draft_images, unlocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +34,10 @@ def material_of_file(
     """Find the image that a chain file's chainlet has, or would have. Raises UsageError, LockError."""
     graph = load_graph(file)
     chosen = _chosen(chainlet, [spec.name for spec in graph.chainlets])
-    settings = settings_for(Path(graph.path), target=target)
-    chain = chain_name(graph, name)
-    world = open_world(settings, console.line, chain)
-    wish = draft_settings(settings, name, world)
-    locker = unlocked if world.name == "local" else Locker(settings, wish.build, console)
-    lock, images = draft_images(graph, wish, take_snapshot, locker)
-    subject = Subject(chain, chosen, str(images.image_of(chosen).ref))
+    loaded = loaded_chain(graph, console, target=target, name=name)
+    world = open_world(loaded.settings, console.line, loaded.chain)
+    lock, images = images_of(loaded, console, world.name, world, is_locked=None)
+    subject = Subject(loaded.chain, chosen, str(images.image_of(chosen).ref))
     return Material(subject, world, _environment(lock, chosen))
 
 

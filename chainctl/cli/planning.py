@@ -45,7 +45,8 @@ def plan_offline(loaded: LoadedChain, console: Console, *, is_locked: bool | Non
     """Compare a chain's images with those of the last release; what runs is not looked at."""
     where, ledger = recorded_ledger(loaded.chain, loaded.settings)
     last = ledger.latest(loaded.chain)
-    images = explain_offline(images_of(loaded, console, where, None, is_locked=is_locked), last)
+    _, wanted = images_of(loaded, console, where, None, is_locked=is_locked)
+    images = explain_offline(wanted, last)
     has_changes = not all(one.is_reused for one in images)
     value = {
         "chain": loaded.chain,

@@ -27,19 +27,14 @@ def push_file(
     graph = load_graph(file, _prepare)
 
     from chainctl.cli.drafting import draft_of
+    from chainctl.cli.imaging import loaded_chain
     from chainctl.cli.wiring import origin_of, require_registry
     from chainctl.workflows.push import push as push_draft
 
-    draft, world = draft_of(
-        graph,
-        console,
-        target=target,
-        name=name,
-        secrets=secrets,
-        platform=platform,
-        registry=registry,
-        is_locked=is_locked,
+    loaded = loaded_chain(
+        graph, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
     )
+    draft, world = draft_of(loaded, console, is_locked=is_locked)
     require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
     try:

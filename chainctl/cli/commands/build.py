@@ -32,6 +32,7 @@ def build(
     from chainctl.cli.console import Console, now
     from chainctl.cli.image_json import images_json
     from chainctl.cli.imaging import images_of, loaded_chain
+    from chainctl.cli.loading import load_graph
     from chainctl.cli.output import print_result
     from chainctl.cli.wiring import open_world, require_registry
     from chainctl.workflows.build import build as build_images
@@ -39,10 +40,12 @@ def build(
     from chainctl.workflows.reasons import image_lines
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
-    loaded = loaded_chain(file, console, target=target, name=name, platform=platform, registry=registry)
+    loaded = loaded_chain(
+        load_graph(file), console, target=target, name=name, platform=platform, registry=registry
+    )
     world = open_world(loaded.settings, console.line, loaded.chain)
     require_registry(world, registry)
-    images = images_of(loaded, console, world.name, world, is_locked=locked)
+    _, images = images_of(loaded, console, world.name, world, is_locked=locked)
     last = world.ledger.latest(loaded.chain)
     try:
         done = build_images(images, world.backend, last, console.emit, now)

@@ -60,22 +60,16 @@ def _shown(
     locked: bool | None,
 ) -> Shown:
     from chainctl.cli.console import Console
-    from chainctl.cli.drafting import draft_for
+    from chainctl.cli.drafting import draft_of
     from chainctl.cli.imaging import loaded_chain
+    from chainctl.cli.loading import load_graph
     from chainctl.cli.planning import plan_offline, plan_push
 
     console = Console()
-    if offline:
-        loaded = loaded_chain(file, console, target=target, name=name, platform=platform)
-        return plan_offline(loaded, console, is_locked=locked, is_full=explain)
-    draft, world = draft_for(
-        file,
-        console,
-        target=target,
-        name=name,
-        secrets=secrets,
-        platform=platform,
-        is_locked=locked,
-        is_plan=True,
+    loaded = loaded_chain(
+        load_graph(file), console, target=target, name=name, secrets=secrets, platform=platform
     )
+    if offline:
+        return plan_offline(loaded, console, is_locked=locked, is_full=explain)
+    draft, world = draft_of(loaded, console, is_locked=locked, is_plan=True)
     return plan_push(draft, world, is_full=explain)
