@@ -10,14 +10,16 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from chainctl.deploy.release import DataMount
 from chainctl.errors import ChainctlError
 
 if TYPE_CHECKING:
@@ -47,14 +49,16 @@ class DownloadCache:
     _: KW_ONLY
     timeout_sec: float = TIMEOUT_SEC
     pause: Callable[[float], object] = field(default=lambda seconds: threading.Event().wait(seconds))
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def path_of(self, sha256: str) -> Path:
         return self.root / sha256
 
-    def fetch(self, source: str, sha256: str, told: Told = lambda _got, _all: None) -> Path:
+    def fetch(
+        self, source: str, sha256: str, told: Told = lambda _got, _all: None, *, token: str = ""
+    ) -> Path:
         """Return the file of a URL or a path, from the cache where it is there.
 
+        `token` goes to the server as bearer token, and not on to where it may redirect.
         Raises DownloadError when it can not be had, or when its digest is another one: then nothing
         of it is kept.
         """
@@ -68,7 +72,10 @@ class DownloadCache:
         with self._writing(source, sha256):
             if path.is_file():
                 return path
-            _remote(self, source, part, told) if _is_url(source) else _copied(source, part, told)
+            if _is_url(source):
+                _remote(self, source, part, told, token)
+            else:
+                _copied(source, part, told)
             found = _digest(part)
             if found != sha256:
                 part.unlink()
@@ -80,6 +87,19 @@ class DownloadCache:
             part.chmod(0o444)
             part.replace(path)
         return path
+
+    def named(self, sha256: str, filename: str) -> Path:
+        """Return a file that is in the cache under a name of its own: readers go by its ending."""
+        path = self.root / "named" / sha256 / filename
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(FileExistsError):
+            path.hardlink_to(self.path_of(sha256))
+        return path
+
+    def drop(self, sha256: str) -> None:
+        """Remove a file from the cache, under all of its names."""
+        shutil.rmtree(self.root / "named" / sha256, ignore_errors=True)
+        self.path_of(sha256).unlink(missing_ok=True)
 
     @contextmanager
     def _writing(self, source: str, sha256: str) -> Iterator[None]:
@@ -97,6 +117,22 @@ class DownloadCache:
                 f"{shown(source)} can not be kept in {self.root}: {error.strerror or error}",
                 hint="make room on its disk; what has arrived is kept, and the next push continues.",
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Downloads:
+    """The data of services, from a cache; `secret_of` gives the token of a server by its secret's name."""
+
+    cache: DownloadCache
+    secret_of: Callable[[str], bytes]
+
+    def get(self, data: DataMount) -> Path:
+        token = self.secret_of(data.secret).decode().strip() if data.secret else ""
+        self.cache.fetch(data.source, data.sha256, token=token)
+        return self.cache.named(data.sha256, data.filename)
+
+    def drop(self, data: DataMount) -> None:
+        self.cache.drop(data.sha256)
 
 
 def shown(source: str) -> str:
@@ -130,14 +166,14 @@ def _copied(source: str, part: Path, told: Told) -> None:
         _synced(copy)
 
 
-def _remote(cache: DownloadCache, source: str, part: Path, told: Told) -> None:
+def _remote(cache: DownloadCache, source: str, part: Path, told: Told, token: str) -> None:
     """Continue a download until it is whole. Raises DownloadError."""
     from requests import RequestException
 
     left, before = ATTEMPTS, -1
     while True:
         try:
-            _continued(cache, source, part, told)
+            _continued(cache, source, part, told, token)
             return
         except (RequestException, _BrokenOffError) as error:
             got = part.stat().st_size if part.exists() else 0
@@ -157,13 +193,17 @@ class _BrokenOffError(Exception):
     """Less has arrived than was announced."""
 
 
-def _continued(cache: DownloadCache, source: str, part: Path, told: Told) -> None:
+def _continued(cache: DownloadCache, source: str, part: Path, told: Told, token: str) -> None:
     """Ask for what is missing, once. A server that knows no ranges sends all of it again."""
     import requests
 
     got = part.stat().st_size if part.exists() else 0
     # Bodies are taken as they are stored: an encoding would make ranges mean something else.
-    headers = {**cache.headers, "Accept-Encoding": "identity", **({"Range": f"bytes={got}-"} if got else {})}
+    headers = {
+        "Accept-Encoding": "identity",
+        **({"Range": f"bytes={got}-"} if got else {}),
+        **({"Authorization": f"Bearer {token}"} if token else {}),
+    }
     with requests.get(source, headers=headers, stream=True, timeout=cache.timeout_sec) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable and got:
             if _whole_size(response) == got:

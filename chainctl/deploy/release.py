@@ -47,6 +47,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class DataMount:
+    """A file that a service reads, as `directory/filename`; it is known by its digest.
+
+    `source` is a URL or a path on the machine of the command, `secret` names the one that is sent
+    to the server as bearer token, "" for none.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    directory: str
+    filename: str
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """Digests of what a service is made of, kept apart so that a change can be explained."""
 
@@ -86,6 +102,7 @@ class ServiceSpec:
     start_timeout_sec: float
     fingerprint: Fingerprint
     published: str = ""
+    data: tuple[DataMount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ def shared_volume(chain: str) -> str:
     return f"{network_name(chain)}-shared"
 
 
+def data_volume(chain: str, sha256: str) -> str:
+    """Return the name of the volume that holds one file for all services of a chain."""
+    return f"{network_name(chain)}-data-{sha256[:16]}"
+
+
 def filler_name(service: str) -> str:
     return f"{service}-filler"
 

@@ -10,13 +10,14 @@ from chainctl.adapters.docker.labels import (
     ROLE,
     Role,
     chain_labels,
+    data_volume,
     network_name,
     secrets_volume,
     service_labels,
     shared_volume,
 )
 from chainctl.adapters.docker.target_containers import Body
-from chainctl.deploy.release import SERVICE_PORT, Gpu, ServiceSpec
+from chainctl.deploy.release import SERVICE_PORT, DataMount, Gpu, ServiceSpec
 from chainctl.deploy.shared_memory import shared_bytes
 
 SECRETS_DIR = PurePosixPath("/run/secrets")
@@ -57,6 +58,7 @@ def service_body(
             "Mounts": [
                 secrets_mount(spec, is_read_only=True),
                 *([_shared_mount(spec.chain)] if is_sharing else []),
+                *(data_mount(spec.chain, one, one.directory, is_read_only=True) for one in spec.data),
             ],
             "DeviceRequests": _devices(spec.resources.gpu, engine),
         },
@@ -64,12 +66,12 @@ def service_body(
     }
 
 
-def filler_body(spec: ServiceSpec) -> Body:
-    """Return a container that is never started: through it files get into the secrets' volume."""
+def filler_body(spec: ServiceSpec, mount: dict[str, object]) -> Body:
+    """Return a container that is never started: through it files get into a volume."""
     return {
         "Image": spec.image,
         "Labels": {**chain_labels(spec.chain), ROLE: Role.FILLER},
-        "HostConfig": {"NetworkMode": "none", "Mounts": [secrets_mount(spec, is_read_only=False)]},
+        "HostConfig": {"NetworkMode": "none", "Mounts": [mount]},
     }
 
 
@@ -96,6 +98,16 @@ def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]
         "Target": str(SECRETS_DIR),
         "ReadOnly": is_read_only,
         "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(spec.chain)},
+    }
+
+
+def data_mount(chain: str, data: DataMount, target: str, *, is_read_only: bool) -> dict[str, object]:
+    return {
+        "Type": "volume",
+        "Source": data_volume(chain, data.sha256),
+        "Target": target,
+        "ReadOnly": is_read_only,
+        "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(chain)},
     }
 
 

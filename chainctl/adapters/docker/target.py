@@ -29,7 +29,7 @@ from chainctl.deploy.operations import (
 )
 from chainctl.deploy.release import FrontDoor
 from chainctl.deploy.state import ObservedState
-from chainctl.deploy.target import LogLine, Vault
+from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.events import Emit, Event
 
 DRAIN_SEC = 30.0
@@ -48,11 +48,13 @@ class DockerTarget:
         engine: Engine,
         vault: Vault,
         *,
+        data: DataSource,
         drain_sec: float = DRAIN_SEC,
         answer_sec: int = ANSWER_SEC,
     ) -> None:
         self._engine = engine
         self._vault = vault
+        self._data = data
         self._drain_sec = drain_sec
         self._answer_sec = answer_sec
         self._told: set[Event] = set()
@@ -95,7 +97,7 @@ class DockerTarget:
             case EnsureNetwork(chain=chain):
                 ensure_network(connection, chain)
             case StartService(service=spec):
-                start_service(connection, spec, self._vault, self._drain_sec, self._once(emit))
+                start_service(connection, spec, self._vault, self._data, self._drain_sec, self._once(emit))
             case AwaitReady(service=spec):
                 await_ready(connection, spec)
             case EnsureFrontDoor(chain=chain, front_door=door):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from pathlib import Path
 
 from chainctl.adapters.local.images import APP, image_directory
 from chainctl.adapters.local.paths import LocalPaths
@@ -15,7 +16,12 @@ from chainctl.errors import DeployError
 
 
 def start_request(
-    spec: ServiceSpec, paths: LocalPaths, vault: Vault, python: str, inherited: Mapping[str, str]
+    spec: ServiceSpec,
+    paths: LocalPaths,
+    vault: Vault,
+    python: str,
+    inherited: Mapping[str, str],
+    data: Mapping[str, Path],
 ) -> Start:
     """Return the order to start a service. Raises DeployError, MissingSecretError."""
     app = image_directory(paths.images, spec.image).absolute() / APP
@@ -28,7 +34,7 @@ def start_request(
         fingerprint=spec.fingerprint,
         argv=(python, str(app / "shim.py")),
         cwd=str(app),
-        env=process_env(spec, paths.run(spec.chain), app, inherited),
+        env=process_env(spec, paths.run(spec.chain), app, inherited, data),
         secrets={secret.name: _wrapped(vault, secret) for secret in spec.secrets},
         token=vault.token(spec.chain),
     )

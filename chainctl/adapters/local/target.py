@@ -34,7 +34,7 @@ from chainctl.deploy.operations import (
     StopService,
 )
 from chainctl.deploy.state import ObservedState
-from chainctl.deploy.target import LogLine, Vault
+from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.errors import EngineError
 from chainctl.events import Emit, Notice
 
@@ -53,6 +53,7 @@ class LocalTarget:
         paths: LocalPaths,
         vault: Vault,
         *,
+        data: DataSource,
         python: str = sys.executable,
         drain_sec: float = 30.0,
         patience_sec: float = 20.0,
@@ -60,6 +61,7 @@ class LocalTarget:
     ) -> None:
         self._paths = paths
         self._vault = vault
+        self._data = data
         self._python = python
         self._drain_sec = drain_sec
         self._patience_sec = patience_sec
@@ -89,7 +91,8 @@ class LocalTarget:
                 self._ensure_supervisor(self._paths.run(chain))
             case StartService(service=spec):
                 self._share(self._paths.run(spec.chain), emit)
-                request = start_request(spec, self._paths, self._vault, self._python, self._inherited)
+                data = {one.name: self._data.get(one) for one in spec.data}
+                request = start_request(spec, self._paths, self._vault, self._python, self._inherited, data)
                 self._ask(self._paths.run(spec.chain), request)
             case AwaitReady(service=spec):
                 await_ready(self._paths.run(spec.chain), spec)
