@@ -134,6 +134,10 @@ class DeployError(ChainctlError):
     exit_code = ExitCode.DEPLOY_FAILED
 
 
+class StalePlanError(DeployError):
+    """What a push was planned from is not so any more; nothing was touched."""
+
+
 class EngineError(ChainctlError):
     """The engine that runs containers, or the local supervisor, does not answer."""
 

@@ -9,6 +9,7 @@ from chainctl.cli.console import Console, now
 from chainctl.cli.loading import load_graph
 
 if TYPE_CHECKING:
+    from chainctl.workflows.plan_file import PlanFile
     from chainctl.workflows.push import Pushed
 
 
@@ -22,8 +23,10 @@ def push_file(
     platform: str | None = None,
     registry: str | None = None,
     is_locked: bool | None = None,
+    plan: Path | None = None,
 ) -> Pushed:
-    """Push a chain file. Raises every ChainctlError that a push can end with."""
+    """Push a chain file, with `plan` only as that file has it. Raises every ChainctlError that a push can end with."""
+    planned = _planned(plan)
     graph = load_graph(file, _prepare)
 
     from chainctl.cli.drafting import draft_of
@@ -39,7 +42,15 @@ def push_file(
     origin = origin_of(Path(draft.graph.path))
     try:
         return push_draft(
-            draft, world.backend, world.target, world.ledger, origin, console.emit, now, world.registry
+            draft,
+            world.backend,
+            world.target,
+            world.ledger,
+            origin,
+            console.emit,
+            now,
+            world.registry,
+            planned=planned,
         )
     except KeyboardInterrupt:
         console.stop()
@@ -47,6 +58,14 @@ def push_file(
         raise
     finally:
         console.stop()
+
+
+def _planned(plan: Path | None) -> PlanFile | None:
+    if plan is None:
+        return None
+    from chainctl.cli.plan_files import read_plan_file
+
+    return read_plan_file(plan)
 
 
 def _prepare() -> None:

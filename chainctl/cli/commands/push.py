@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from chainctl.cli.options import (
     FileArgument,
     JsonOption,
@@ -24,6 +29,12 @@ def push(
     platform: PlatformOption = None,
     registry: RegistryOption = None,
     locked: LockedOption = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what `plan --out` planned."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -43,6 +54,7 @@ def push(
         platform=platform,
         registry=registry,
         is_locked=locked,
+        plan=plan,
     )
     console.stop()
     if not quiet:
