@@ -32,7 +32,7 @@ def push(
     plan: Annotated[
         Path | None,
         typer.Option(
-            "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what `plan --out` planned."
+            "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what this plan file says."
         ),
     ] = None,
     as_json: JsonOption = False,
