@@ -139,9 +139,7 @@ def _edits(planned: PlanFile, now: PlanFile) -> Iterator[str]:
             yield f"{reason_text(one)}, in the image of {chainlet}"
 
 
-def _unequal(
-    planned: tuple[tuple[str, str], ...], now: tuple[tuple[str, str], ...]
-) -> Iterator[str]:
+def _unequal(planned: tuple[tuple[str, str], ...], now: tuple[tuple[str, str], ...]) -> Iterator[str]:
     before, after = dict(planned), dict(now)
     for what in [*before, *(what for what in after if what not in before)]:
         if before.get(what) != after.get(what):

@@ -46,7 +46,9 @@ def plan(
     from chainctl.cli.output import print_result
     from chainctl.errors import ExitCode
 
-    shown = _shown(file, target, name, secrets, platform, explain=explain, offline=offline, locked=locked, out=out)
+    shown = _shown(
+        file, target, name, secrets, platform, explain=explain, offline=offline, locked=locked, out=out
+    )
     print_result(shown.text, shown.value, as_json=as_json)
     if exit_code and shown.has_changes:
         raise typer.Exit(ExitCode.CHANGES)
@@ -72,7 +74,9 @@ def _shown(
     from chainctl.errors import UsageError
 
     if offline and out is not None:
-        raise UsageError("--offline and --out exclude each other", hint="a plan file needs to know what runs.")
+        raise UsageError(
+            "--offline and --out exclude each other", hint="a plan file needs to know what runs."
+        )
     console = Console()
     loaded = loaded_chain(
         load_graph(file), console, target=target, name=name, secrets=secrets, platform=platform

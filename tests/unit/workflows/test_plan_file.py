@@ -35,9 +35,7 @@ class Place:
         return parse_plan_file(plan_file_text(made).encode(), "p.json")
 
     def push(self, of: Draft, planned: PlanFile | None = None) -> Pushed:
-        return push(
-            of, self.backend, self.target, self.ledger, ORIGIN, silent, lambda: 0.0, planned=planned
-        )
+        return push(of, self.backend, self.target, self.ledger, ORIGIN, silent, lambda: 0.0, planned=planned)
 
 
 @pytest.fixture
@@ -79,7 +77,9 @@ def test_a_changed_file_is_named(place: Place) -> None:
 
 def test_changed_settings_are_named(place: Place) -> None:
     bound = DraftSettings(deploy=DeploySettings(front_door=FrontDoor(bind="0.0.0.0")))
-    assert "the configuration of the front door is" in refused(place, draft(settings=bound), place.planned(draft()))
+    assert "the configuration of the front door is" in refused(
+        place, draft(settings=bound), place.planned(draft())
+    )
     prod = DraftSettings(deploy=DeploySettings(environment="prod"))
     assert "the configuration of Left is" in refused(place, draft(settings=prod), place.planned(draft()))
 
@@ -126,7 +126,10 @@ def test_releases_are_recorded_with_their_interfaces(place: Place) -> None:
     specs = tuple(replace(s, input_schema=closed) if s.name == "Left" else s for s in same.chainlets)
     changed = draft(of=replace(same, chainlets=specs))
     shown = preview(changed, place.backend, place.target, last)
-    assert "! breaking: Root → Left: the call takes object only, not anything" in preview_text(shown).splitlines()
+    assert (
+        "! breaking: Root → Left: the call takes object only, not anything"
+        in preview_text(shown).splitlines()
+    )
     assert not preview(draft(), place.backend, place.target, last).interfaces.changes
 
 
