@@ -7,6 +7,7 @@ it, twice. What runs is not moved. Devices that are alike are tried once.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -121,8 +122,8 @@ def _taken(hands: _Hands, places: Sequence[int], devices: Sequence[Device], want
     )
 
 
-def _left(device: Device, hands: Sequence[Holding]) -> int:
-    return (device.memory_bytes or 0) - used(hands)
+def _left(device: Device, hands: Sequence[Holding]) -> float:
+    return math.inf if device.memory_bytes is None else device.memory_bytes - used(hands)
 
 
 def _as_held(wants: Sequence[Want], host: HostDevices) -> HostDevices:

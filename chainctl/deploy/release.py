@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 SERVICE_PORT = 8000
 _DNS_LABEL_LIMIT = 63
@@ -14,10 +14,15 @@ _DIGEST_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """GPUs that a service asks for; `model` is None for any."""
+    """GPUs that a service asks for; `model` is None for any.
+
+    `memory_bytes` is what it needs of each, None for all. It is told apart in the fingerprint: those of
+    services that do not name it stay as they were before there was such a thing.
+    """
 
     model: str | None
     count: int
+    memory_bytes: int | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import Operation
 from chainctl.deploy.release import DataMount, SecretRef
 from chainctl.deploy.state import ObservedState
@@ -57,6 +58,13 @@ class DeployTarget(Protocol):
         ...
 
     def apply(self, operation: Operation, emit: Emit) -> None: ...
+
+    def gpus(self) -> HostDevices | None:
+        """Return the GPUs of the host and who has them, of every chain; None where nobody can tell.
+
+        Raises EngineError when the engine does not answer.
+        """
+        ...
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Return what a service answers to `GET path` of its own chain, such as `/-/spans`.

@@ -15,6 +15,7 @@ from chainctl.deploy.state import ObservedState, desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Record
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.placing import placed
 from chainctl.workflows.reasons import ExplainedImage, explain_images, image_lines
 
 
@@ -51,7 +52,7 @@ def preview(draft: Draft, backend: BuildBackend, target: DeployTarget, last: Rec
     existing = backend.existing(image.ref for image in draft.images.images)
     observed = target.observe(draft.chain)
     images = explain_images(draft.images, existing, last)
-    deploy = reconcile(desired_state(draft.release), observed)
+    deploy = placed(reconcile(desired_state(draft.release), observed), target)
     return Preview(images, deploy, observed, _interfaces(draft, last))
 
 

@@ -23,6 +23,7 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.placing import placed
 from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
@@ -85,7 +86,7 @@ def push(
         published = publish_images(draft.images, registry, emit, clock)
         draft = replace(draft, release=draft.release.published_as(published))
         observed = target.observe(draft.chain)
-        plan = reconcile(desired_state(draft.release), observed)
+        plan = placed(reconcile(desired_state(draft.release), observed), target)
         if plan.is_empty:
             emit(_up_to_date(draft))
         else:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -55,6 +56,7 @@ class MemoryTarget:
         self.fails = fails
         self.never_ready = set(never_ready)
         self.answers: dict[tuple[str, str], bytes] = {}
+        self.host: HostDevices | None = None
         self._chains: dict[str, MemoryChain] = {}
         self._now = 0.0
 
@@ -66,6 +68,9 @@ class MemoryTarget:
         has = self._chains.get(chain, MemoryChain())
         services = tuple(_shown(has, has.services[name]) for name in sorted(has.services))
         return ObservedState(chain, services, has.door, has.has_network)
+
+    def gpus(self) -> HostDevices | None:
+        return self.host
 
     def chains(self) -> list[str]:
         return sorted(self._chains)

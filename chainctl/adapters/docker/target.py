@@ -9,6 +9,7 @@ from chainctl.adapters.docker.ask import ask_service
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import drain_service, route_to
+from chainctl.adapters.docker.gpus import host_gpus
 from chainctl.adapters.docker.haproxy_config import DoorSettings
 from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.network import ensure_network, remove_network
@@ -16,6 +17,7 @@ from chainctl.adapters.docker.observe import observe_chain, observed_chains
 from chainctl.adapters.docker.readiness import await_ready
 from chainctl.adapters.docker.services import start_service, stop_service
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -76,6 +78,10 @@ class DockerTarget:
         with Connection.opened(self._engine) as connection:
             self._apply(connection, operation, emit)
 
+    def gpus(self) -> HostDevices | None:
+        with Connection.opened(self._engine) as connection:
+            return host_gpus(connection)
+
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask from within the service's container, which alone has its token."""
         with Connection.opened(self._engine) as connection:
@@ -96,8 +102,10 @@ class DockerTarget:
         match operation:
             case EnsureNetwork(chain=chain):
                 ensure_network(connection, chain)
-            case StartService(service=spec):
-                start_service(connection, spec, self._vault, self._data, self._drain_sec, self._once(emit))
+            case StartService(service=spec, devices=devices):
+                start_service(
+                    connection, spec, self._vault, self._data, self._drain_sec, self._once(emit), devices
+                )
             case AwaitReady(service=spec):
                 await_ready(connection, spec)
             case EnsureFrontDoor(chain=chain, front_door=door):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # stubs are a package of their own
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
