@@ -45,15 +45,15 @@ def test_gpus_are_given_once_kept_and_freed(chainctl: Chainctl, tmp_path: Path) 
     try:
         assert "on GPU 0" in push("gpu-one")
         push("gpu-two")
-        assert [seen("gpu-one"), seen("gpu-two")] == ['"GPU-aa"', '"GPU-bb"']
+        assert [seen("gpu-one"), seen("gpu-two")] == ["GPU-aa", "GPU-bb"]
         refused = push("gpu-three", expect=5)
         assert "Seer does not fit: it asks for 1 L4" in refused
         assert "GPU 0, NVIDIA L4, 23.44Gi: gpu-one-seer-" in refused
         chainctl("down", "gpu-two", "--target", "local")
         push("gpu-one", 'gpu="L4", cpu_count=2')
-        assert seen("gpu-one") == '"GPU-bb"'
+        assert seen("gpu-one") == "GPU-bb"
         assert "does not fit" in push("gpu-one", 'gpu="H100"', expect=5)
-        assert seen("gpu-one") == '"GPU-bb"'
+        assert seen("gpu-one") == "GPU-bb"
     finally:
         for name in ("gpu-one", "gpu-two", "gpu-three"):
             with contextlib.suppress(AssertionError):  # of one that is down already
