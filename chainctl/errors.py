@@ -152,6 +152,16 @@ class LockHeldError(ChainctlError):
     exit_code = ExitCode.LOCK_HELD
 
 
+class LockLostError(ChainctlError):
+    """The lock of this command went to another one, because this one stood still for too long."""
+
+    exit_code = ExitCode.LOCK_HELD
+
+
+class StateError(ChainctlError):
+    """What is recorded can not be read or written, is damaged, or is of a newer chainctl."""
+
+
 class ChainsUsageError(ChainctlError, TypeError):
     """User code uses the SDK in a way that cannot work."""
 

@@ -94,7 +94,14 @@ class Settings(pydantic.BaseModel):
     drain_sec: float = pydantic.Field(
         30.0, ge=0, description="how long a replaced service may finish its requests"
     )
-    state_dir: Path | None = pydantic.Field(None, description="where releases are recorded")
+    state_dir: Path | None = pydantic.Field(
+        None, description="where tokens, data and, by default, releases are kept"
+    )
+    database: str | None = pydantic.Field(
+        None,
+        repr=False,
+        description="URL of the database of releases; a SQLite file in state_dir when not set",
+    )
 
     @pydantic.field_validator("bind")
     @classmethod
