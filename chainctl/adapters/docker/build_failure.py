@@ -91,7 +91,7 @@ def base_changed(chainlet: str, base: str, *, locked: str, found: str) -> BuildE
         f"FROM {base}",
         (f"locked: {locked}", f"found:  {found}"),
         reason=f"{base} on the engine is not the image that chainctl.lock pins",
-        hint="load or build the locked one, or take this one: `chainctl lock FILE --upgrade`",
+        hint="load or build the locked one, or take this one: `chainctl lock FILE --upgrade-base`",
     )
 
 
