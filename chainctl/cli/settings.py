@@ -119,9 +119,7 @@ class Settings(pydantic.BaseModel):
     @classmethod
     def _is_platform(cls, value: str | None) -> str | None:
         if value not in (None, "linux/amd64", "linux/arm64"):
-            raise pydantic_core.PydanticCustomError(
-                "platform", "Input should be linux/amd64 or linux/arm64"
-            )
+            raise pydantic_core.PydanticCustomError("platform", "Input should be linux/amd64 or linux/arm64")
         return value
 
     @pydantic.field_validator("index_url", "extra_index_urls")
