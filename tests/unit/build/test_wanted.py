@@ -159,7 +159,11 @@ def test_a_package_of_this_machine_must_be_a_project() -> None:
 def test_a_file_for_other_pythons_is_refused(name: str, wanted_python: str, *, is_fine: bool) -> None:
     """Its pins may leave out what the Python of the image needs."""
     line = f'requires-python = "{wanted_python}"\n'
-    text = f"[project]\n{line}" if name == "pyproject.toml" else f"version = 1\n{line}{LOCKED_PROJECT}"
+    text = (
+        f"[project]\n{line}dependencies = []\n"
+        if name == "pyproject.toml"
+        else f"version = 1\n{line}{LOCKED_PROJECT}"
+    )
     chain = graph(A={"requirements_file": f"{ROOT}/{name}"})
     if is_fine:
         assert wanted(chain, {name: text})
