@@ -204,9 +204,13 @@ async def _in_tasks(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes
         while (chunk := await loop.create_task(_next(chunks))) is not None:
             yield chunk
     finally:
-        await loop.create_task(chunks.aclose())  # type: ignore[arg-type]  # of a generator it is a coroutine
+        await loop.create_task(_closed(chunks))
 
 
 async def _next(chunks: AsyncGenerator[bytes, None]) -> Optional[bytes]:
     CURRENT_RESOLVER.set(_REFUSING)
     return await anext(chunks, None)
+
+
+async def _closed(chunks: AsyncGenerator[bytes, None]) -> None:
+    await chunks.aclose()
