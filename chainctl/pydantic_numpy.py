@@ -148,9 +148,14 @@ def _decoded(text: Any) -> bytearray:
     if not isinstance(text, str):
         raise ValueError("`data_b64` is base64 text")
     try:
-        return bytearray(base64.b64decode(text, validate=True))
+        return bytearray(base64.b64decode(text, altchars=_altchars(text), validate=True))
     except ValueError as error:
         raise ValueError(f"`data_b64` is no base64: {error}") from None
+
+
+def _altchars(text: str) -> Union[bytes, None]:
+    """Of the URL-safe alphabet, which bytes have in JSON, when the text has a character of it."""
+    return b"-_" if "-" in text or "_" in text else None
 
 
 def array_over(
@@ -172,7 +177,7 @@ def array_over(
 def _shape(value: Any) -> tuple[int, ...]:
     is_list = isinstance(value, (list, tuple)) and len(value) <= _MOST_DIMENSIONS
     if not is_list or not all(type(n) is int and 0 <= n < 2**62 for n in value):
-        raise ValueError(f"a shape is a list of at most {_MOST_DIMENSIONS} sizes")
+        raise ValueError(f"a shape is a list of at most {_MOST_DIMENSIONS} integers from 0 to 2**62 - 1")
     return tuple(value)
 
 

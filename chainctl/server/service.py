@@ -22,7 +22,14 @@ from chainctl.server.seen import answer_seen
 from chainctl.telemetry.span import Span
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.telemetry.trace_context import Sampler, follow_caller, new_span_id, received
-from chainctl.wire.fault import deadline, error_body, not_ready, too_large, unsupported_media_type
+from chainctl.wire.fault import (
+    deadline,
+    error_body,
+    not_ready,
+    too_large,
+    unsupported_encoding,
+    unsupported_media_type,
+)
 from chainctl.wire.media import JSON, MSGPACK, READABLE
 from chainctl.worker.boot import TOKEN_HEADER
 from chainctl.worker.error_reply import reply_of
@@ -47,6 +54,7 @@ _METHODS = {
     "/metrics": "GET",
     "/spans": "GET",
 }
+_COMPRESSED = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress")
 _INNER_ONLY = ("/spans",)
 _PLAIN_MEDIA = {media.encode(): media for media in READABLE}
 Headers = Mapping[bytes, bytes]
@@ -79,7 +87,7 @@ class ChainletService:
         if allowed is None or (is_inner and (_DOOR in headers or route == path)):
             return refuse(404, "not_found", f"there is no {path}; calls go to POST /run_remote")
         if method != allowed and not (allowed == "GET" and method == "HEAD"):
-            return refuse(405, "method_not_allowed", f"{path} takes {allowed}, not {method}")
+            return _not_allowed(path, allowed, method)
         if route not in _OPEN_PATHS and not self.is_trusted(headers):
             return refuse(401, "unauthorized", "this service answers only its own chain")
         if route != RUN:
@@ -124,6 +132,9 @@ class ChainletService:
         media = media_of(headers)
         if media not in READABLE:
             return reply_of(unsupported_media_type(media, (JSON, MSGPACK)))
+        encoding = headers.get(b"content-encoding", b"").strip().lower()
+        if encoding in _COMPRESSED:
+            return reply_of(unsupported_encoding(encoding.decode("latin-1")))
         length = _number(headers.get(b"content-length", b""))
         if length is not None and length > self.body_limit:
             return self.too_large()
@@ -205,7 +216,6 @@ class ChainletService:
     async def _recorded(self, span: Span, chunks: AsyncIterator[bytes], began: int) -> AsyncIterator[bytes]:
         try:
             async for chunk in chunks:
-                span.items += 1
                 yield chunk
         except BaseException as error:
             span.error = type(error).__name__
@@ -255,6 +265,11 @@ def _number(digits: bytes) -> Optional[int]:
 
 def refuse(status: int, kind: str, message: str) -> Reply:
     return Reply(status, error_body(kind, message))
+
+
+def _not_allowed(path: str, allowed: str, method: str) -> Reply:
+    body = error_body("method_not_allowed", f"{path} takes {allowed}, not {method}")
+    return Reply(405, body, headers={"allow": "GET, HEAD" if allowed == "GET" else allowed})
 
 
 def _route(path: str) -> str:

@@ -139,6 +139,15 @@ def test_given_array_is_not_copied() -> None:
     assert np.shares_memory(Model(numbers=array).numbers.array, array)
 
 
+@pytest.mark.parametrize("data", ["__________8=", "//////////8="])
+def test_both_alphabets_of_base64_are_read(data: str) -> None:
+    """Bytes have the one for URLs in JSON, so clients use it for arrays, too."""
+    field = pydantic.TypeAdapter(NumpyArrayField).validate_python(
+        {"shape": [1], "dtype": "int64", "data_b64": data}
+    )
+    assert field.array.tolist() == [-1]
+
+
 OBJECTS = np.array([object()], dtype=object)
 DATA = base64.b64encode(bytes(8)).decode()
 
@@ -153,13 +162,13 @@ DATA = base64.b64encode(bytes(8)).decode()
         ([1, 2], "give a numpy array"),
         ({"shape": [1], "dtype": "f8"}, "give a numpy array"),
         ({"$buffer": 0, "dtype": "f8", "shape": [1]}, "are not here"),
-        ({"shape": [-1], "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": [1.0], "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": [True], "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": [1] * 65, "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": 1, "dtype": "f8", "data_b64": DATA}, "list of at most"),
+        ({"shape": [-1], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": [1.0], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": [True], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": [1] * 65, "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": 1, "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
         ({"shape": [2**61, 8], "dtype": "f8", "data_b64": DATA}, "does not fit 8 bytes"),
-        ({"shape": [2**62], "dtype": "f8", "data_b64": DATA}, "list of at most"),
+        ({"shape": [2**62], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
         ({"shape": [0, 2**61], "dtype": "f8", "data_b64": ""}, "too big"),
         ({"shape": [2], "dtype": "f8", "data_b64": DATA}, "does not fit 8 bytes"),
         ({"shape": [1], "dtype": "O", "data_b64": DATA}, "is no dtype"),
