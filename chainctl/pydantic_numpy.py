@@ -170,8 +170,24 @@ def array_over(
         raise ValueError(f"the shape {list(sizes)} of {dtype} does not fit {len(data)} bytes")
     if not len(data):
         return np.empty(sizes, dtype, "F" if order == "F" else "C")
+    _check_texts(dtype, data)
     array: np.ndarray[Any, Any] = np.ndarray(sizes, dtype, data, order="F" if order == "F" else "C")
     return array if array.flags.writeable and array.flags.aligned else array.copy(order="K")
+
+
+def _check_texts(dtype: np.dtype[Any], data: Union[bytes, bytearray, memoryview]) -> None:
+    """Check that texts are made of code points: numpy would fail where one is looked at. Raises ValueError."""
+    if dtype.names is not None:
+        rows = np.frombuffer(data, dtype)
+        for name in dtype.names:
+            column = np.ascontiguousarray(rows[name])
+            if column.dtype.names is not None or column.dtype.kind == "U":
+                _check_texts(column.dtype, column.tobytes())
+    elif (
+        dtype.kind == "U"
+        and np.frombuffer(data, np.dtype("u4").newbyteorder(dtype.byteorder)).max() > 0x10FFFF
+    ):
+        raise ValueError(f"what should be text of {dtype} is none")
 
 
 def _shape(value: Any) -> tuple[int, ...]:

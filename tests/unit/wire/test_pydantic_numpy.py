@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 
 from chainctl import pydantic_numpy
-from chainctl.pydantic_numpy import BUFFERS, NumpyArrayField
+from chainctl.pydantic_numpy import BUFFERS, NumpyArrayField, array_over, dtype_of
 from tests.unit.wire.arrays import DTYPES, Array, arrays, filled
 
 
@@ -232,3 +232,13 @@ def test_it_stands_alone() -> None:
     }
     roots |= {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     assert roots - {"__future__", "base64", "math", "re", "typing"} == {"numpy", "pydantic", "pydantic_core"}
+
+
+@pytest.mark.parametrize("dtype", ["<U2", ">U2", [["a", "<i4"], ["b", "<U2"]], [["a", [["b", ">U2"]]]]])
+def test_what_is_no_text_is_refused_before_anybody_looks_at_it(dtype: Any) -> None:
+    """numpy takes any four bytes for a code point, and raises SystemError when one is read that is none."""
+    made = dtype_of(dtype)
+    with pytest.raises(ValueError, match="is none"):
+        array_over(b"\xff" * made.itemsize, [1], dtype)
+    zeros = array_over(bytes(2 * made.itemsize), [2], dtype)
+    assert zeros.dtype == made
