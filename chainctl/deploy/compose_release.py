@@ -13,6 +13,7 @@ from chainctl.deploy.release import (
     Resources,
     SecretRef,
     ServiceSpec,
+    Strategy,
     digest_of,
     service_name,
 )
@@ -92,6 +93,7 @@ def _service(
         calls=calls,
         start_timeout_sec=_start_timeout(config, settings),
         fingerprint=fingerprint,
+        strategy=Strategy(config.strategy) if config.strategy else None,
     )
 
 
