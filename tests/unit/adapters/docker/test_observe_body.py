@@ -12,9 +12,9 @@ from chainctl.adapters.docker.engine_info import EngineInfo, EnginePing, GpuAcce
 from chainctl.adapters.docker.front_door_body import door_body
 from chainctl.adapters.docker.services_body import environment, filler_body, service_body
 from chainctl.adapters.docker.services_room import require_room
-from chainctl.deploy.sizes import shown_bytes
 from chainctl.deploy.release import Call, Fingerprint, FrontDoor, Gpu, Resources, SecretRef, ServiceSpec
 from chainctl.deploy.shared_memory import shared_bytes
+from chainctl.deploy.sizes import shown_bytes
 from chainctl.errors import DeployError
 
 GIB = 1 << 30
