@@ -44,7 +44,7 @@ def route_to(connection: Connection, chain: str, service: str) -> None:
         _flip(connection, door, state, service, address)
     files = [OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service).encode())]
     put_files(connection, door, str(DIRECTORY), files)
-    park(connection, door, *_idle(_state(connection, door)))
+    park(connection, door, *_blocking(connection, chain, _state(connection, door)))
 
 
 def split_route(connection: Connection, chain: str, service: str, before: str, percent: int) -> None:
@@ -129,9 +129,19 @@ def _is_prepared(state: DoorState, chosen: str, service: str, address: str) -> b
     return slot is not None and slot.name == chosen and _is_reached(slot, address)
 
 
-def _idle(state: DoorState) -> list[str]:
-    """Return slots that only block: without traffic, and nothing under way."""
-    return [s.name for s in state.slots if not (s.is_serving or s.is_free or s.streams)]
+def _blocking(connection: Connection, chain: str, state: DoorState) -> list[str]:
+    """Return slots that only block: nothing under way, and their service is gone.
+
+    One that still runs is stopped soon, which frees its slot; or it is kept warm, and then a slot that is
+    resolved and checked makes the flip back to it one command.
+    """
+    idle = [s for s in state.slots if not (s.is_serving or s.is_free or s.streams)]
+    return [s.name for s in idle if s.service is None or not _runs(connection, chain, s.service)]
+
+
+def _runs(connection: Connection, chain: str, service: str) -> bool:
+    container = find_own(connection, service, chain)
+    return container is not None and container.is_running
 
 
 def _slot_of(connection: Connection, door: str, service: str) -> Slot | None:
