@@ -78,18 +78,22 @@ def after_recreation(services: Iterable[ServiceSpec], chainlets: Collection[str]
 
 
 def _lack(service: ServiceSpec, capacity: Capacity) -> str:
-    """Say of what there is too little for two of a service, "" where there is enough or they must be beside."""
+    """Say of what there is enough for one of a service and not for two, "" where they may or must be beside."""
     if service.strategy is Strategy.REPLACE:
         return ""
     wanted = service.resources
-    if capacity.memory_bytes is not None and 2 * wanted.memory_bytes > capacity.memory_bytes:
+    if _holds_only_one(wanted.memory_bytes, capacity.memory_bytes):
         return (
             f"two of it need {shown_bytes(2 * wanted.memory_bytes)} of memory,"
-            f" there are {shown_bytes(capacity.memory_bytes)}"
+            f" there are {shown_bytes(capacity.memory_bytes or 0)}"
         )
-    if capacity.gpus and wanted.gpu and 2 * wanted.gpu.count > capacity.gpus:
-        return f"two of it need {2 * wanted.gpu.count} GPUs, there {_are(capacity.gpus)}"
+    if wanted.gpu and _holds_only_one(wanted.gpu.count, capacity.gpus):
+        return f"two of it need {2 * wanted.gpu.count} GPUs, there {_are(capacity.gpus or 0)}"
     return ""
+
+
+def _holds_only_one(wanted: int, there: int | None) -> bool:
+    return there is not None and wanted <= there < 2 * wanted
 
 
 def _are(count: int) -> str:
