@@ -18,7 +18,7 @@ from tests.fakes.chains import silent
 
 
 def spec_in_contract(made: Rig, name: str, **env: str) -> ServiceSpec:
-    return replace(made.spec(name, **env), chain=CHAIN, chainlet="Shim")
+    return replace(made.spec(name), chain=CHAIN, chainlet="Shim", env=tuple(sorted(env.items())))
 
 
 class LocalTarget:
