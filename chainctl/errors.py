@@ -134,6 +134,10 @@ class DeployError(ChainctlError):
     exit_code = ExitCode.DEPLOY_FAILED
 
 
+class CanaryError(ChainctlError):
+    """A new release did worse than the old one with a part of its traffic; the old one has all of it again."""
+
+
 class EngineError(ChainctlError):
     """The engine that runs containers, or the local supervisor, does not answer."""
 

@@ -13,6 +13,7 @@ from chainctl.deploy.plan import line_of, total_of
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.plan import preview, preview_text
 from chainctl.workflows.reasons import explain_offline, image_lines
+from chainctl.workflows.rollout import warm_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,11 @@ class Shown:
     has_changes: bool
 
 
-def plan_push(draft: Draft, world: World, *, is_full: bool) -> Shown:
+def plan_push(draft: Draft, world: World, *, is_full: bool, keep_warm: int = 0) -> Shown:
     """Compare a draft with what runs, and its images with those of the last release."""
     last = world.ledger.latest(draft.chain)
-    shown = preview(draft, world.backend, world.target, last)
+    warm = warm_names(world.ledger, draft.release, keep_warm)
+    shown = preview(draft, world.backend, world.target, last, warm)
     value = {
         "chain": draft.chain,
         "target": world.name,
@@ -35,6 +37,7 @@ def plan_push(draft: Draft, world: World, *, is_full: bool) -> Shown:
         "images": images_json(shown.images, "build"),
         "operations": [line_of(operation) for operation in shown.deploy.operations],
         "kept": [service for service, _ in shown.deploy.kept],
+        "warm": [service for service, _ in shown.deploy.warm],
         "total": total_of(shown.deploy),
         "has_changes": shown.has_changes,
     }

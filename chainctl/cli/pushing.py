@@ -9,6 +9,7 @@ from chainctl.cli.console import Console, now
 from chainctl.cli.loading import load_graph
 
 if TYPE_CHECKING:
+    from chainctl.deploy.canary import Canary
     from chainctl.workflows.push import Pushed
 
 
@@ -22,6 +23,8 @@ def push_file(
     platform: str | None = None,
     registry: str | None = None,
     is_locked: bool | None = None,
+    keep_warm: int | None = None,
+    canary: Canary | None = None,
 ) -> Pushed:
     """Push a chain file. Raises every ChainctlError that a push can end with."""
     graph = load_graph(file, _prepare)
@@ -30,6 +33,7 @@ def push_file(
     from chainctl.cli.imaging import loaded_chain
     from chainctl.cli.wiring import origin_of, require_registry
     from chainctl.workflows.push import push as push_draft
+    from chainctl.workflows.rollout import Rollout
 
     loaded = loaded_chain(
         graph, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
@@ -37,9 +41,18 @@ def push_file(
     draft, world = draft_of(loaded, console, is_locked=is_locked)
     require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
+    kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
     try:
         return push_draft(
-            draft, world.backend, world.target, world.ledger, origin, console.emit, now, world.registry
+            draft,
+            world.backend,
+            world.target,
+            world.ledger,
+            origin,
+            console.emit,
+            now,
+            world.registry,
+            Rollout(kept, canary),
         )
     except KeyboardInterrupt:
         console.stop()

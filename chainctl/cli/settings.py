@@ -94,6 +94,9 @@ class Settings(pydantic.BaseModel):
     drain_sec: float = pydantic.Field(
         30.0, ge=0, description="how long a replaced service may finish its requests"
     )
+    keep_warm: int = pydantic.Field(
+        0, ge=0, description="how many releases before the new one go on running, without traffic"
+    )
     state_dir: Path | None = pydantic.Field(None, description="where releases are recorded")
 
     @pydantic.field_validator("bind")

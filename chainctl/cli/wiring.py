@@ -291,7 +291,7 @@ def origin_of(file: Path) -> Origin:
         check=False,
     ) if _has_git() else None  # fmt: skip
     found = revision.stdout.strip() if revision and revision.returncode == 0 else ""
-    return Origin(str(file), user=_user(), revision=found)
+    return Origin(str(file), user=this_user(), revision=found)
 
 
 def _has_git() -> bool:
@@ -300,7 +300,8 @@ def _has_git() -> bool:
     return shutil.which("git") is not None
 
 
-def _user() -> str:
+def this_user() -> str:
+    """The name of who runs the command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

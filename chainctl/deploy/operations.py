@@ -53,13 +53,31 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitRoute:
+    """Give a new service a part of the traffic of the one that has it; each request goes to one of them.
+
+    `percent` is the part, 1 to 99. What the door counts of the two begins anew with it.
+    """
+
+    chain: str
+    service: str
+    before: str
+    percent: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopService:
-    """Drain a service (SIGTERM, its requests finish), then remove it."""
+    """Drain a service (SIGTERM, its requests finish), then remove it.
+
+    `restores` is what it is started from again when the plan fails: for one that ends before the flip.
+    """
 
     chain: str
     service: str
     chainlet: str
     cause: str
+    restores: ServiceSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,7 @@ Operation = (
     | AwaitReady
     | EnsureFrontDoor
     | Route
+    | SplitRoute
     | StopService
     | RemoveFrontDoor
     | RemoveNetwork

@@ -13,6 +13,7 @@ from chainctl.deploy.operations import (
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
@@ -20,11 +21,15 @@ from chainctl.deploy.operations import (
 
 @dataclass(frozen=True, slots=True)
 class DeployPlan:
-    """Operations in order. `kept` names the services that stay untouched, with their chainlets."""
+    """Operations in order. `kept` names the services that stay untouched, with their chainlets.
+
+    `warm` names those of older releases that stay as well, without traffic.
+    """
 
     chain: str
     operations: tuple[Operation, ...]
     kept: tuple[tuple[str, str], ...] = ()
+    warm: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -52,6 +57,8 @@ def line_of(operation: Operation) -> str:
             what = f"+ route to {service_name}"
         case Route(service=service_name, before=before):
             what = f"~ route from {before} to {service_name}"
+        case SplitRoute(service=service_name, before=before, percent=percent):
+            what = f"~ {percent} % of the traffic from {before} to {service_name}"
         case StopService(service=service_name, chainlet=chainlet):
             what = f"- service {service_name} ({chainlet})"
         case RemoveFrontDoor():
@@ -67,6 +74,7 @@ def plan_text(plan: DeployPlan) -> str:
     """Render a plan for people: one line an operation, kept services, and a total."""
     lines = [line_of(op) for op in plan.operations if not isinstance(op, AwaitReady)]
     lines += [f"= service {service} ({chainlet})" for service, chainlet in plan.kept]
+    lines += [f"= service {service} ({chainlet}) (warm)" for service, chainlet in plan.warm]
     return "\n".join([*lines, total_of(plan)])
 
 
@@ -78,4 +86,5 @@ def total_of(plan: DeployPlan) -> str:
     parts = [(created, "to create"), (replaced, "to replace"), (max(removed, 0), "to remove")]
     shown = [f"{count} {what}" for count, what in parts if count]
     nothing = "nothing to do" if plan.is_empty else "no service to change"
-    return f"Plan: {', '.join(shown) or nothing}, {len(plan.kept)} kept."
+    warm = f", {len(plan.warm)} warm" if plan.warm else ""
+    return f"Plan: {', '.join(shown) or nothing}, {len(plan.kept)} kept{warm}."

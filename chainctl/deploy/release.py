@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,13 @@ from dataclasses import dataclass, replace
 SERVICE_PORT = 8000
 _DNS_LABEL_LIMIT = 63
 _DIGEST_LENGTH = 8
+
+
+class Strategy(enum.StrEnum):
+    """How a service takes the place of an older one: beside it, or after it has ended."""
+
+    REPLACE = "replace"
+    RECREATE = "recreate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,15 @@ class DataMount:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Digests of what a service is made of, kept apart so that a change can be explained."""
+    """Digests of what a service is made of, kept apart so that a change can be explained.
+
+    `generation` counts how often it was asked to restart: the same service anew has another name.
+    """
 
     image: str
     config: str
     calls: str
+    generation: int = 0
 
     def causes(self, older: Fingerprint) -> list[str]:
         """Name the parts that differ from an older fingerprint."""
@@ -79,6 +91,8 @@ class Fingerprint:
             changed.append("its configuration changed")
         if self.calls != older.calls:
             changed.append("a chainlet that it calls changed")
+        if self.generation != older.generation:
+            changed.append("it is restarted")
         return changed
 
 
@@ -88,7 +102,8 @@ class ServiceSpec:
 
     `image` is what the target calls the image. `published` names the same one by digest in a
     registry, "" where it was pushed to none: it says where the image is, not what it is, so that the
-    service's name does not cover it.
+    service's name does not cover it. `strategy` is how it takes the place of an older one; None lets
+    the plan choose. The name does not cover that either.
     """
 
     name: str
@@ -103,6 +118,7 @@ class ServiceSpec:
     fingerprint: Fingerprint
     published: str = ""
     data: tuple[DataMount, ...] = ()
+    strategy: Strategy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +179,9 @@ def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
     The digest covers chain, chainlet, image, configuration and the names of the services it
     calls, which makes the names a Merkle tree over the graph.
     """
-    digest = digest_of([chain, chainlet, fingerprint.image, fingerprint.config, fingerprint.calls])[
-        :_DIGEST_LENGTH
-    ]
+    parts = [chain, chainlet, fingerprint.image, fingerprint.config, fingerprint.calls]
+    generation = [fingerprint.generation] if fingerprint.generation else []
+    digest = digest_of([*parts, *generation])[:_DIGEST_LENGTH]
     room = _DNS_LABEL_LIMIT - _DIGEST_LENGTH - 1
     stem = f"{dns_label(chain)}-{dns_label(chainlet)}"[:room].strip("-")
     return f"{stem}-{digest}" if stem else digest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chainctl.deploy.release import Fingerprint, FrontDoor, Release, ServiceSpec
 
@@ -38,23 +38,33 @@ class ObservedDoor:
     """A front door that exists: its URL, the digest of the FrontDoor it was made from, its route.
 
     `route` is the service that gets the traffic, None when there is none. `status` is RUNNING
-    only while it answers.
+    only while it answers. `canary` is the service that gets a part of the traffic beside `route`.
     """
 
     url: str
     digest: str
     route: str | None
     status: ServiceStatus = ServiceStatus.RUNNING
+    canary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the machine of a target has for all services; None where it does not tell, or does not bound it."""
+
+    memory_bytes: int | None = None
+    gpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """All that a target has of one chain."""
+    """All that a target has of one chain. `capacity` is looked at only where services are replaced."""
 
     chain: str
     services: tuple[ObservedService, ...] = ()
     front_door: ObservedDoor | None = None
     has_network: bool = False
+    capacity: Capacity = field(default=Capacity(), compare=False)
 
     def service(self, name: str) -> ObservedService | None:
         return next((s for s in self.services if s.name == name), None)
@@ -62,12 +72,18 @@ class ObservedState:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """All that a target should have of one chain; nothing at all when `entrypoint` is None."""
+    """All that a target should have of one chain; nothing at all when `entrypoint` is None.
+
+    `warm` names services of older releases that go on running where they run; `previous` are the
+    services of the release before, so that one that has to end first can be started again.
+    """
 
     chain: str
     services: tuple[ServiceSpec, ...] = ()
     entrypoint: str | None = None
     front_door: FrontDoor | None = None
+    warm: frozenset[str] = frozenset()
+    previous: tuple[ServiceSpec, ...] = ()
 
 
 def desired_state(release: Release) -> DesiredState:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import Operation
 from chainctl.deploy.release import DataMount, SecretRef
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.events import Emit
 
 
@@ -57,6 +58,17 @@ class DeployTarget(Protocol):
         ...
 
     def apply(self, operation: Operation, emit: Emit) -> None: ...
+
+    def capacity(self) -> Capacity:
+        """Return what there is for all services together. Raises EngineError."""
+        ...
+
+    def traffic(self, chain: str) -> Mapping[str, Traffic]:
+        """Return what the front door counted of each service since its traffic was split.
+
+        Raises EngineError, and DeployError when the door does not answer.
+        """
+        ...
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Return what a service answers to `GET path` of its own chain, such as `/-/spans`.

@@ -297,7 +297,9 @@ class RemoteConfig(FrozenModel):
     """All that a chainlet asks of the place where it runs.
 
     `build_commands` run before its code is copied. While one runs, each secret of `build_secret_keys` is
-    in the file `/run/secrets/NAME`; it is in no image.
+    in the file `/run/secrets/NAME`; it is in no image. With the `strategy` "replace" a new service is
+    started beside the old one, with "recreate" after that has ended; None is "replace" as long as the
+    engine holds both.
     """
 
     docker_image: DockerImage = DockerImage()
@@ -307,6 +309,7 @@ class RemoteConfig(FrozenModel):
     options: ChainletOptions = ChainletOptions()
     build_commands: ListOf[str] = ListOf()
     build_secret_keys: ListOf[str] = ListOf()
+    strategy: Optional[Literal["replace", "recreate"]] = None
 
     @pydantic.field_validator("build_secret_keys")
     @classmethod

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from chainctl.build.backend import BuildBackend
 from chainctl.deploy.plan import DeployPlan, plan_text
-from chainctl.deploy.reconcile import reconcile
-from chainctl.deploy.state import desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Record
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.reasons import ExplainedImage, explain_images, image_lines
+from chainctl.workflows.rollout import plan_rollout, released
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,20 @@ class Preview:
         return not all(one.is_reused for one in self.images) or not self.deploy.is_empty
 
 
-def preview(draft: Draft, backend: BuildBackend, target: DeployTarget, last: Record | None) -> Preview:
-    """Compare a draft with what the engine has, and its images with those of the last release."""
+def preview(
+    draft: Draft,
+    backend: BuildBackend,
+    target: DeployTarget,
+    last: Record | None,
+    warm: frozenset[str] = frozenset(),
+) -> Preview:
+    """Compare a draft with what the engine has, and its images with those of the last release.
+
+    `warm` names services of older releases that a push would leave running.
+    """
     existing = backend.existing(image.ref for image in draft.images.images)
-    observed = target.observe(draft.chain)
-    images = explain_images(draft.images, existing, last)
-    return Preview(images, reconcile(desired_state(draft.release), observed))
+    plan, _ = plan_rollout(draft.release, target, released(last), warm)
+    return Preview(explain_images(draft.images, existing, last), plan)
 
 
 def preview_text(shown: Preview, *, is_full: bool = False) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.execute import execute
 from chainctl.deploy.operations import (
     AwaitReady,
@@ -17,6 +18,7 @@ from chainctl.deploy.operations import (
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
@@ -113,6 +115,52 @@ class DeployTargetContract:
         assert before is not None
         assert after.front_door.url == before.url
 
+    def test_traffic_is_split_and_given_to_one_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """Both are seen while it is split, counted from nothing; a flip to either ends it."""
+        old, new = spec_of("one"), spec_of("two")
+        _execute(target, _release(old))
+        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
+            target.apply(operation, silent)
+        for winner in (old, new):
+            for _ in range(2):
+                target.apply(SplitRoute(CHAIN, new.name, old.name, 10, CAUSE), silent)
+            assert _door(target) == (old.name, new.name)
+            assert set(target.traffic(CHAIN).values()) <= {Traffic()}
+            for _ in range(2):
+                target.apply(Route(CHAIN, winner.name, CAUSE), silent)
+            assert _door(target) == (winner.name, None)
+
+    def test_a_canary_that_is_stopped_has_no_traffic(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """The other one has all of it then."""
+        old, new = spec_of("one"), spec_of("two")
+        _execute(target, _release(old))
+        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
+            target.apply(operation, silent)
+        target.apply(SplitRoute(CHAIN, new.name, old.name, 99, CAUSE), silent)
+        target.apply(StopService(CHAIN, new.name, new.chainlet, CAUSE), silent)
+        assert _door(target) == (old.name, None)
+
+    def test_services_of_two_releases_may_run_at_once(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """One of them warm: both run, the way back is a flip, and a push that wants one of them removes the other."""
+        old, new = _release(spec_of("one")), _release(spec_of("two"))
+        _execute(target, old)
+        warm = frozenset([old.entrypoint, new.entrypoint])
+        for wanted in (new, old):
+            desired = replace(desired_state(wanted), warm=warm)
+            plan = reconcile(desired, target.observe(CHAIN))
+            execute(plan, target, silent, lambda: 0.0)
+        assert [type(op) for op in plan.operations] == [Route]
+        running = [s.name for s in target.observe(CHAIN).services if s.status is ServiceStatus.RUNNING]
+        assert set(running) == warm
+        _execute(target, old)
+        _require_serving(target, old)
+
+    def test_there_is_room_for_something(self, target: DeployTarget) -> None:
+        """What is told of the machine is more than nothing."""
+        capacity = target.capacity()
+        assert capacity.memory_bytes is None or capacity.memory_bytes > 0
+        assert capacity.gpus is None or capacity.gpus > 0
+
     def test_a_new_door_keeps_the_route(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """Changed settings of the door interrupt nothing but the address itself."""
         release = _release(spec_of("one"))
@@ -191,6 +239,12 @@ class FailingTargetContract:
         assert seen.front_door is None
         again = reconcile(desired_state(release), seen)
         assert [op.service.name for op in again.started] == [failing_spec.name]
+
+
+def _door(target: DeployTarget) -> tuple[str | None, str | None]:
+    door = target.observe(CHAIN).front_door
+    assert door is not None
+    return door.route, door.canary
 
 
 def _release(spec: ServiceSpec) -> Release:

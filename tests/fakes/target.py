@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -15,11 +16,12 @@ from chainctl.deploy.operations import (
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
 from chainctl.deploy.release import ServiceSpec
-from chainctl.deploy.state import ObservedDoor, ObservedService, ObservedState, ServiceStatus
+from chainctl.deploy.state import Capacity, ObservedDoor, ObservedService, ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, DeployError
 from chainctl.events import Emit
 
@@ -55,6 +57,8 @@ class MemoryTarget:
         self.fails = fails
         self.never_ready = set(never_ready)
         self.answers: dict[tuple[str, str], bytes] = {}
+        self.has = Capacity()
+        self.counted: list[Mapping[str, Traffic]] = [{}]
         self._chains: dict[str, MemoryChain] = {}
         self._now = 0.0
 
@@ -92,6 +96,8 @@ class MemoryTarget:
                 has.door = ObservedDoor(f"http://{door.bind}:{door.port or 8080}", door.digest, route)
             case Route(chain=chain, service=service):
                 self._route(self._chain(chain), service)
+            case SplitRoute(chain=chain, service=service, before=before):
+                self._split(self._chain(chain), service, before)
             case StopService(chain=chain, service=service):
                 self._stop(self._chain(chain), service)
             case RemoveFrontDoor(chain=chain):
@@ -101,6 +107,13 @@ class MemoryTarget:
                 self._chains.pop(chain)
             case _:
                 assert_never(operation)
+
+    def capacity(self) -> Capacity:
+        return self.has
+
+    def traffic(self, chain: str) -> Mapping[str, Traffic]:
+        """Return the next of `counted`; the last one again and again."""
+        return self.counted.pop(0) if len(self.counted) > 1 else self.counted[0]
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Answer from `answers`; a path of no entry there is answered with itself, but /-/missing."""
@@ -152,7 +165,13 @@ class MemoryTarget:
     def _route(self, has: MemoryChain, service: str) -> None:
         assert has.door is not None, "there is no door to route"
         assert service in has.ready, f"traffic for {service}, which is not ready"
-        has.door = replace(has.door, route=service)
+        has.door = replace(has.door, route=service, canary=None)
+
+    def _split(self, has: MemoryChain, service: str, before: str) -> None:
+        assert has.door is not None, "there is no door to split"
+        assert has.door.route == before, f"{before} has no traffic to split"
+        assert service in has.ready, f"traffic for {service}, which is not ready"
+        has.door = replace(has.door, canary=service)
 
     def _stop(self, has: MemoryChain, service: str) -> None:
         has.services.pop(service, None)
@@ -160,6 +179,8 @@ class MemoryTarget:
         has.ready.discard(service)
         if has.door is not None and has.door.route == service:
             has.door = replace(has.door, route=None)
+        if has.door is not None and has.door.canary == service:
+            has.door = replace(has.door, canary=None)
 
 
 def _shown(has: MemoryChain, service: ObservedService) -> ObservedService:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from chainctl.adapters.docker.front_door_body import USER_ID
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
-from chainctl.adapters.docker.haproxy_control import door_state, drain, flip, park, prepare
+from chainctl.adapters.docker.haproxy_control import (
+    door_state,
+    door_traffic,
+    drain,
+    flip,
+    park,
+    prepare,
+    split,
+)
 from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_text
 from chainctl.adapters.docker.haproxy_state import DoorState, Slot, choose_slot
 from chainctl.adapters.docker.labels import door_name, network_name
@@ -12,12 +20,14 @@ from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import find_own
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.adapters.docker.target_wait import first_answer
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.release import SERVICE_PORT
 from chainctl.errors import DeployError
 
 _REACHED_SEC = 10.0
 _POLL_SEC = 0.2
 _MODE = 0o400
+_WEIGHTS = 256
 
 
 def route_to(connection: Connection, chain: str, service: str) -> None:
@@ -34,7 +44,31 @@ def route_to(connection: Connection, chain: str, service: str) -> None:
         _flip(connection, door, state, service, address)
     files = [OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service).encode())]
     put_files(connection, door, str(DIRECTORY), files)
-    park(connection, door, *_idle(_state(connection, door)))
+    park(connection, door, *_blocking(connection, chain, _state(connection, door)))
+
+
+def split_route(connection: Connection, chain: str, service: str, before: str, percent: int) -> None:
+    """Give a service a part of the traffic that another has; the file stays, so a restarted door undoes it.
+
+    Raises DeployError.
+    """
+    door = door_name(chain)
+    address = _address(connection, chain, service)
+    state = _state(connection, door)
+    old = state.slot_of(before)
+    if old is None or not old.is_serving:
+        raise DeployError(f"{before} has no traffic of which {service} could have a part", hint="push again")
+    chosen, _ = _reach(connection, door, state, service, address)
+    new_weight = max(1, round(percent * _WEIGHTS / 100))
+    split(connection, door, {chosen: new_weight, old.name: max(1, _WEIGHTS - new_weight)})
+
+
+def counted_traffic(connection: Connection, chain: str) -> dict[str, Traffic]:
+    """Return what a chain's door counted of each service since its traffic was split. Raises DeployError."""
+    traffic = door_traffic(connection, door_name(chain))
+    if traffic is None:
+        raise _silent(door_name(chain))
+    return traffic
 
 
 def drain_service(connection: Connection, chain: str, service: str, within_sec: float) -> None:
@@ -54,6 +88,18 @@ def drain_service(connection: Connection, chain: str, service: str, within_sec: 
 
 
 def _flip(connection: Connection, door: str, state: DoorState, service: str, address: str) -> None:
+    """A service that has traffic already, because the route was split, is not asked to prove itself again."""
+    chosen, now = _reach(connection, door, state, service, address)
+    flip(connection, door, chosen, [s.name for s in now.slots if s.is_serving and s.name != chosen])
+
+
+def _reach(
+    connection: Connection, door: str, state: DoorState, service: str, address: str
+) -> tuple[str, DoorState]:
+    """Have a slot lead to a service and be found healthy, without traffic unless it has some."""
+    mine = state.slot_of(service)
+    if mine is not None and _is_reached(mine, address):
+        return mine.name, state
     chosen = choose_slot(state, service).name
     prepare(connection, door, chosen, service, address)
 
@@ -68,19 +114,34 @@ def _flip(connection: Connection, door: str, state: DoorState, service: str, add
             f"The front door does not reach {service} at {address}:{SERVICE_PORT}",
             hint="check that the engine lets the chain's containers talk, then push again",
         )
-    flip(connection, door, chosen, [s.name for s in now.slots if s.is_serving and s.name != chosen])
+    return chosen, now
+
+
+def _is_reached(slot: Slot, address: str) -> bool:
+    """Say whether it is resolved and healthy: with traffic `UP`, in drain `DRAIN`, both without a count of checks."""
+    status = "UP" if slot.is_serving else "DRAIN"
+    return (slot.address, slot.status) == (f"{address}:{SERVICE_PORT}", status)
 
 
 def _is_prepared(state: DoorState, chosen: str, service: str, address: str) -> bool:
     """In drain, resolved and found healthy: `DRAIN` without a count of checks."""
     slot = state.slot_of(service)
-    wanted = (chosen, f"{address}:{SERVICE_PORT}", "DRAIN")
-    return slot is not None and (slot.name, slot.address, slot.status) == wanted
+    return slot is not None and slot.name == chosen and _is_reached(slot, address)
 
 
-def _idle(state: DoorState) -> list[str]:
-    """Return slots that only block: without traffic, and nothing under way."""
-    return [s.name for s in state.slots if not (s.is_serving or s.is_free or s.streams)]
+def _blocking(connection: Connection, chain: str, state: DoorState) -> list[str]:
+    """Return slots that only block: nothing under way, and their service is gone.
+
+    One that still runs is stopped soon, which frees its slot; or it is kept warm, and then a slot that is
+    resolved and checked makes the flip back to it one command.
+    """
+    idle = [s for s in state.slots if not (s.is_serving or s.is_free or s.streams)]
+    return [s.name for s in idle if s.service is None or not _runs(connection, chain, s.service)]
+
+
+def _runs(connection: Connection, chain: str, service: str) -> bool:
+    container = find_own(connection, service, chain)
+    return container is not None and container.is_running
 
 
 def _slot_of(connection: Connection, door: str, service: str) -> Slot | None:
@@ -91,10 +152,12 @@ def _slot_of(connection: Connection, door: str, service: str) -> Slot | None:
 def _state(connection: Connection, door: str) -> DoorState:
     state = door_state(connection, door)
     if state is None:
-        raise DeployError(
-            f"The front door {door} does not answer", hint=f"see `docker logs {door}`, push again"
-        )
+        raise _silent(door)
     return state
+
+
+def _silent(door: str) -> DeployError:
+    return DeployError(f"The front door {door} does not answer", hint=f"see `docker logs {door}`, push again")
 
 
 def _address(connection: Connection, chain: str, service: str) -> str:

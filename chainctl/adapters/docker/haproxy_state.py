@@ -13,9 +13,11 @@ from chainctl.errors import DeployError
 
 QUESTIONS = ("show info", f"show servers state {BACKEND}", f"show stat {BACKEND} 4 -1")
 """All that `parse_state` needs, asked at once."""
+STATISTICS, SERVERS = "# pxname,", "# be_id "
 _DESCRIPTION = re.compile(r"^description: (\S+)$", re.MULTILINE)
 _FORCED_OR_INHERITED_MAINTENANCE = 0x01 | 0x02
 _FORCED_OR_INHERITED_DRAIN = 0x08 | 0x10
+_SHARERS = 2
 _NOT_SERVING = _FORCED_OR_INHERITED_MAINTENANCE | _FORCED_OR_INHERITED_DRAIN
 
 
@@ -24,7 +26,8 @@ class Slot:
     """One server of the backend.
 
     `service` is the name that it resolves, None when it is parked. `address` is `IP:port` as
-    resolved, `status` HAProxy's word, `streams` how many requests it has under way.
+    resolved, `status` HAProxy's word, `streams` how many requests it has under way. `weight` is 1
+    unless the traffic is split.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Slot:
     status: str
     streams: int
     admin: int
+    weight: int = 1
 
     @property
     def is_serving(self) -> bool:
@@ -57,6 +61,14 @@ class DoorState:
         serving = [slot.service for slot in self.slots if slot.is_serving]
         return serving[0] if len(serving) == 1 else None
 
+    @property
+    def split(self) -> tuple[str, ...]:
+        """Return the services that share the traffic by weight, () when it is not split."""
+        serving = [slot for slot in self.slots if slot.is_serving]
+        if len(serving) < _SHARERS or all(slot.weight == 1 for slot in serving):
+            return ()
+        return tuple(slot.service for slot in serving if slot.service is not None)
+
     def slot_of(self, service: str) -> Slot | None:
         return next((slot for slot in self.slots if slot.service == service), None)
 
@@ -66,8 +78,8 @@ def parse_state(text: str) -> DoorState | None:
     description = _DESCRIPTION.search(text)
     if description is None:
         return None
-    statistics = {row["svname"]: row for row in _table(text, "# pxname,", ",")}
-    slots = (_slot(row, statistics.get(row["srv_name"], {})) for row in _table(text, "# be_id ", " "))
+    statistics = {row["svname"]: row for row in table(text, STATISTICS, ",")}
+    slots = (_slot(row, statistics.get(row["srv_name"], {})) for row in table(text, SERVERS, " "))
     return DoorState(description[1], tuple(slots))
 
 
@@ -93,10 +105,11 @@ def _slot(row: Mapping[str, str], statistics: Mapping[str, str]) -> Slot:
         status=statistics.get("status", ""),
         streams=int(statistics.get("scur") or 0),
         admin=int(row["srv_admin_state"]),
+        weight=int(row.get("srv_uweight") or 1),
     )
 
 
-def _table(text: str, head: str, separator: str) -> Iterator[dict[str, str]]:
+def table(text: str, head: str, separator: str) -> Iterator[dict[str, str]]:
     """Yield the rows of the table whose first line begins like that; an empty line ends it."""
     _, found, rest = text.partition(head)
     lines = (found + rest).removeprefix("# ").partition("\n\n")[0].splitlines()

@@ -18,6 +18,7 @@ GPU = "chainctl.gpu"
 IMAGE_PART = "chainctl.fingerprint.image"
 CONFIG_PART = "chainctl.fingerprint.config"
 CALLS_PART = "chainctl.fingerprint.calls"
+GENERATION_PART = "chainctl.fingerprint.generation"
 
 DOOR_ALIAS = "front"
 _CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -84,6 +85,7 @@ def service_labels(spec: ServiceSpec) -> dict[str, str]:
         IMAGE_PART: spec.fingerprint.image,
         CONFIG_PART: spec.fingerprint.config,
         CALLS_PART: spec.fingerprint.calls,
+        GENERATION_PART: str(spec.fingerprint.generation),
         **model,
     }
 
@@ -94,6 +96,7 @@ def fingerprint_in(labels: Mapping[str, str]) -> Fingerprint:
         image=labels.get(IMAGE_PART, ""),
         config=labels.get(CONFIG_PART, ""),
         calls=labels.get(CALLS_PART, ""),
+        generation=int(labels.get(GENERATION_PART) or 0),
     )
 
 

@@ -22,15 +22,24 @@ def observed_door(
     """
     port = container.published[1] if container.published else 0
     digest, route = digest_in(files), route_in(files)
+    canary = None
     if state is not None:
         digest = digest if digest == state.digest else ""
-        route = route if route == state.route else None
+        canary = _canary(route, state.split)
+        route = route if route == state.route or canary else None
     return ObservedDoor(
         url=f"{container.labels.get(SCHEME, 'http')}://{host}:{port}",
         digest=digest,
         route=route,
         status=_status(container, state),
+        canary=canary,
     )
+
+
+def _canary(route: str | None, sharers: tuple[str, ...]) -> str | None:
+    """Return who shares the traffic with the service that is written down, None where it has all."""
+    others = sorted(set(sharers) - {route})
+    return others[0] if route in sharers and others else None
 
 
 def _status(container: Container, state: DoorState | None) -> ServiceStatus:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from chainctl.adapters.docker.ask import ask_service
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
-from chainctl.adapters.docker.front_door_route import drain_service, route_to
+from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
 from chainctl.adapters.docker.haproxy_config import DoorSettings
 from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.network import ensure_network, remove_network
@@ -16,6 +16,7 @@ from chainctl.adapters.docker.observe import observe_chain, observed_chains
 from chainctl.adapters.docker.readiness import await_ready
 from chainctl.adapters.docker.services import start_service, stop_service
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -24,11 +25,12 @@ from chainctl.deploy.operations import (
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
 from chainctl.deploy.release import FrontDoor
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.events import Emit, Event
 
@@ -76,6 +78,14 @@ class DockerTarget:
         with Connection.opened(self._engine) as connection:
             self._apply(connection, operation, emit)
 
+    def capacity(self) -> Capacity:
+        info = self._engine.info()
+        return Capacity(memory_bytes=info.memory or None, gpus=len(info.gpus) or None)
+
+    def traffic(self, chain: str) -> Mapping[str, Traffic]:
+        with Connection.opened(self._engine) as connection:
+            return counted_traffic(connection, chain)
+
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask from within the service's container, which alone has its token."""
         with Connection.opened(self._engine) as connection:
@@ -104,6 +114,8 @@ class DockerTarget:
                 ensure_front_door(connection, self._wanted(chain, door), emit)
             case Route(chain=chain, service=service):
                 route_to(connection, chain, service)
+            case SplitRoute(chain=chain, service=service, before=before, percent=percent):
+                split_route(connection, chain, service, before, percent)
             case StopService(chain=chain, service=service):
                 drain_service(connection, chain, service, self._drain_sec)
                 stop_service(connection, service, chain, self._drain_sec)

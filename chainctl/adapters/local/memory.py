@@ -34,11 +34,12 @@ class RememberedService(_Remembered):
 
 
 class RememberedDoor(_Remembered):
-    """A front door. `route` is the service it leads to."""
+    """A front door. `route` is the service it leads to, `canary` the one with a part of its traffic."""
 
     url: str
     digest: str
     route: str | None = None
+    canary: str | None = None
 
 
 class RetiredService(_Remembered):

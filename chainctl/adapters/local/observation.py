@@ -34,4 +34,5 @@ def _door(door: RememberedDoor | None, *, is_supervised: bool) -> ObservedDoor |
     if door is None:
         return None
     status = ServiceStatus.RUNNING if is_supervised else ServiceStatus.STOPPED
-    return ObservedDoor(door.url, door.digest, door.route, status)
+    canary = door.canary if is_supervised else None
+    return ObservedDoor(door.url, door.digest, door.route, status, canary)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from chainctl.adapters.local.memory import RunMemory
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.release import Fingerprint
 from chainctl.deploy.state import ServiceStatus
 
@@ -78,6 +79,21 @@ class SetRoute(_Message):
     name: str
 
 
+class SplitTraffic(_Message):
+    """Give a service a part of the traffic of the one that has it; count anew."""
+
+    verb: Literal["split"] = "split"
+    name: str
+    before: str
+    percent: int = Field(ge=1, le=99)
+
+
+class CountTraffic(_Message):
+    """Say what the door counted since the traffic was split."""
+
+    verb: Literal["traffic"] = "traffic"
+
+
 class Shutdown(_Message):
     """Stop everything, then end."""
 
@@ -85,7 +101,7 @@ class Shutdown(_Message):
 
 
 Verb = Annotated[
-    Start | Stop | List | AskReady | OpenDoor | CloseDoor | SetRoute | Shutdown,
+    Start | Stop | List | AskReady | OpenDoor | CloseDoor | SetRoute | SplitTraffic | CountTraffic | Shutdown,
     Field(discriminator="verb"),
 ]
 
@@ -120,6 +136,13 @@ class Readiness(_Message):
     body: str = ""
 
 
+class Counted(_Message):
+    """What the door counted, by service."""
+
+    answer: Literal["counted"] = "counted"
+    services: dict[str, Traffic]
+
+
 class Refused(_Message):
     """It could not be done: a DeployError on the other side."""
 
@@ -129,7 +152,7 @@ class Refused(_Message):
     details: tuple[str, ...] = ()
 
 
-Answer = Annotated[Done | Listing | Readiness | Refused, Field(discriminator="answer")]
+Answer = Annotated[Done | Listing | Readiness | Counted | Refused, Field(discriminator="answer")]
 
 
 class Reply(_Message):

@@ -19,9 +19,19 @@ from chainctl.adapters.local.orphans import kill_processes_of
 from chainctl.adapters.local.paths import MEMORY_NAME, LocalPaths, RunPaths
 from chainctl.adapters.local.private_directory import private_directory
 from chainctl.adapters.local.process_env import inherited_env
-from chainctl.adapters.local.protocol import CloseDoor, SetRoute, Shutdown, Stop, Verb
+from chainctl.adapters.local.protocol import (
+    CloseDoor,
+    Counted,
+    CountTraffic,
+    SetRoute,
+    Shutdown,
+    SplitTraffic,
+    Stop,
+    Verb,
+)
 from chainctl.adapters.local.readiness import await_ready
 from chainctl.adapters.local.requests import door_request, start_request
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -30,10 +40,11 @@ from chainctl.deploy.operations import (
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.errors import EngineError
 from chainctl.events import Emit, Notice
@@ -100,6 +111,8 @@ class LocalTarget:
                 self._ask(self._paths.run(chain), door_request(chain, door, self._vault))
             case Route(chain=chain, service=service):
                 self._ask(self._paths.run(chain), SetRoute(name=service))
+            case SplitRoute(chain=chain, service=service, before=before, percent=percent):
+                self._ask(self._paths.run(chain), SplitTraffic(name=service, before=before, percent=percent))
             case StopService(chain=chain, service=service):
                 self._undo(self._paths.run(chain), Stop(name=service, drain_sec=self._drain_sec))
             case RemoveFrontDoor(chain=chain):
@@ -108,6 +121,15 @@ class LocalTarget:
                 self._remove(self._paths.run(chain))
             case _:
                 assert_never(operation)
+
+    def capacity(self) -> Capacity:
+        """All memory of this machine; how many GPUs it has is not looked for."""
+        return Capacity(memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+    def traffic(self, chain: str) -> Mapping[str, Traffic]:
+        answer = SupervisorClient(self._paths.run(chain)).ask(CountTraffic())
+        assert isinstance(answer, Counted)
+        return answer.services
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask over the service's socket, which only we can open."""

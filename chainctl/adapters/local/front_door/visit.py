@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chainctl.adapters.local.front_door import answers, rewrite
 from chainctl.adapters.local.front_door.answers import Refusal
 from chainctl.adapters.local.front_door.caller import CallerLink, Request
-from chainctl.adapters.local.front_door.exchange import Exchange
+from chainctl.adapters.local.front_door.exchange import Exchange, counted
 from chainctl.adapters.local.front_door.flights import Backend, Switch
 from chainctl.adapters.local.front_door.heads import RequestHead
 from chainctl.adapters.local.front_door.limits import DoorLimits
@@ -69,11 +69,11 @@ class Visit:
         credential = _credential_of(request.head, self._keys.api_key)
         if credential is None and self._keys.api_key is not None:
             return await exchange.refuse(answers.WRONG_KEY)
-        backend = self._switch.backend
+        backend = self._switch.choose()
         if backend is None:
             return await exchange.refuse(answers.NO_ROUTE)
         head = rewrite.request_bytes(request.head, self._keys.token, credential=credential)
-        with backend.flights.flight():
+        with backend.flights.flight(), counted(exchange, self._switch.tally_of(backend)):
             return await self._exchange(exchange, backend, head)
 
     async def _exchange(self, exchange: Exchange, backend: Backend, head: bytes) -> bool:

@@ -22,12 +22,15 @@ from chainctl.adapters.local.protocol import (
     Answer,
     AskReady,
     CloseDoor,
+    Counted,
+    CountTraffic,
     Done,
     List,
     Listing,
     OpenDoor,
     SetRoute,
     Shutdown,
+    SplitTraffic,
     Start,
     Stop,
     Verb,
@@ -35,6 +38,7 @@ from chainctl.adapters.local.protocol import (
 from chainctl.adapters.local.supervisor.doorway import Doorway
 from chainctl.adapters.local.supervisor.service import Service
 from chainctl.adapters.local.supervisor.settings import RunSettings
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError
 
@@ -75,6 +79,10 @@ class ChainRun:
                 return self._close_door()
             case SetRoute():
                 return self._set_route(request.name)
+            case SplitTraffic():
+                return self._split(request)
+            case CountTraffic():
+                return Counted(services=self._traffic())
             case Shutdown():
                 return await self.shut_down()
             case _:
@@ -103,8 +111,7 @@ class ChainRun:
 
     async def _stop(self, name: str, drain_sec: float | None = None) -> Done:
         async with self._locks[name]:
-            if self._switch.backend is not None and self._switch.backend.service == name:
-                self._switch.backend = None
+            self._switch.leave(name)
             self._route = None if self._route == name else self._route
             chainlet = self._chainlet_of(name)
             await self._halt(name, drain_sec)
@@ -142,21 +149,38 @@ class ChainRun:
 
     def _close_door(self) -> Done:
         self._doorway.close()
-        self._switch.backend = None
+        self._switch.flip(None)
         self._route = None
         self._remember()
         return Done()
 
     def _set_route(self, name: str) -> Done:
-        self._switch.backend = self._service(name).backend
+        self._switch.flip(self._service(name).backend)
         self._route = name
         self._remember()
         return Done()
 
+    def _split(self, order: SplitTraffic) -> Done:
+        """The route stays, so that a supervisor that comes after this one gives it all traffic."""
+        backend = self._switch.backend
+        if backend is None or backend.service != order.before:
+            raise DeployError(
+                f"{order.before} has no traffic of which {order.name} could have a part", hint="push again"
+            )
+        self._switch.split(self._service(order.name).backend, order.percent)
+        self._remember()
+        return Done()
+
+    def _traffic(self) -> dict[str, Traffic]:
+        return {
+            name: Traffic(tally.begun, tally.answered, tally.failed, tally.mean_sec)
+            for name, tally in sorted(self._switch.tallies.items())
+        }
+
     def _restore_route(self, backend: Backend) -> None:
         """Lead the door again to the service it led to before the last supervisor ended."""
         if self._route == backend.service:
-            self._switch.backend = backend
+            self._switch.flip(backend)
 
     def _service(self, name: str) -> Service:
         if name in self._services:
@@ -178,7 +202,13 @@ class ChainRun:
     def _door(self) -> RememberedDoor | None:
         if not self._doorway.url:
             return None
-        return RememberedDoor(url=self._doorway.url, digest=self._doorway.digest, route=self._route)
+        canary = self._switch.canary
+        return RememberedDoor(
+            url=self._doorway.url,
+            digest=self._doorway.digest,
+            route=self._route,
+            canary=canary.service if canary else None,
+        )
 
     def _remember(self) -> None:
         try:
