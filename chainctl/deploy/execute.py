@@ -7,6 +7,7 @@ from typing import Protocol
 
 from chainctl.deploy.operations import AwaitReady, Operation, Route, SplitRoute
 from chainctl.deploy.plan import DeployPlan, line_of
+from chainctl.deploy.release import replica_name
 from chainctl.deploy.take_back import undoing
 from chainctl.errors import CanaryError, ChainctlError, DeployError, UsageError
 from chainctl.events import Emit, Notice, OperationFinished, OperationStarted
@@ -59,7 +60,7 @@ def _undo_failed(
 ) -> None:
     """What failed has not been done, but for a split: that was done, and what followed from it is the error."""
     *done, failed = begun
-    culprit = failed.service.name if isinstance(failed, AwaitReady) else None
+    culprit = replica_name(failed.service.name, failed.replica) if isinstance(failed, AwaitReady) else None
     _take_back(
         plan, begun if isinstance(failed, SplitRoute) else done, target, emit, kept=culprit, error=error
     )
