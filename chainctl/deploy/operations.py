@@ -80,6 +80,7 @@ class StopService:
     """Drain a replica of a service (SIGTERM, its requests finish), then remove it.
 
     `restores` is what it is started from again when the plan fails: for one that ends before the flip.
+    With `has_others` other replicas go on: callers are given time to turn to them.
     """
 
     chain: str
@@ -88,6 +89,7 @@ class StopService:
     cause: str
     restores: ServiceSpec | None = None
     replica: int = 1
+    has_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

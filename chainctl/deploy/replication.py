@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from chainctl.deploy.operations import StartService, StopService
-from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.release import ServiceSpec, replica_name
 from chainctl.deploy.state import DesiredState, ObservedDoor, ObservedService, ObservedState, ServiceStatus
+
+LEAVE_SIGNAL = signal.SIGWINCH
+"""Tells a service that it takes no more calls; a process that knows nothing of it ignores it."""
+LEAVE_SEC = 1.5
+"""How long callers are given to notice: they look about twice a second."""
 
 
 def replica_starts(service: ServiceSpec, first: StartService) -> Iterator[StartService]:
@@ -26,13 +33,20 @@ def missing_replicas(service: ServiceSpec, observed: ObservedState) -> Iterator[
             yield StartService(service, f"it is {there.status}", replica=replica)
 
 
+def as_replica(service: ServiceSpec, replica: int) -> ServiceSpec:
+    """Return a service under the name of one of its replicas, for what is kept of each."""
+    return replace(service, name=replica_name(service.name, replica))
+
+
 def surplus_stops(desired: DesiredState, ordered: Iterable[ObservedService]) -> Iterator[StopService]:
     """Yield the stops of replicas beyond the wanted count, in the order given."""
     counts = {service.name: service.replicas for service in desired.services}
     for one in ordered:
         count = counts.get(one.name, one.replica)
         if one.replica > count:
-            yield StopService(desired.chain, one.name, one.chainlet, _wanted(count), replica=one.replica)
+            yield StopService(
+                desired.chain, one.name, one.chainlet, _wanted(count), replica=one.replica, has_others=True
+            )
 
 
 def entrypoint_replicas(desired: DesiredState) -> int:

@@ -29,10 +29,7 @@ def undoing(plan: DeployPlan, begun: Sequence[Operation], *, kept: str | None = 
     splits = [op for op in begun if isinstance(op, SplitRoute)]
     new = [op for op in begun if isinstance(op, StartService) and _name(op) != kept]
     return [
-        *(
-            Route(plan.chain, op.before, _CAUSE, op.service, op.before_replicas, op.replicas)
-            for op in splits
-        ),
+        *(Route(plan.chain, op.before, _CAUSE, op.service, op.before_replicas, op.replicas) for op in splits),
         *(_stop(plan, op) for op in reversed(new)),
         *_restored(plan, begun),
     ]
