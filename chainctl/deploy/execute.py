@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from chainctl.deploy.operations import AwaitReady, Operation, Route, SplitRoute
+from chainctl.deploy.operations import (
+    AwaitReady,
+    Operation,
+    RemoveFrontDoor,
+    RemoveNetwork,
+    Route,
+    SplitRoute,
+    StopService,
+)
 from chainctl.deploy.plan import DeployPlan, line_of
 from chainctl.deploy.release import replica_name
 from chainctl.deploy.take_back import undoing
@@ -14,6 +22,9 @@ from chainctl.events import Emit, Notice, OperationFinished, OperationStarted
 
 Watch = Callable[[SplitRoute], None]
 """Looks on while a new release has a part of the traffic. Raises CanaryError when it may not have all."""
+
+
+_FOR_GOOD = (Route, StopService, RemoveFrontDoor, RemoveNetwork)
 
 
 class Applies(Protocol):
@@ -68,12 +79,12 @@ def _undo_failed(
 
 def _undo_interrupted(plan: DeployPlan, begun: list[Operation], target: Applies, emit: Emit) -> None:
     """The operation that was cut off may have been done, so it is taken back as well."""
-    if any(isinstance(op, Route) for op in begun):
-        emit(Notice("Interrupted at or after the flip. The same push goes on where this one ended."))
-        return
     if undoing(plan, begun):
         emit(Notice("Interrupted: what was begun is taken back. Interrupt again to leave it as it is."))
         _take_back(plan, begun, target, emit)
+    elif any(isinstance(op, _FOR_GOOD) for op in begun):
+        emit(Notice("Interrupted. The same command goes on where this one ended."))
+        return
     emit(Notice(f"{plan.chain} is as it was before."))
 
 

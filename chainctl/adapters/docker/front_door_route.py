@@ -31,6 +31,7 @@ from chainctl.deploy.release import SERVICE_PORT, replica_name
 from chainctl.errors import DeployError
 
 _REACHED_SEC = 10.0
+_ANSWER_SEC = 5.0
 _POLL_SEC = 0.2
 _MODE = 0o400
 _WEIGHTS = 256
@@ -72,9 +73,10 @@ def split_route(connection: Connection, operation: SplitRoute) -> None:
 
 def counted_traffic(connection: Connection, chain: str) -> dict[str, Traffic]:
     """Return what a chain's door counted of each service since its traffic was split. Raises DeployError."""
-    traffic = door_traffic(connection, door_name(chain))
+    door = door_name(chain)
+    traffic = first_answer(lambda: door_traffic(connection, door), _ANSWER_SEC, longest_pause_sec=_POLL_SEC)
     if traffic is None:
-        raise _silent(door_name(chain))
+        raise _silent(door)
     return traffic
 
 
@@ -193,7 +195,7 @@ def _slot_of(connection: Connection, door: str, service: str, replica: int) -> S
 
 
 def _state(connection: Connection, door: str) -> DoorState:
-    state = door_state(connection, door)
+    state = first_answer(lambda: door_state(connection, door), _ANSWER_SEC, longest_pause_sec=_POLL_SEC)
     if state is None:
         raise _silent(door)
     return state

@@ -17,7 +17,7 @@ from chainctl.cli.options import (
 
 
 def restart(
-    subject: Annotated[
+    chain: Annotated[
         str,
         typer.Argument(
             metavar="CHAIN[/CHAINLET]",
@@ -38,11 +38,11 @@ def restart(
     from chainctl.workflows.restart import restart as start_anew
 
     console = Console(is_quiet=quiet)
-    chain, chainlet = chain_and_chainlet(subject)
+    name, chainlet = chain_and_chainlet(chain)
     done = brought_up(
-        chain,
+        name,
         console,
-        lambda site, kept: start_anew(chain, chainlet, site, kept, console.emit, now),
+        lambda site, kept: start_anew(name, chainlet, site, kept, console.emit, now),
         target=target,
         secrets=secrets,
         keep_warm=keep_warm,

@@ -13,7 +13,7 @@ from chainctl.deploy.operations import AwaitReady, Operation, Route, SplitRoute,
 from chainctl.deploy.plan import line_of
 from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.release import Release
-from chainctl.deploy.state import ServiceStatus, desired_state
+from chainctl.deploy.state import ServiceStatus, desired_state, nothing
 from chainctl.errors import CanaryError, ChainctlError, DeployError, EngineError, MissingSecretError
 from chainctl.events import Emit, Event, Notice, OperationFinished, OperationStarted
 from tests.fakes.chains import graph_of, release_of, silent, snapshot_of, still_clock
@@ -161,6 +161,9 @@ def failing(kind: type[Operation], error: ChainctlError) -> Failure:
     return lambda operation: error if isinstance(operation, kind) else None
 
 
+GOES_ON = "Interrupted. The same command goes on where this one ended."
+
+
 class Interrupting(MemoryTarget):
     """A target on which the user interrupts: at the operations whose numbers are in `at`."""
 
@@ -209,11 +212,21 @@ def test_an_interruption_from_the_flip_on_takes_nothing_back(at: int) -> None:
     assert door is not None
     assert door.route == NEW.entrypoint
     assert names(NEW) <= running(target)
-    assert [event.text[:30] for event in told if isinstance(event, Notice)] == [
-        "Interrupted at or after the fl"
-    ]
+    assert [event.text for event in told if isinstance(event, Notice)] == [GOES_ON]
     push(target, NEW)
     assert running(target) == names(NEW)
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_an_interruption_of_down_takes_nothing_back(at: int) -> None:
+    """It is not as it was before, and nobody says so."""
+    target = Interrupting()
+    push(target, OLD)
+    target.at = {target.count + at}
+    told: list[Event] = []
+    with pytest.raises(KeyboardInterrupt):
+        execute(reconcile(nothing("shop"), target.observe("shop")), target, told.append, still_clock)
+    assert [event.text for event in told if isinstance(event, Notice)] == [GOES_ON]
 
 
 @pytest.mark.parametrize("later", [1, 2, 3])
