@@ -33,4 +33,5 @@ def _split(route: Route, earlier: list[Operation], canary: Canary) -> list[Opera
             hint='push without `--canary`, or give it `strategy="replace"`.',
         )
     cause = f"a canary for {canary.seconds:g} s"
-    return [SplitRoute(route.chain, route.service, str(route.before), canary.percent, cause)]
+    counts = (route.replicas, route.before_replicas)
+    return [SplitRoute(route.chain, route.service, str(route.before), canary.percent, cause, *counts)]

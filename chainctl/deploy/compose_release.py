@@ -99,6 +99,8 @@ def _service(
         fingerprint=fingerprint,
         data=data,
         strategy=Strategy(config.strategy) if config.strategy else None,
+        replicas=config.compute.replicas,
+        declared_replicas=config.compute.replicas,
     )
 
 

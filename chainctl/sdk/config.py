@@ -16,6 +16,8 @@ from chainctl.sdk.paths import AbsPath
 
 DEFAULT_TIMEOUT_SEC = 600.0
 DEFAULT_CONCURRENCY_LIMIT = 300
+MOST_REPLICAS = 20
+"""Of one chainlet: a front door has places for as many of two releases, and some to spare."""
 
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)([KMGTP]i?)?B?$")
 _UNITS = {
@@ -96,7 +98,8 @@ class Compute(FrozenModel):
 
     `memory` is a Kubernetes quantity ("512Mi", "2Gi"). `predict_concurrency` bounds concurrent
     runs of `run_remote`. Left alone, a sync chainlet runs one call at a time (its model may not
-    be thread-safe) and an async one is not bounded here.
+    be thread-safe) and an async one is not bounded here. `replicas` is how many run of it;
+    `chainctl scale` asks for another number, which holds until the one written here changes.
     """
 
     cpu_count: int = pydantic.Field(default=1, ge=1)
@@ -105,6 +108,7 @@ class Compute(FrozenModel):
     gpu_count: int = pydantic.Field(default=1, ge=1)
     predict_concurrency: Union[int, Literal["cpu_count"]] = 1
     instance_type: Optional[str] = None
+    replicas: int = pydantic.Field(default=1, ge=1, le=MOST_REPLICAS)
 
     @pydantic.field_validator("memory")
     @classmethod
