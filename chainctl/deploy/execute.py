@@ -8,6 +8,7 @@ from typing import Protocol
 from chainctl.deploy.operations import (
     AwaitReady,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
@@ -33,12 +34,26 @@ class Applies(Protocol):
     def apply(self, operation: Operation, emit: Emit) -> None: ...
 
 
+Gates = Callable[[PassGates], None]
+"""Lets a new release pass its gates. Raises DeployError when it does not pass one."""
+
+
 def unwatched(_split: SplitRoute) -> None:
     """Let the flip follow at once."""
 
 
+def ungated(operation: PassGates) -> None:
+    """Refuse: a plan with gates needs somebody who knows them."""
+    raise DeployError(f"nobody knows the gates {', '.join(operation.gates)}")
+
+
 def execute(
-    plan: DeployPlan, target: Applies, emit: Emit, clock: Callable[[], float], watch: Watch = unwatched
+    plan: DeployPlan,
+    target: Applies,
+    emit: Emit,
+    clock: Callable[[], float],
+    watch: Watch = unwatched,
+    gates: Gates = ungated,
 ) -> None:
     """Apply all operations in order.
 
@@ -54,7 +69,10 @@ def execute(
             line, started = line_of(operation), clock()
             emit(OperationStarted(line))
             begun.append(operation)
-            target.apply(operation, emit)
+            if isinstance(operation, PassGates):
+                gates(operation)
+            else:
+                target.apply(operation, emit)
             if isinstance(operation, SplitRoute):
                 watch(operation)
             emit(OperationFinished(line, clock() - started))

@@ -76,6 +76,16 @@ class SplitRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class PassGates:
+    """Let the new release pass its gates, by name, before it gets traffic; a target does nothing for that."""
+
+    chain: str
+    service: str
+    gates: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopService:
     """Drain a replica of a service (SIGTERM, its requests finish), then remove it.
 
@@ -118,4 +128,5 @@ Operation = (
     | StopService
     | RemoveFrontDoor
     | RemoveNetwork
+    | PassGates
 )

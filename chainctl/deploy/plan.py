@@ -10,6 +10,7 @@ from chainctl.deploy.operations import (
     EnsureFrontDoor,
     EnsureNetwork,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
@@ -64,6 +65,8 @@ def line_of(operation: Operation) -> str:
             what = f"~ route from {before} to {service_name}"
         case SplitRoute(service=service_name, before=before, percent=percent):
             what = f"~ {percent} % of the traffic from {before} to {service_name}"
+        case PassGates(service=service_name, gates=gates):
+            what = f"? {', '.join(gates)} of {service_name}"
         case StopService(service=service_name, chainlet=chainlet, replica=replica) if replica > 1:
             what = f"- replica {replica} of {service_name} ({chainlet})"
         case StopService(service=service_name, chainlet=chainlet):

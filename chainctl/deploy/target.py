@@ -70,6 +70,14 @@ class DeployTarget(Protocol):
         """
         ...
 
+    def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
+        """Call a service that may have no traffic yet: `body` is the JSON of `POST /run_remote`.
+
+        Returns the status, 0 where no answer came within the time, and the body of the answer, or
+        why there is none. Raises EngineError, and DeployError when the service is not there.
+        """
+        ...
+
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Return what a service answers to `GET path` of its own chain, such as `/-/spans`.
 

@@ -242,6 +242,13 @@ class AskedTargetContract:
         with pytest.raises(DeployError, match="not running"):
             target.ask(running.chain, f"{running.name}-gone", "/-/spans")
 
+    def test_a_service_without_traffic_is_called(self, target: DeployTarget, running: ServiceSpec) -> None:
+        """That is how a release is tested before it serves; one that is not there is an error."""
+        status, answer = target.invoke(running.chain, running.name, b'{"a": 1}', 20.0)
+        assert (status, bool(answer)) == (200, True)
+        with pytest.raises(DeployError, match="not running"):
+            target.invoke(running.chain, f"{running.name}-gone", b"{}", 20.0)
+
 
 class FailingTargetContract:
     """Left open: `target`, and `failing_spec`, a service of CHAIN that starts and never becomes ready."""

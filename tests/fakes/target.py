@@ -13,6 +13,7 @@ from chainctl.deploy.operations import (
     EnsureFrontDoor,
     EnsureNetwork,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
@@ -56,6 +57,7 @@ class MemoryTarget:
         self.applied: list[Operation] = []
         self.fails = fails
         self.never_ready = set(never_ready)
+        self.calls: dict[str, tuple[int, bytes]] = {}
         self.answers: dict[tuple[str, str], bytes] = {}
         self.has = Capacity()
         self.counted: list[Mapping[str, Traffic]] = [{}]
@@ -106,6 +108,8 @@ class MemoryTarget:
             case RemoveNetwork(chain=chain):
                 assert not self._chain(chain).services, "the network still has services"
                 self._chains.pop(chain)
+            case PassGates():
+                return
             case _:
                 assert_never(operation)
 
@@ -115,6 +119,12 @@ class MemoryTarget:
     def traffic(self, chain: str) -> Mapping[str, Traffic]:
         """Return the next of `counted`; the last one again and again."""
         return self.counted.pop(0) if len(self.counted) > 1 else self.counted[0]
+
+    def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
+        """Answer from `calls`, by default with what was sent."""
+        if not _runs(self._chains.get(chain, MemoryChain()), service):
+            raise DeployError(f"The service {service} is not running")
+        return self.calls.get(service, (200, body))
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Answer from `answers`; a path of no entry there is answered with itself, but /-/missing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from chainctl.adapters.docker.ask import ask_service
+from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
@@ -22,6 +22,7 @@ from chainctl.deploy.operations import (
     EnsureFrontDoor,
     EnsureNetwork,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
@@ -87,6 +88,11 @@ class DockerTarget:
         with Connection.opened(self._engine) as connection:
             return counted_traffic(connection, chain)
 
+    def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
+        """Call from within the service's container: the network of a chain is not ours to enter."""
+        with Connection.opened(self._engine) as connection:
+            return call_service(connection, chain, service, body, timeout_sec)
+
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask from within the service's container, which alone has its token."""
         with Connection.opened(self._engine) as connection:
@@ -128,6 +134,8 @@ class DockerTarget:
                 remove_front_door(connection, chain, self._drain_sec)
             case RemoveNetwork(chain=chain):
                 remove_network(connection, chain)
+            case PassGates():
+                return
             case _:
                 assert_never(operation)
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from chainctl.adapters.local.ask import ask_service
+from chainctl.adapters.local.ask import ask_service, call_service
 from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
 from chainctl.adapters.local.logs import read_logs
@@ -35,6 +35,7 @@ from chainctl.deploy.operations import (
     EnsureFrontDoor,
     EnsureNetwork,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
@@ -119,6 +120,8 @@ class LocalTarget:
                 self._undo(self._paths.run(chain), CloseDoor())
             case RemoveNetwork(chain=chain):
                 self._remove(self._paths.run(chain))
+            case PassGates():
+                return
             case _:
                 assert_never(operation)
 
@@ -130,6 +133,11 @@ class LocalTarget:
         answer = SupervisorClient(self._paths.run(chain)).ask(CountTraffic())
         assert isinstance(answer, Counted)
         return answer.services
+
+    def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
+        """Call over the service's socket, which only we can open."""
+        socket = self._paths.run(chain).socket_of(service)
+        return call_service(socket, service, body, self._vault.token(chain), timeout_sec)
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask over the service's socket, which only we can open."""
