@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import dis
+import itertools
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from chainctl.components.canonical import sorted_text_of
 
 _ABSENT = object()
-Reference = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Load:
+    """A global that code loads, and the attributes that are taken of it at once."""
+
+    name: str
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Import:
+    """An import inside of code. `level` counts the dots before the name."""
+
+    name: str
+    names: tuple[str, ...] = ()
+    level: int = 0
 
 
 def code_value(code: types.CodeType) -> list[Any]:
@@ -37,10 +55,14 @@ def _constant(value: Any) -> Any:
     return [type(value).__name__, ascii(value)]
 
 
-def references(code: types.CodeType) -> list[Reference]:
-    """Return the globals that a code object loads, each with the attributes that are taken of it at once."""
-    found = {reference for each in _codes(code) for reference in _loads(each)}
-    return sorted(found)
+def loads(code: types.CodeType) -> list[Load]:
+    """Return the globals that a code object loads, sorted."""
+    return sorted({found for each in _codes(code) for found in _loads(each)})
+
+
+def imports(code: types.CodeType) -> list[Import]:
+    """Return the imports inside of a code object, sorted."""
+    return sorted({found for each in _codes(code) for found in _imports(each)})
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -50,23 +72,27 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(value)
 
 
-def _loads(code: types.CodeType) -> Iterator[Reference]:
+def _steps(code: types.CodeType) -> list[dis.Instruction]:
+    return [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
+
+
+def _loads(code: types.CodeType) -> Iterator[Load]:
     """Names of attributes are in `co_names` as well: only instructions tell which ones are globals."""
-    current: list[str] = []
-    for step in dis.get_instructions(code):
-        name = step.argval if isinstance(step.argval, str) else ""
-        if step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and current:
-            current.append(name)
-            continue
-        if current:
-            yield tuple(current)
-        current = []
+    steps = _steps(code)
+    for index, step in enumerate(steps):
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            current = [name]
-        elif step.opname == "IMPORT_NAME":
-            yield ("import", name)
-    if current:
-        yield tuple(current)
+            after = itertools.takewhile(
+                lambda s: s.opname in ("LOAD_ATTR", "LOAD_METHOD"), steps[index + 1 :]
+            )
+            yield Load(str(step.argval), tuple(str(each.argval) for each in after))
+
+
+def _imports(code: types.CodeType) -> Iterator[Import]:
+    steps = _steps(code)
+    for level, names, step in zip(steps, steps[1:], steps[2:], strict=False):
+        if step.opname == "IMPORT_NAME":
+            given = names.argval if isinstance(names.argval, tuple) else ()
+            yield Import(str(step.argval), tuple(given), level.argval if isinstance(level.argval, int) else 0)
 
 
 def cell_values(function: types.FunctionType) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import decimal
 import enum
 import fractions
 import functools
+import importlib.util
 import inspect
 import math
 import re
@@ -20,10 +21,10 @@ from pathlib import PurePath
 from typing import Any
 
 from chainctl.components.canonical import sha256, sorted_text_of
-from chainctl.components.code_identity import cell_values, code_value, references
+from chainctl.components.code_identity import Import, cell_values, code_value, imports, loads
 from chainctl.components.origin import is_user_module, live_module, module_name, origin_of
 from chainctl.components.reduced import Reduced, reduce, type_name
-from chainctl.components.source import source_value
+from chainctl.components.source import Bundle, source_value, stored_bundle
 from chainctl.sdk.component import Component
 from chainctl.sdk.secret import Secret
 from chainctl.sdk.trigger import as_written, trigger_mark
@@ -99,7 +100,7 @@ class Fingerprint:
             return self._unreducible(value)
         if isinstance(found, str):
             return ["import", f"{getattr(value, '__module__', None) or 'builtins'}:{found}"]
-        return ["object", type_name(value), *self._reduced(value, found)]
+        return ["object", type(value).__qualname__, *self._reduced(value, found)]
 
     def _reduced(self, value: Any, found: Reduced) -> list[Any]:
         is_sorted = isinstance(value, dict) and not isinstance(value, OrderedDict)
@@ -116,7 +117,7 @@ class Fingerprint:
     def _module(self, module: types.ModuleType) -> Any:
         if not is_user_module(module):
             return ["module", module.__name__]
-        return ["module", source_value(module)]
+        return ["module", source_value([module_name(module)], stored_bundle(module))]
 
     def _once(self, value: object) -> list[Any] | None:
         """Where a function or class was seen before, None for a new one."""
@@ -146,16 +147,14 @@ class Fingerprint:
     def _globals(self, function: types.FunctionType) -> list[Any]:
         known = function.__globals__
         found: dict[str, Any] = {}
-        for name, *attributes in references(function.__code__):
-            if name == "import" and attributes:
-                module = live_module(attributes[0])
-                if module is not None and is_user_module(module):
-                    found[f"import {attributes[0]}"] = self._module(module)
-            if name in known:
-                key, value = _followed(name, known[name], attributes)
+        for load in loads(function.__code__):
+            if load.name in known:
+                key, value = _followed(load.name, known[load.name], load.attributes)
                 if key not in found:
                     found[key] = self._binding(value)
-        return [[key, found[key]] for key in sorted(found)]
+        wanted = sorted({name for each in imports(function.__code__) for name in _names(each, known)})
+        stored: Bundle | None = known.get("__chainctl_bundle__")
+        return [[[key, found[key]] for key in sorted(found)], source_value(wanted, stored)]
 
     def _binding(self, value: Any, *, is_cell: bool = False) -> Any:
         """What a name stands for: constants and code as they are, what can change only by its type."""
@@ -199,7 +198,7 @@ class Fingerprint:
         if issubclass(cls, enum.Enum):
             skipped |= {*cls.__members__, *(name for name in members if name.startswith("_"))}
         if "__dataclass_fields__" in members:
-            skipped |= {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # it is one
+            skipped |= {field.name for field in dataclasses.fields(cls)}
         if "__pydantic_fields__" in members:
             skipped |= {name for name in members if name.startswith(("model_", "_abc"))}
         return [
@@ -252,7 +251,19 @@ def _wrapped(value: Any) -> Any:
     return inner if inspect.isfunction(inner) else None
 
 
-def _followed(name: str, value: Any, attributes: list[str]) -> tuple[str, Any]:
+def _names(each: Import, known: Mapping[str, Any]) -> list[str]:
+    """Modules that an import inside of a function may mean; names that may be submodules among them."""
+    name = each.name
+    if each.level:
+        package = str(known.get("__package__") or "").removeprefix(known.get("__chainctl_prefix__", ""))
+        try:
+            name = importlib.util.resolve_name("." * each.level + name, package)
+        except ImportError:
+            return []
+    return [name, *(f"{name}.{inner}" for inner in each.names if inner != "*")]
+
+
+def _followed(name: str, value: Any, attributes: Iterable[str]) -> tuple[str, Any]:
     """Follow attributes as far as they go through the user's modules."""
     for attribute in attributes:
         if not (isinstance(value, types.ModuleType) and is_user_module(value)) or not hasattr(
@@ -274,7 +285,7 @@ def _library_name(cls: type) -> str:
 
 def _type_text(kind: object) -> str:
     text = kind if isinstance(kind, str) else inspect.formatannotation(kind)
-    return re.sub(r" at 0x[0-9a-f]+", "", text)
+    return re.sub(r"[\w.]+\.(?=\w)| at 0x[0-9a-f]+", "", text)  # a script's module has two names
 
 
 def _is_written_out(name: str, skipped: set[str]) -> bool:

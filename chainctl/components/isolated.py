@@ -56,13 +56,15 @@ class Isolated:
             __builtins__={**vars(builtins), "__import__": self._import},
             __chainctl_name__=name,
             __chainctl_bundle__=self._bundle,
+            __chainctl_prefix__=self._prefix,
         )
         if source.is_package:
             module.__path__ = []
         return module
 
     def _execute(self, module: types.ModuleType, name: str) -> None:
-        text, file = self._bundle[name].text, f"<stored {module.__name__}>"
+        digest = self._prefix.rpartition("_")[2][:8]
+        text, file = self._bundle[name].text, f"{str(module.__file__)[:-1]} {digest}>"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
 

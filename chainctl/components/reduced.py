@@ -6,7 +6,7 @@ import copyreg
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,10 @@ def reduce(value: object) -> Reduced | str:
     if isinstance(found, str):
         return found
     make, arguments, *rest = found
-    state, items, pairs, setter, *_ = [*cast("list[Any]", rest), None, None, None, None]
+    state, items, pairs, setter, *_ = [*rest, None, None, None, None]
     if setter is not None:
         raise TypeError(f"{type(value).__name__} sets its state by a function of its own")
-    each = tuple((key, item) for key, item in pairs or ())
-    return Reduced(make, tuple(arguments), state, tuple(items or ()), each)
+    return Reduced(make, tuple(arguments), state, tuple(items or ()), tuple(pairs or ()))
 
 
 def made(reduced: Reduced) -> object:

@@ -10,7 +10,7 @@ import json
 import sys
 import tokenize
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chainctl.components.canonical import sorted_text_of
@@ -31,18 +31,27 @@ Bundle = Mapping[str, SourceText]
 def bundle_of(modules: Mapping[str, types.ModuleType]) -> Bundle:
     """Read modules, the packages that they are in, and whatever of the user's they import."""
     found: dict[str, SourceText] = {}
-    waiting: list[str] = []
     for name, module in sorted(modules.items()):
-        stored: Bundle | None = getattr(module, "__chainctl_bundle__", None)
-        found.update(stored or {})
-        waiting += [] if stored else _with_parents(name)
+        stored = stored_bundle(module)
+        found.update(stored if stored is not None else _closure([name], source_of))
+    return {name: source for name, source in sorted(found.items()) if _is_needed(name, source, found)}
+
+
+def stored_bundle(module: types.ModuleType) -> Bundle | None:
+    """Return the bundle that a module was loaded from, None for a module of a file."""
+    return getattr(module, "__chainctl_bundle__", None)
+
+
+def _closure(names: Iterable[str], source: Callable[[str], SourceText | None]) -> dict[str, SourceText]:
+    found: dict[str, SourceText] = {}
+    waiting = [part for name in names for part in with_parents(name)]
     while waiting:
         name = waiting.pop()
-        source = None if name in found else source_of(name)
-        if source is not None:
-            found[name] = source
-            waiting += [part for each in _imported(name, source) for part in _with_parents(each)]
-    return {name: source for name, source in sorted(found.items()) if _is_needed(name, source, found)}
+        text = None if name in found else source(name)
+        if text is not None:
+            found[name] = text
+            waiting += [part for each in _imported(name, text) for part in with_parents(each)]
+    return found
 
 
 def _is_needed(name: str, source: SourceText, found: Bundle) -> bool:
@@ -85,7 +94,7 @@ def source_of(name: str) -> SourceText | None:
 
 
 def _of_loaded(module: types.ModuleType) -> SourceText | None:
-    stored: Bundle | None = getattr(module, "__chainctl_bundle__", None)
+    stored = stored_bundle(module)
     if stored is not None:
         return stored[module_name(module)]
     if not is_user_module(module):
@@ -101,7 +110,7 @@ def _spec(name: str) -> importlib.machinery.ModuleSpec | None:
     """Find a module file without importing the packages that it is in."""
     path: list[str] | None = None
     spec: importlib.machinery.ModuleSpec | None = None
-    for part in _with_parents(name):
+    for part in with_parents(name):
         spec = importlib.machinery.PathFinder.find_spec(part, path)
         if spec is None:
             return None
@@ -117,7 +126,8 @@ def _text(path: str) -> str | None:
         return None
 
 
-def _with_parents(name: str) -> list[str]:
+def with_parents(name: str) -> list[str]:
+    """Return a module's name after those of the packages that it is in."""
     parts = name.split(".")
     return [".".join(parts[: count + 1]) for count in range(len(parts))]
 
@@ -148,11 +158,18 @@ def _absolute(node: ast.ImportFrom, package: str) -> str | None:
         return None
 
 
-def source_value(module: types.ModuleType) -> str:
-    """Return the digest of a module's text without comments and layout."""
-    source = _of_loaded(module)
+def source_value(names: Iterable[str], stored: Bundle | None) -> dict[str, str]:
+    """Return digests of the texts of modules and of what they import, without comments and layout.
+
+    Nothing is imported for it, so it is the same before and after they are.
+    """
+    found = _closure(names, source_of if stored is None else stored.get)
+    return {name: _digest(source) for name, source in sorted(found.items()) if source.text}
+
+
+def _digest(source: SourceText) -> str:
     try:
-        shown = ast.dump(ast.parse(source.text if source else ""))
+        shown = ast.dump(ast.parse(source.text))
     except (SyntaxError, ValueError):
-        shown = source.text if source else ""
+        shown = source.text
     return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()

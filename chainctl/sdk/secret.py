@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from chainctl.errors import MissingSecretError
+from chainctl.sdk.read_secrets import READ_SECRETS
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Secret:
                 f"the secret {self.name!r} has no value here.",
                 hint=f"set the environment variable {self.name}.",
             )
+        READ_SECRETS.add(value)
         return value
 
     def given(self, value: str) -> Secret:
