@@ -18,7 +18,7 @@ from typing import Any
 from chainctl.components import arrays, pickled
 from chainctl.components.canonical import sha256, sorted_text_of
 from chainctl.components.node import NodeKey
-from chainctl.components.origin import home_of, module_name, origin_of
+from chainctl.components.origin import found_in, home_of, is_user_module, module_name, origin_of
 from chainctl.components.reduced import Reduced, reduce, type_name
 from chainctl.components.source import bundle_of, written
 from chainctl.errors import EncodeError
@@ -206,8 +206,18 @@ class Encoder:
         except Exception as error:  # the object's own code
             raise self._unfit(value, str(error)) from error
         if isinstance(found, str):
-            return {TYPE: "import", "v": f"{getattr(value, '__module__', None) or 'builtins'}:{found}"}
+            return self._global(value, found)
         return {TYPE: "object", **self._reduced(found)}
+
+    def _global(self, value: Any, name: str) -> dict[str, Any]:
+        """What says of itself that it is a name of its module, such as a cached function."""
+        home = home_of(value)
+        if home is None or found_in(home, name) is not value:
+            raise self._unfit(value, f"`{name}` is something else in its module")
+        is_user = is_user_module(home)
+        if is_user:
+            self._use(value, module_name(home))
+        return {TYPE: "code" if is_user else "import", "v": f"{module_name(home)}:{name}"}
 
     def _reduced(self, found: Reduced) -> dict[str, Any]:
         encoded = {"c": self.value(found.make), "args": self._list(found.arguments)}
@@ -294,11 +304,12 @@ class Encoder:
 
     @contextmanager
     def _at(self, step: str) -> Iterator[None]:
-        self._path.append(step)
+        path = self._path
+        path.append(step)
         try:
             yield
         finally:
-            self._path.pop()
+            path.pop()
 
     @contextmanager
     def _once(self, value: object) -> Iterator[None]:

@@ -184,7 +184,8 @@ class Fingerprint:
             return [self._dataclass_field(field) for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # it is one
         pydantic = vars(cls).get("__pydantic_fields__")
         if isinstance(pydantic, Mapping):
-            return [[n, _type_text(f.annotation), self.of(f.default)] for n, f in pydantic.items()]
+            written = inspect.get_annotations(cls)  # as written: forward references are resolved at some time
+            return [[n, _type_text(written.get(n, "")), self.of(f.default)] for n, f in pydantic.items()]
         return [[name, _type_text(kind)] for name, kind in sorted(inspect.get_annotations(cls).items())]
 
     def _dataclass_field(self, field: dataclasses.Field[Any]) -> list[Any]:

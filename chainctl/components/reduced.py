@@ -58,7 +58,7 @@ def _set_state(value: Any, state: Any) -> None:
     for name, item in (state or {}).items():
         value.__dict__[sys.intern(name) if isinstance(name, str) else name] = item
     for name, item in (slots or {}).items():
-        setattr(value, name, item)
+        object.__setattr__(value, name, item)  # a frozen dataclass takes no other way
 
 
 def type_name(value: object) -> str:

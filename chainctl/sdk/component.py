@@ -176,6 +176,7 @@ class Component:
 RESERVED = (
     frozenset(name for name in vars(Component) if not name.startswith("__"))
     | {"identifier", "_chainctl", "__post_init__", "__init_subclass__"}
+    | {"_path", "_class", "_source", "_builds", "_blobs"}  # stand beside the fields when they are stored
 ) - _HOOKS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import heapq
 import inspect
@@ -73,14 +72,20 @@ def _set_up_first(function: F) -> F:
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         begun = begin_setup(self)
         if inspect.isawaitable(begun):
-            asyncio.run(_awaited(begun))
+            _run(begun)
         return function(self, *args, **kwargs)
 
     return cast("F", run)
 
 
-async def _awaited(value: Any) -> None:
-    await value
+def _run(value: Any) -> None:
+    """Finish an async `setup` for a trigger that is none."""
+    import asyncio
+
+    async def awaited() -> None:
+        await value
+
+    asyncio.run(awaited())
 
 
 # --- setup, once -----------------------------------------------------------------------------
