@@ -170,6 +170,28 @@ class ChainsUsageError(ChainctlError, TypeError):
     """User code uses the SDK in a way that cannot work."""
 
 
+class ComponentError(ChainctlError):
+    """A component cannot be declared, stored or loaded. `code` names the page that explains it."""
+
+    exit_code = ExitCode.CHAIN_PROBLEMS
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.code = code
+
+
+class DefinitionError(ComponentError, TypeError):
+    """A class of components, or one of its triggers, is declared in a way that cannot work."""
+
+
+class EncodeError(ComponentError, TypeError):
+    """A component holds what cannot be stored; the message names the place in it."""
+
+
+class DecodeError(ComponentError, ValueError):
+    """What was stored of a component cannot be made into objects here."""
+
+
 class MissingDependencyError(ChainctlError, TypeError):
     """Something a chainlet asks for at run time was not given: a secret, a service, a file."""
 
