@@ -20,7 +20,9 @@ if TYPE_CHECKING:
         GenericRemoteException,
         MissingDependencyError,
     )
+    from chainctl.sdk.built_in import ChainDeployment, Command, Download, SmokeTest, this_chain
     from chainctl.sdk.chainlet import ChainletBase, mark_entrypoint
+    from chainctl.sdk.component import Component, output
     from chainctl.sdk.config import (
         Assets,
         BasetenImage,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from chainctl.sdk.http_error import HTTPError
     from chainctl.sdk.markers import depends, depends_context
     from chainctl.sdk.paths import make_abs_path_here
+    from chainctl.sdk.secret import Secret
+    from chainctl.sdk.trigger import trigger
     from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
     from chainctl.wire.error_detail import RemoteErrorDetail
     from chainctl.worker.local import run_local
@@ -45,15 +49,19 @@ if TYPE_CHECKING:
 _HOMES = {
     "Assets": "chainctl.sdk.config",
     "BasetenImage": "chainctl.sdk.config",
+    "ChainDeployment": "chainctl.sdk.built_in",
     "ChainletBase": "chainctl.sdk.chainlet",
     "ChainletOptions": "chainctl.sdk.config",
     "ChainsRuntimeError": "chainctl.errors",
     "ChainsUsageError": "chainctl.errors",
+    "Command": "chainctl.sdk.built_in",
+    "Component": "chainctl.sdk.component",
     "Compute": "chainctl.sdk.config",
     "CustomImage": "chainctl.sdk.config",
     "DeployedServiceDescriptor": "chainctl.sdk.context",
     "DeploymentContext": "chainctl.sdk.context",
     "DockerImage": "chainctl.sdk.config",
+    "Download": "chainctl.sdk.built_in",
     "Environment": "chainctl.sdk.context",
     "GenericRemoteException": "chainctl.errors",
     "HTTPError": "chainctl.sdk.http_error",
@@ -63,6 +71,8 @@ _HOMES = {
     "RPCOptions": "chainctl.sdk.config",
     "RemoteConfig": "chainctl.sdk.config",
     "RemoteErrorDetail": "chainctl.wire.error_detail",
+    "Secret": "chainctl.sdk.secret",
+    "SmokeTest": "chainctl.sdk.built_in",
     "StubBase": "chainctl.calls.stub",
     "WebSocketDisconnect": "chainctl.sdk.websocket",
     "WebSocketProtocol": "chainctl.sdk.websocket",
@@ -71,22 +81,29 @@ _HOMES = {
     "depends_context": "chainctl.sdk.markers",
     "make_abs_path_here": "chainctl.sdk.paths",
     "mark_entrypoint": "chainctl.sdk.chainlet",
+    "output": "chainctl.sdk.component",
     "push": "chainctl.cli.api",
     "run_local": "chainctl.worker.local",
+    "this_chain": "chainctl.sdk.built_in",
+    "trigger": "chainctl.sdk.trigger",
 }
 
 __all__ = [
     "Assets",
     "BasetenImage",
+    "ChainDeployment",
     "ChainletBase",
     "ChainletOptions",
     "ChainsRuntimeError",
     "ChainsUsageError",
+    "Command",
+    "Component",
     "Compute",
     "CustomImage",
     "DeployedServiceDescriptor",
     "DeploymentContext",
     "DockerImage",
+    "Download",
     "Environment",
     "GenericRemoteException",
     "HTTPError",
@@ -96,6 +113,8 @@ __all__ = [
     "RPCOptions",
     "RemoteConfig",
     "RemoteErrorDetail",
+    "Secret",
+    "SmokeTest",
     "StubBase",
     "WebSocketDisconnect",
     "WebSocketProtocol",
@@ -105,8 +124,11 @@ __all__ = [
     "depends_context",
     "make_abs_path_here",
     "mark_entrypoint",
+    "output",
     "push",
     "run_local",
+    "this_chain",
+    "trigger",
 ]
 
 

@@ -138,6 +138,10 @@ class StalePlanError(DeployError):
     """What a push was planned from is not so any more; nothing was touched."""
 
 
+class CanaryError(ChainctlError):
+    """A new release did worse than the old one with a part of its traffic; the old one has all of it again."""
+
+
 class EngineError(ChainctlError):
     """The engine that runs containers, or the local supervisor, does not answer."""
 
@@ -156,8 +160,40 @@ class LockHeldError(ChainctlError):
     exit_code = ExitCode.LOCK_HELD
 
 
+class LockLostError(ChainctlError):
+    """The lock of this command went to another one, because this one stood still for too long."""
+
+    exit_code = ExitCode.LOCK_HELD
+
+
+class StateError(ChainctlError):
+    """What is recorded can not be read or written, is damaged, or is of a newer chainctl."""
+
+
 class ChainsUsageError(ChainctlError, TypeError):
     """User code uses the SDK in a way that cannot work."""
+
+
+class ComponentError(ChainctlError):
+    """A component cannot be declared, stored or loaded. `code` names the page that explains it."""
+
+    exit_code = ExitCode.CHAIN_PROBLEMS
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.code = code
+
+
+class DefinitionError(ComponentError, TypeError):
+    """A class of components, or one of its triggers, is declared in a way that cannot work."""
+
+
+class EncodeError(ComponentError, TypeError):
+    """A component holds what cannot be stored; the message names the place in it."""
+
+
+class DecodeError(ComponentError, ValueError):
+    """What was stored of a component cannot be made into objects here."""
 
 
 class MissingDependencyError(ChainctlError, TypeError):

@@ -148,9 +148,14 @@ def _decoded(text: Any) -> bytearray:
     if not isinstance(text, str):
         raise ValueError("`data_b64` is base64 text")
     try:
-        return bytearray(base64.b64decode(text, validate=True))
+        return bytearray(base64.b64decode(text, altchars=_altchars(text), validate=True))
     except ValueError as error:
         raise ValueError(f"`data_b64` is no base64: {error}") from None
+
+
+def _altchars(text: str) -> Union[bytes, None]:
+    """Of the URL-safe alphabet, which bytes have in JSON, when the text has a character of it."""
+    return b"-_" if "-" in text or "_" in text else None
 
 
 def array_over(
@@ -165,14 +170,30 @@ def array_over(
         raise ValueError(f"the shape {list(sizes)} of {dtype} does not fit {len(data)} bytes")
     if not len(data):
         return np.empty(sizes, dtype, "F" if order == "F" else "C")
+    _check_texts(dtype, data)
     array: np.ndarray[Any, Any] = np.ndarray(sizes, dtype, data, order="F" if order == "F" else "C")
     return array if array.flags.writeable and array.flags.aligned else array.copy(order="K")
+
+
+def _check_texts(dtype: np.dtype[Any], data: Union[bytes, bytearray, memoryview]) -> None:
+    """Check that texts are made of code points: numpy would fail where one is looked at. Raises ValueError."""
+    if dtype.names is not None:
+        rows = np.frombuffer(data, dtype)
+        for name in dtype.names:
+            column = np.ascontiguousarray(rows[name])
+            if column.dtype.names is not None or column.dtype.kind == "U":
+                _check_texts(column.dtype, column.tobytes())
+    elif (
+        dtype.kind == "U"
+        and np.frombuffer(data, np.dtype("u4").newbyteorder(dtype.byteorder)).max() > 0x10FFFF
+    ):
+        raise ValueError(f"what should be text of {dtype} is none")
 
 
 def _shape(value: Any) -> tuple[int, ...]:
     is_list = isinstance(value, (list, tuple)) and len(value) <= _MOST_DIMENSIONS
     if not is_list or not all(type(n) is int and 0 <= n < 2**62 for n in value):
-        raise ValueError(f"a shape is a list of at most {_MOST_DIMENSIONS} sizes")
+        raise ValueError(f"a shape is a list of at most {_MOST_DIMENSIONS} integers from 0 to 2**62 - 1")
     return tuple(value)
 
 

@@ -149,6 +149,21 @@ def _certificate(path: str) -> str:
             f"the CA certificate {path} of the settings does not exist",
             hint="correct `ca_certificates` in the settings",
         )
+    try:
+        found = Path(path).read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if b"PRIVATE KEY-----" in found:  # the file is copied into the images
+        raise UsageError(
+            f"the CA certificate {path} of the settings has a private key in it",
+            hint="name a file that has the certificate alone in `ca_certificates`",
+        )
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise UsageError(
+            f"the CA certificate {path} of the settings is no PEM certificate",
+            hint="convert it with `openssl x509 -inform der -in FILE -out FILE.pem`, and name that in"
+            " `ca_certificates`",
+        )
     return path
 
 

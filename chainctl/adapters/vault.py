@@ -78,11 +78,19 @@ class Vault:
 
         Raises MissingSecretError naming all that have no value, before anything is built.
         """
-        values = {name: self._sources.find(name) for name in wanted}
-        missing = [name for name, value in values.items() if value is None]
+        values = self._values(wanted)
+        return {name: self._fingerprint(chain, name, value) for name, value in values.items()}
+
+    def require(self, wanted: Mapping[str, Iterable[str]]) -> None:
+        """Raise MissingSecretError naming all wanted secrets (name → who declares them) without a value."""
+        self._values(wanted)
+
+    def _values(self, wanted: Mapping[str, Iterable[str]]) -> dict[str, bytes]:
+        found = {name: self._sources.find(name) for name in wanted}
+        missing = [name for name, value in found.items() if value is None]
         if missing:
             raise _missing(missing, wanted)
-        return {name: self._fingerprint(chain, name, value or b"") for name, value in values.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def fingerprint(self, chain: str, name: str) -> str | None:
         """Fingerprint one secret, None where it has no value."""

@@ -20,6 +20,7 @@ from chainctl.errors import LockError, Problem
 FILE_NAME = "chainctl.lock"
 FORMAT = 1
 _HEAD = "# Written by `chainctl lock`, not by hand. Commit it: every image is built from what it says.\n"
+_MERGE = "take either side (`git checkout --ours chainctl.lock`, or `--theirs`), then `chainctl lock`"
 _RESTORE = (
     "take the file from version control again, or remove it and run `chainctl lock`"
     " (that may choose other versions)"
@@ -45,6 +46,10 @@ def read_lock(text: str, chain: str, path: str = FILE_NAME) -> Lock:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        if "\n<<<<<<< " in f"\n{text}":
+            raise LockError(
+                [Problem("CH0807", "the lock has a merge conflict in it", path, help=_MERGE)]
+            ) from error
         raise _damaged(path, f"is no TOML: {error}") from error
     version = values.get("format")
     if isinstance(version, int) and version > FORMAT:

@@ -26,6 +26,9 @@ _IDLE = frozenset(
 )
 _WORDS_AFTER = re.compile(r"\s+--?[a-z].*$")
 _HASH = re.compile(r"--hash[=\s]([a-z0-9]+:[0-9a-f]+)")
+_GIT_HELP = (
+    "write the URL without them: repositories are fetched with the credentials that git has on this machine"
+)
 _VCS = re.compile(r"^(git|hg|svn|bzr)\+")
 _ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
 
@@ -143,7 +146,8 @@ def one_requirement(text: str, path: str, line: int, *, is_constraint: bool = Fa
 
 def _plain_requirement(plain: str, path: str, line: int, *, is_constraint: bool) -> Asked | Problem:
     if has_credentials(plain):
-        return credentials_problem(path, line)
+        problem = credentials_problem(path, line)
+        return replace(problem, help=_GIT_HELP) if "git+" in plain else problem
     if _is_place(plain):
         return Asked(_local_or_url(plain, path), path, line, is_constraint)
     try:

@@ -111,11 +111,28 @@ def included_names(path: str, text: str) -> list[str]:
 
 
 def pyproject_requirements(text: str, path: str) -> tuple[str, ...]:
-    """The `[project] dependencies` of a pyproject. Raises ChainDefinitionError when it has none."""
-    dependencies = _toml(text, path).get("project", {}).get("dependencies")
-    if not isinstance(dependencies, list):
+    """The `[project] dependencies` of a pyproject. Raises ChainDefinitionError when they are not written there."""
+    project = _toml(text, path).get("project", {})
+    if "dependencies" in project.get("dynamic", []):
+        raise _unreadable(path, "leaves its dependencies to its build: `dynamic` names them")
+    if "dependencies" not in project:
         raise _unreadable(path, "has no `[project] dependencies`")
+    dependencies = project["dependencies"]
+    if not isinstance(dependencies, list):
+        raise _unreadable(path, "has `[project] dependencies` that are no list")
     return tuple(str(item) for item in dependencies)
+
+
+def required_python(text: str, path: str) -> str:
+    """The `requires-python` of a pyproject.toml or uv.lock, "" where nothing is said."""
+    match posixpath.basename(path):
+        case "pyproject.toml":
+            found = _toml(text, path).get("project", {}).get("requires-python", "")
+        case "uv.lock":
+            found = _toml(text, path).get("requires-python", "")
+        case _:
+            return ""
+    return found if isinstance(found, str) else ""
 
 
 def locked_requirements(text: str, path: str) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from chainctl.build.instructions import python_of
 from chainctl.build.lock import BaseFacts
 from chainctl.build.requirement_lines import (
@@ -24,7 +26,12 @@ from chainctl.build.requirement_lines import (
     read_lines,
     read_list,
 )
-from chainctl.build.requirements import locked_requirements, pyproject_requirements, runtime_requirements
+from chainctl.build.requirements import (
+    locked_requirements,
+    pyproject_requirements,
+    required_python,
+    runtime_requirements,
+)
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.errors import ChainDefinitionError, Problem
@@ -32,6 +39,7 @@ from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import BasetenImage, DockerImage
 
 OLDEST_PYTHON = (3, 10)
+_PATCHES = 50  # more than any Python had
 _DIGEST_VERSION = 1
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _OLDEST_LIBC = "2_28"
@@ -162,6 +170,7 @@ def _wanted(
     python, libc = _python(spec, settings, facts)
     if _version(python) < OLDEST_PYTHON:
         problems.append(old_python(spec, settings.image_for(image.base_image), python))
+    problems += _other_python(spec, python, snapshot.texts)
     if problems:
         raise ChainDefinitionError(problems)
     packages = tuple(sorted((p for p in local if isinstance(p, LocalPackage)), key=lambda p: p.name))
@@ -216,6 +225,29 @@ def old_python(spec: ChainletSpec, image: str, python: str) -> Problem:
         help="name a newer one in `docker_image.base_image`, or another interpreter of the image in"
         " `python_executable_path`",
     )
+
+
+def _other_python(spec: ChainletSpec, python: str, texts: Mapping[str, str]) -> Iterator[Problem]:
+    """A pyproject.toml or uv.lock that is for other Pythons than the image has: its pins are none for it."""
+    image = spec.remote_config.docker_image
+    file = image.requirements_file or image.pip_requirements_file
+    wanted = required_python(texts[str(file)], str(file)) if file else ""
+    minor = ".".join(python.split(".")[:2])
+    try:
+        allowed = SpecifierSet(wanted)
+    except InvalidSpecifier:
+        return
+    if not any(allowed.contains(f"{minor}.{patch}") for patch in range(_PATCHES)):
+        yield Problem(
+            "CH0504",
+            f"the requirements file is for Python {wanted}, and the image of `{spec.name}` has {minor}",
+            str(file),
+            next(
+                (n for n, line in enumerate(texts[str(file)].splitlines(), 1) if "requires-python" in line), 0
+            ),
+            help="name a base image with such a Python, as in `base_image=chains.BasetenImage.PY312`, or loosen"
+            " `requires-python`",
+        )
 
 
 def _python(spec: ChainletSpec, settings: BuildSettings, facts: Facts) -> tuple[str, str]:
@@ -311,7 +343,8 @@ def _local_package(one: Asked, place: str, snapshot: SourceSnapshot) -> LocalPac
     declared = {name: files[name].sha256 for name in _METADATA if name in files}
     name = one.name or _project_name(snapshot.texts.get(f"{place}/pyproject.toml", ""))
     if not declared or not name:
-        why = "is no Python project: it has no pyproject.toml with a name" if files else "does not exist"
+        is_there = place in snapshot.trees
+        why = "is no Python project: it has no pyproject.toml with a name" if is_there else "does not exist"
         return Problem("CH0810", f"the local package {posixpath.basename(place)} {why}", one.path, one.line,
                        help="correct the path, or the project there")  # fmt: skip
     digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()

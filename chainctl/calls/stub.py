@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import aclosing
 from typing import Any, Literal, Optional, TypeVar, Union, overload
 
 import pydantic
@@ -119,13 +118,17 @@ class StubBase:
     async def stream_events(self, inputs: Inputs) -> AsyncGenerator[Any, None]:
         """Call a service that answers with server-sent events, such as an OpenAI-compatible one.
 
-        Yields the data of each event, parsed where it is JSON, until `[DONE]` or the end.
+        Yields the data of each event, parsed where it is JSON, until `[DONE]` or the end. Raises
+        RemoteFault for an answer that says of itself that it is something else.
         """
         message = request_message(inputs, accept="text/event-stream")
         reader = EventReader()
-        async with aclosing(self._chunks(message)) as chunks:
+        async with self._transport.stream(message) as incoming:
+            media = incoming.answer.media_type
+            if media in _NO_EVENTS:
+                raise RemoteFault(f"`{self._name}` answered {media}, not server-sent events")
             try:
-                async for chunk in chunks:
+                async for chunk in incoming.chunks:
                     for data in reader.feed(chunk):
                         if data.strip() == _EVENTS_END:
                             return
@@ -163,6 +166,7 @@ class _Remote:
         return self._stub.predict_sync(json_payload)
 
 
+_NO_EVENTS = ("application/json", "text/html")
 _END: Any = object()
 
 
@@ -180,7 +184,7 @@ async def _closed(items: AsyncGenerator[Any, None]) -> None:
 def _event(data: str) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data
 
 

@@ -46,4 +46,5 @@ def answer_value(name: str, answer: Answer, model: Optional[type[pydantic.BaseMo
         problem = str(InvalidValue.of(error))
     except (InvalidValue, ValueError, RecursionError) as error:
         problem = str(error)
-    raise RemoteFault(f"`{name}` answered what cannot be read: {problem}")
+    form = f" as {answer.media_type}" if answer.media_type not in ("", JSON) else ""
+    raise RemoteFault(f"`{name}` answered what cannot be read{form}: {problem}")

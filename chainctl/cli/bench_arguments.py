@@ -84,7 +84,7 @@ def bodies_of(data: str | None, inputs: Path | None) -> tuple[bytes, ...]:
 def _object(inputs: Path, number: int, line: bytes) -> bytes:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{inputs}:{number} is no JSON: {error}", hint="write one object a line.") from None
     if not isinstance(value, dict):
         raise UsageError(

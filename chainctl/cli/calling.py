@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
@@ -62,22 +63,23 @@ def _print(answer: Answer, *, as_json: bool) -> None:
 def request_body(data: str | None) -> bytes:
     """Read the JSON object to send: given, from a file (@FILE), or from stdin (-). Raises UsageError."""
     if data is None:
-        text = "{}" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read() or "{}"
+        raw = b"{}" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read() or b"{}"
     elif data == "-":
-        text = sys.stdin.read()
+        raw = sys.stdin.buffer.read()
     elif data.startswith("@"):
-        text = _file_text(Path(data[1:]))
+        raw = _file_bytes(Path(data[1:]))
     else:
-        text = data
+        raw = os.fsencode(data)
+    body = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"the arguments are no JSON: {error}", hint="""quote them: '{"name": "value"}'."""
         ) from None
     if not isinstance(value, dict):
         raise UsageError("the arguments are no JSON object", hint="""name them: '{"name": "value"}'.""")
-    return text.encode()
+    return body
 
 
 def answer_text(body: bytes, *, as_json: bool) -> str:
@@ -85,7 +87,7 @@ def answer_text(body: bytes, *, as_json: bool) -> str:
     text = body.decode(errors="replace")
     try:
         value: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if as_json:
         return text + "\n"
@@ -93,9 +95,9 @@ def answer_text(body: bytes, *, as_json: bool) -> str:
     return shown + "\n"
 
 
-def _file_text(path: Path) -> str:
+def _file_bytes(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 

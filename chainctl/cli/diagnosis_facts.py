@@ -21,13 +21,13 @@ from chainctl.cli.wiring import (
     docker_world,
     draft_settings,
     engine_address,
+    ledger_of,
     local_world,
     state_dir,
 )
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, UsageError
 from chainctl.sdk.config import BasetenImage
-from chainctl.state.ledger import Ledger
 from chainctl.version import __version__
 
 _SERVICE_NAME = "x" * 63
@@ -132,7 +132,7 @@ def _recorded(
 ) -> Iterator[RecordedChains]:
     for name, running in questions.items():
         if settings.target in ("auto", name):
-            recorded = tuple(Ledger(state_dir(settings), name).chains())
+            recorded = tuple(ledger_of(settings, name).chains())
             yield RecordedChains(name, recorded, _in_time(running, deadline))
 
 

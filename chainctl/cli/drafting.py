@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chainctl.adapters.files import take_snapshot
 from chainctl.adapters.vault import Vault
 from chainctl.cli.console import Console
@@ -9,13 +11,17 @@ from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.locking import Locker
 from chainctl.cli.wiring import World, draft_settings, open_world, secret_sources
+from chainctl.deploy.generations import carried_over
 from chainctl.workflows.draft import Draft, draft_release, unlocked
+from chainctl.workflows.rollout import released
 
 
 def draft_of(
     loaded: LoadedChain, console: Console, *, is_locked: bool | None, is_plan: bool = False
 ) -> tuple[Draft, World]:
-    """Decide what to ship and where; with `is_plan` nothing but the lock is written, no token either.
+    """Decide what to ship and where; what was restarted keeps its names.
+
+    With `is_plan` nothing but the lock is written, no token either.
 
     Raises ChainDefinitionError, LockError, MissingSecretError, EngineError.
     """
@@ -26,4 +32,6 @@ def draft_of(
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
     wish = draft_settings(settings, loaded.name, world)
     locked = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
-    return draft_release(graph, wish, take_snapshot, vault, locked), world
+    draft = draft_release(graph, wish, take_snapshot, vault, locked)
+    last = released(world.ledger.latest(draft.chain))
+    return replace(draft, release=carried_over(draft.release, last)), world

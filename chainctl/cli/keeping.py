@@ -14,9 +14,8 @@ from chainctl.adapters.secret_directory import SIZE_LIMIT, SecretDirectory, requ
 from chainctl.adapters.vault import Vault
 from chainctl.cli.secret_listing import ListedSecret, Reader, secret_rows
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import TARGETS, config_dir, secret_sources, settings_for, state_dir
+from chainctl.cli.wiring import TARGETS, config_dir, ledger_of, secret_sources, settings_for
 from chainctl.errors import UsageError
-from chainctl.state.ledger import Ledger
 
 _VARIABLE = "CHAINCTL_SECRET_"
 
@@ -91,7 +90,7 @@ def _readers(settings: Settings) -> dict[str, list[Reader]]:
     """Who reads which secret, by the last release of every chain that was pushed from here."""
     found: dict[str, list[Reader]] = defaultdict(list)
     for target in TARGETS if settings.target == "auto" else (settings.target,):
-        ledger = Ledger(state_dir(settings), target)
+        ledger = ledger_of(settings, target)
         vault = Vault(secret_sources(settings), ledger.token)
         for chain in ledger.chains():
             record = ledger.latest(chain)

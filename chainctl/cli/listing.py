@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from chainctl.cli.durations import age_text
 from chainctl.cli.output import table
 from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import open_worlds
-from chainctl.deploy.state import ObservedService, ObservedState
+from chainctl.deploy.state import ObservedDoor, ObservedService, ObservedState
+from chainctl.workflows.history import warm_services
 
 
 @dataclass(frozen=True, slots=True)
 class ListedChain:
-    """A chain on a target. `release` is None where its release was recorded elsewhere."""
+    """A chain on a target. `release` is None where its release was recorded elsewhere.
+
+    `warm` has the services that older releases left running, with the number of the last such release.
+    """
 
     target: str
     observed: ObservedState
     release: int | None
+    warm: Mapping[str, int] = field(default_factory=dict)
 
 
 def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
@@ -29,7 +35,9 @@ def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
             if only in (None, chain):
                 record = world.ledger.latest(chain)
                 observed = world.target.observe(chain)
-                listed.append(ListedChain(world.name, observed, record.number if record else None))
+                number = record.number if record else None
+                warm = warm_services(world.ledger, observed)
+                listed.append(ListedChain(world.name, observed, number, warm))
     return listed
 
 
@@ -43,16 +51,28 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
         rows.append(
             [observed.chain, listed.target, "", str(door.status) if door else "", release, "", _url(listed)]
         )
-        for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name)):
-            mark = " →" if door and door.route == service.name else ""
+        for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name, s.replica)):
             since = age_text(now - service.since) if service.since else ""
-            rows.append(["", "", service.chainlet, _status(service), "", since, service.name + mark])
+            number = listed.warm.get(service.name)
+            status = _status(service, is_warm=number is not None)
+            older = "" if number is None else str(number)
+            name = service.own_name + _mark(service, door)
+            rows.append(["", "", service.chainlet, status, older, since, name])
     return table(["CHAIN", "TARGET", "CHAINLET", "STATUS", "RELEASE", "AGE", "ADDRESS"], rows) if rows else ""
 
 
-def _status(service: ObservedService) -> str:
+def _mark(service: ObservedService, door: ObservedDoor | None) -> str:
+    """An arrow for what has the traffic, a broken one for what has a part of it."""
+    if door is None:
+        return ""
+    if service.name == door.route and service.replica > door.replicas:
+        return ""
+    return {door.route: " →", door.canary: " ⇢"}.get(service.name, "")
+
+
+def _status(service: ObservedService, *, is_warm: bool) -> str:
     again = f", {service.restarts} restart{'s' if service.restarts != 1 else ''}" if service.restarts else ""
-    return f"{service.status}{again}"
+    return f"{'warm' if is_warm else service.status}{again}"
 
 
 def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
@@ -64,11 +84,15 @@ def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
             "url": _url(listed),
             "release": listed.release,
             "route": listed.observed.front_door.route if listed.observed.front_door else None,
+            "canary": listed.observed.front_door.canary if listed.observed.front_door else None,
             "services": [
                 {
                     "name": s.name,
+                    "replica": s.replica,
                     "chainlet": s.chainlet,
                     "status": str(s.status),
+                    "warm": s.name in listed.warm,
+                    "release": listed.warm.get(s.name, listed.release),
                     "image": s.image,
                     "restarts": s.restarts,
                     "since": s.since,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -117,7 +118,7 @@ def _require_known(lock: Lock, upgrade: Upgrade | None) -> None:
 
 
 def credentials(settings: Settings, build: BuildSettings) -> str:
-    """The netrc text for the indexes, "" when none is named. Raises MissingSecretError."""
+    """The netrc text for the indexes, "" when none is named. Raises MissingSecretError, UsageError."""
     from chainctl.cli.wiring import secret_sources
 
     name = build.index_credentials_secret
@@ -130,7 +131,13 @@ def credentials(settings: Settings, build: BuildSettings) -> str:
             hint=f"set `CHAINCTL_SECRET_{name}`, or give `--secrets FILE`; its text is"
             " `machine HOST login USER password TOKEN`.",
         )
-    return value.decode(errors="replace")
+    text = value.decode(errors="replace")
+    if not re.search(r"(^|\s)(machine\s+\S+|default)\s", text):
+        raise UsageError(
+            f"the secret `{name}` with the credentials of the package indexes is no netrc text",
+            hint="write `machine HOST login USER password TOKEN` into it.",
+        )
+    return text
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:

@@ -40,6 +40,12 @@ PlatformOption = Annotated[
     str | None,
     typer.Option("--platform", metavar="linux/amd64|linux/arm64", help="Build the images for it."),
 ]
+KeepWarmOption = Annotated[
+    int | None,
+    typer.Option(
+        "--keep-warm", metavar="N", min=0, help="Let the services of the last N releases go on running."
+    ),
+]
 LockedOption = Annotated[
     bool | None,
     typer.Option(

@@ -17,6 +17,7 @@ from chainctl.workflows.draft import Draft
 from chainctl.workflows.plan import preview, preview_text
 from chainctl.workflows.plan_file import plan_file
 from chainctl.workflows.reasons import explain_offline, image_lines
+from chainctl.workflows.rollout import warm_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,13 @@ class Shown:
     has_changes: bool
 
 
-def plan_push(draft: Draft, world: World, *, is_full: bool, out: Path | None = None) -> Shown:
+def plan_push(
+    draft: Draft, world: World, *, is_full: bool, keep_warm: int = 0, out: Path | None = None
+) -> Shown:
     """Compare a draft with what runs, and its images with those of the last release; write a plan file to `out`."""
     last = world.ledger.latest(draft.chain)
-    shown = preview(draft, world.backend, world.target, last)
+    warm = warm_names(world.ledger, draft.release, keep_warm)
+    shown = preview(draft, world.backend, world.target, last, warm)
     value = {
         "chain": draft.chain,
         "target": world.name,
@@ -42,6 +46,7 @@ def plan_push(draft: Draft, world: World, *, is_full: bool, out: Path | None = N
         "operations": [line_of(operation) for operation in shown.deploy.operations],
         "steps": operations_json(shown.deploy),
         "kept": [service for service, _ in shown.deploy.kept],
+        "warm": [service for service, _ in shown.deploy.warm],
         "total": total_of(shown.deploy),
         "has_changes": shown.has_changes,
     }

@@ -9,6 +9,7 @@ from chainctl.cli.console import Console, now
 from chainctl.cli.loading import load_graph
 
 if TYPE_CHECKING:
+    from chainctl.deploy.canary import Canary
     from chainctl.workflows.plan_file import PlanFile
     from chainctl.workflows.push import Pushed
 
@@ -24,6 +25,8 @@ def push_file(
     registry: str | None = None,
     is_locked: bool | None = None,
     plan: Path | None = None,
+    keep_warm: int | None = None,
+    canary: Canary | None = None,
 ) -> Pushed:
     """Push a chain file, with `plan` only as that file has it. Raises every ChainctlError that a push can end with."""
     planned = _planned(plan)
@@ -33,6 +36,7 @@ def push_file(
     from chainctl.cli.imaging import loaded_chain
     from chainctl.cli.wiring import origin_of, require_registry
     from chainctl.workflows.push import push as push_draft
+    from chainctl.workflows.rollout import Rollout
 
     loaded = loaded_chain(
         graph, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
@@ -40,6 +44,7 @@ def push_file(
     draft, world = draft_of(loaded, console, is_locked=is_locked)
     require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
+    kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
     try:
         return push_draft(
             draft,
@@ -50,7 +55,8 @@ def push_file(
             console.emit,
             now,
             world.registry,
-            planned=planned,
+            Rollout(kept, canary),
+            planned,
         )
     except KeyboardInterrupt:
         console.stop()

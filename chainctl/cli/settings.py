@@ -57,7 +57,6 @@ class Settings(pydantic.BaseModel):
     )
     platform: str | None = pydantic.Field(
         None,
-        pattern=r"^linux/(amd64|arm64)$",
         description="platform of the images, linux/amd64 or linux/arm64; the engine's own when not set",
     )
     registry: str | None = pydantic.Field(
@@ -94,7 +93,17 @@ class Settings(pydantic.BaseModel):
     drain_sec: float = pydantic.Field(
         30.0, ge=0, description="how long a replaced service may finish its requests"
     )
-    state_dir: Path | None = pydantic.Field(None, description="where releases are recorded")
+    keep_warm: int = pydantic.Field(
+        0, ge=0, description="how many releases before the new one go on running, without traffic"
+    )
+    state_dir: Path | None = pydantic.Field(
+        None, description="where tokens, data and, by default, releases are kept"
+    )
+    database: str | None = pydantic.Field(
+        None,
+        repr=False,
+        description="URL of the database of releases; a SQLite file in state_dir when not set",
+    )
 
     @pydantic.field_validator("bind")
     @classmethod
@@ -106,6 +115,32 @@ class Settings(pydantic.BaseModel):
             ipaddress.ip_address(value)
         except ValueError:
             raise pydantic_core.PydanticCustomError("ip_address", "Input should be an IP address") from None
+        return value
+
+    @pydantic.field_validator("port", "start_timeout_sec", "drain_sec", mode="before")
+    @classmethod
+    def _is_number(cls, value: object) -> object:
+        """True would be taken for 1, and a chainlet given a second to start."""
+        if isinstance(value, bool):
+            raise pydantic_core.PydanticCustomError("number", "Input should be a number")
+        return value
+
+    @pydantic.field_validator("platform")
+    @classmethod
+    def _is_platform(cls, value: str | None) -> str | None:
+        if value not in (None, "linux/amd64", "linux/arm64"):
+            raise pydantic_core.PydanticCustomError("platform", "Input should be linux/amd64 or linux/arm64")
+        return value
+
+    @pydantic.field_validator("index_url", "extra_index_urls")
+    @classmethod
+    def _are_indexes(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        """What has no scheme would be taken for a directory, in which nothing is found."""
+        for url in (value,) if isinstance(value, str) else value or ():
+            if not re.fullmatch(r"(https?://[^\s,/]|file:///)[^\s,]*", url):
+                raise pydantic_core.PydanticCustomError(
+                    "index", "Input should be a URL such as https://HOST/simple"
+                )
         return value
 
     @pydantic.field_validator("http_proxy", "https_proxy")
@@ -231,7 +266,8 @@ def _check(source: str, values: Mapping[str, Any]) -> None:
         first = error.errors()[0]
         key = str(first["loc"][0])
         described = Settings.model_fields[key].description or ""
-        raise UsageError(f"{source}: `{key}`: {first['msg']}", hint=f"`{key}` is: {described}.") from error
+        said = "Input should be a list" if first["type"] == "tuple_type" else first["msg"]
+        raise UsageError(f"{source}: `{key}`: {said}", hint=f"`{key}` is: {described}.") from error
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def recorded_ledger(chain: str, settings: Settings) -> tuple[str, Ledger]:
     if settings.target == "auto" and len(recorded) > 1:
         raise _on_two_targets(chain, recorded)
     name = next(iter(recorded), "docker") if settings.target == "auto" else settings.target
-    return name, Ledger(state_dir(settings), name)
+    return name, ledger_of(settings, name)
 
 
 def _on_two_targets(chain: str, recorded: list[str]) -> UsageError:
@@ -131,7 +131,7 @@ def _on_two_targets(chain: str, recorded: list[str]) -> UsageError:
 
 def _recorded(chain: str, settings: Settings) -> list[str]:
     """The targets that a chain was pushed to from here."""
-    return [name for name in TARGETS if chain in Ledger(state_dir(settings), name).chains()]
+    return [name for name in TARGETS if chain in ledger_of(settings, name).chains()]
 
 
 def _known(chains: list[str]) -> str:
@@ -147,7 +147,7 @@ def docker_world(settings: Settings) -> World:
     from chainctl.adapters.docker.target import DockerTarget
 
     engine = Engine.connect(engine_address(settings))
-    ledger = Ledger(state_dir(settings), "docker")
+    ledger = ledger_of(settings, "docker")
     vault = Vault(secret_sources(settings), ledger.token)
     target = DockerTarget(
         engine, vault, data=downloads(state_dir(settings), vault), drain_sec=settings.drain_sec
@@ -191,7 +191,7 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     from chainctl.adapters.local.target import LocalTarget
 
     state = root or state_dir(settings)
-    ledger = Ledger(state, "local")
+    ledger = Ledger(state, "local", settings.database)
     vault = Vault(secret_sources(settings), ledger.token)
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
     data = downloads(state, vault)
@@ -268,6 +268,11 @@ def secret_sources(settings: Settings) -> SecretSources:
     return SecretSources(os.environ, settings.secrets_file, config_dir() / "secrets")
 
 
+def ledger_of(settings: Settings, target: str) -> Ledger:
+    """The releases of a target's chains."""
+    return Ledger(state_dir(settings), target, settings.database)
+
+
 def state_dir(settings: Settings) -> Path:
     """Where releases are recorded: `$XDG_STATE_HOME/chainctl`, unless a setting says otherwise."""
     if settings.state_dir is not None:
@@ -291,7 +296,7 @@ def origin_of(file: Path) -> Origin:
         check=False,
     ) if _has_git() else None  # fmt: skip
     found = revision.stdout.strip() if revision and revision.returncode == 0 else ""
-    return Origin(str(file), user=_user(), revision=found)
+    return Origin(str(file), user=this_user(), revision=found)
 
 
 def _has_git() -> bool:
@@ -300,7 +305,8 @@ def _has_git() -> bool:
     return shutil.which("git") is not None
 
 
-def _user() -> str:
+def this_user() -> str:
+    """The name of who runs the command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

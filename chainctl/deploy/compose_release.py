@@ -14,6 +14,7 @@ from chainctl.deploy.release import (
     Resources,
     SecretRef,
     ServiceSpec,
+    Strategy,
     digest_of,
     service_name,
 )
@@ -97,6 +98,9 @@ def _service(
         start_timeout_sec=_start_timeout(config, settings),
         fingerprint=fingerprint,
         data=data,
+        strategy=Strategy(config.strategy) if config.strategy else None,
+        replicas=config.compute.replicas,
+        declared_replicas=config.compute.replicas,
     )
 
 

@@ -6,36 +6,47 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from chainctl.deploy.devices import Device, Holding, HostDevices, Want
-from chainctl.deploy.operations import StartService, StopService
+from chainctl.deploy.operations import Operation, StartService, StopService
 from chainctl.deploy.placement import Misfit, place, used
 from chainctl.deploy.plan import DeployPlan
+from chainctl.deploy.release import replica_name
+from chainctl.deploy.sizes import shown_bytes
 from chainctl.errors import DeployError
-
-_GIB = 1 << 30
 
 
 def wants_devices(plan: DeployPlan) -> bool:
-    """Say whether anything that the plan starts asks for GPUs: only then has the host to be asked."""
-    return any(start.service.resources.gpu for start in plan.started)
+    """Say whether a plan gives GPUs to anything, or may have to give them back: only then is the host asked."""
+    restored = (op.restores for op in plan.operations if isinstance(op, StopService))
+    return any(spec.resources.gpu for spec in (*(op.service for op in plan.started), *restored) if spec)
 
 
-def with_devices(plan: DeployPlan, host: HostDevices) -> DeployPlan:
-    """Give GPUs to the services that a plan starts. Raises DeployError with who has what when one does not fit.
+def with_devices(plan: DeployPlan, host: HostDevices) -> DeployPlan | Misfit:
+    """Give GPUs to the services that a plan starts, or say which one does not fit.
 
     What runs keeps its devices, ready or not, and those of services that the plan stops only later are
     not free yet.
     """
-    running = _devices_by_holder(HostDevices(holdings=tuple(h for h in host.holdings if h.is_active)))
-    wants = {step: want for step, want in _wants(plan, host) if want.service not in running}
+    had = _devices_by_holder(HostDevices(holdings=tuple(h for h in host.holdings if h.is_active)))
+    wants = {step: want for step, want in _wants(plan, host) if want.service not in had}
     found = place(list(wants.values()), host)
     if isinstance(found, Misfit):
-        raise _does_not_fit(found)
-    placed = {**_kept(plan, host, running), **dict(zip(wants, found, strict=True))}
-    operations = tuple(
-        replace(op, devices=placed[step]) if step in placed and isinstance(op, StartService) else op
-        for step, op in enumerate(plan.operations)
+        return found
+    given = {**_kept(plan, host, had), **dict(zip(wants, found, strict=True))}
+    return replace(
+        plan, operations=tuple(_with(op, given.get(step, ())) for step, op in enumerate(plan.operations))
     )
-    return replace(plan, operations=operations)
+
+
+def misfit_error(found: Misfit) -> DeployError:
+    """Say what does not fit, and who has what."""
+    want = found.want
+    part = f" with {shown_bytes(want.memory_bytes)} of memory each" if want.memory_bytes else ""
+    model = want.model or f"GPU{'s' if want.count != 1 else ''} of any type"
+    return DeployError(
+        f"{want.chainlet} does not fit: it asks for {want.count} {model}{part}",
+        hint="ask for less in its `Compute` (`gpu`, `gpu_count`, `gpu_memory`), or stop what has the GPUs.",
+        details=host_lines(found.host) or ["the host has no GPU"],
+    )
 
 
 def host_lines(host: HostDevices) -> list[str]:
@@ -45,16 +56,22 @@ def host_lines(host: HostDevices) -> list[str]:
     ]
 
 
+def _with(operation: Operation, devices: tuple[Device, ...]) -> Operation:
+    if devices and isinstance(operation, StartService | StopService):
+        return replace(operation, devices=devices)
+    return operation
+
+
 def _wants(plan: DeployPlan, host: HostDevices) -> Iterator[tuple[int, Want]]:
     """Yield what is asked for, by the place of its operation in the plan."""
-    had = _devices_by_holder(host)
+    before = _devices_by_holder(host)
     ended: set[str] = set()
     for step, op in enumerate(plan.operations):
         if isinstance(op, StopService):
-            ended.add(op.service)
+            ended.add(_name(op))
         if isinstance(op, StartService) and op.service.resources.gpu:
-            gpu, name = op.service.resources.gpu, op.service.name
-            before = had.get(name) or had.get(op.replaces or "", ())
+            gpu, name = op.service.resources.gpu, _name(op)
+            preferred = before.get(name) or before.get(op.replaces or "", ())
             yield (
                 step,
                 Want(
@@ -64,20 +81,26 @@ def _wants(plan: DeployPlan, host: HostDevices) -> Iterator[tuple[int, Want]]:
                     gpu.count,
                     gpu.memory_bytes,
                     frozenset(ended),
-                    before,
+                    preferred,
                 ),
             )
 
 
 def _kept(
-    plan: DeployPlan, host: HostDevices, running: Mapping[str, tuple[str, ...]]
+    plan: DeployPlan, host: HostDevices, had: Mapping[str, tuple[str, ...]]
 ) -> dict[int, tuple[Device, ...]]:
-    """Return the devices of what has some already and is to be started all the same."""
+    """Return the devices of what has some and is to be started all the same, or may have to be started again."""
     return {
-        step: tuple(device for device in host.devices if device.id in running[op.service.name])
+        step: tuple(device for device in host.devices if device.id in had.get(_name(op), ()))
         for step, op in enumerate(plan.operations)
-        if isinstance(op, StartService) and op.service.resources.gpu and op.service.name in running
+        if (isinstance(op, StartService) and op.service.resources.gpu)
+        or (isinstance(op, StopService) and op.restores)
     }
+
+
+def _name(operation: StartService | StopService) -> str:
+    service = operation.service if isinstance(operation, StopService) else operation.service.name
+    return replica_name(service, operation.replica)
 
 
 def _devices_by_holder(host: HostDevices) -> Mapping[str, tuple[str, ...]]:
@@ -87,27 +110,12 @@ def _devices_by_holder(host: HostDevices) -> Mapping[str, tuple[str, ...]]:
     return had
 
 
-def _does_not_fit(found: Misfit) -> DeployError:
-    want = found.want
-    part = f" with {_size(want.memory_bytes)} of memory each" if want.memory_bytes else ""
-    model = want.model or "GPU of any type"
-    return DeployError(
-        f"{want.chainlet} does not fit: it asks for {want.count} {model}{part}",
-        hint="ask for less in its `Compute` (`gpu`, `gpu_count`, `gpu_memory`), or stop what has the GPUs.",
-        details=host_lines(found.host) or ["the host has no GPU"],
-    )
-
-
 def _host_line(device: Device, held: list[Holding]) -> str:
-    memory = _size(device.memory_bytes) if device.memory_bytes is not None else "memory unknown"
+    memory = shown_bytes(device.memory_bytes) if device.memory_bytes is not None else "memory unknown"
     shares = [
-        f"{h.holder} has {'all of it' if h.memory_bytes is None else _size(h.memory_bytes)}" for h in held
+        f"{h.holder} has {'all of it' if h.memory_bytes is None else shown_bytes(h.memory_bytes)}"
+        for h in held
     ]
-    free = device.memory_bytes - used(held) if device.memory_bytes is not None else None
-    if held and free is not None and all(h.memory_bytes is not None for h in held):
-        shares.append(f"{_size(free)} free")
+    if held and device.memory_bytes is not None and all(h.memory_bytes is not None for h in held):
+        shares.append(f"{shown_bytes(device.memory_bytes - used(held))} free")
     return f"GPU {device.index}, {device.model or 'model unknown'}, {memory}: {', '.join(shares) or 'free'}"
-
-
-def _size(count: int) -> str:
-    return f"{count / _GIB:.4g}Gi"

@@ -10,21 +10,28 @@ from chainctl.deploy.operations import (
     EnsureFrontDoor,
     EnsureNetwork,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
+from chainctl.deploy.release import replica_name
 
 
 @dataclass(frozen=True, slots=True)
 class DeployPlan:
-    """Operations in order. `kept` names the services that stay untouched, with their chainlets."""
+    """Operations in order. `kept` names the services that stay untouched, with their chainlets.
+
+    `warm` names those of older releases that stay as well, without traffic.
+    """
 
     chain: str
     operations: tuple[Operation, ...]
     kept: tuple[tuple[str, str], ...] = ()
+    warm: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -40,18 +47,28 @@ def line_of(operation: Operation) -> str:
     match operation:
         case EnsureNetwork(chain=chain):
             what = f"+ network {chain}"
+        case StartService(service=service, replica=replica) if replica > 1:
+            what = f"+ replica {replica} of {service.name} ({service.chainlet})"
         case StartService(service=service, replaces=None):
             what = f"+ service {service.name} ({service.chainlet})"
         case StartService(service=service, replaces=old):
             what = f"~ service {service.name} ({service.chainlet}), for {old}"
-        case AwaitReady(service=service):
-            what = f"? ready {service.name} ({service.chainlet})"
+        case AwaitReady(service=service, replica=replica):
+            what = f"? ready {replica_name(service.name, replica)} ({service.chainlet})"
         case EnsureFrontDoor(front_door=door, replaces=replaces):
             what = f"{'~' if replaces else '+'} front door on {door.bind}:{door.port or 'a free port'}"
+        case Route(service=service_name, before=before, replicas=replicas) if before == service_name:
+            what = f"~ route to {_counted(replicas)} of {service_name}"
         case Route(service=service_name, before=None):
             what = f"+ route to {service_name}"
         case Route(service=service_name, before=before):
             what = f"~ route from {before} to {service_name}"
+        case SplitRoute(service=service_name, before=before, percent=percent):
+            what = f"~ {percent} % of the traffic from {before} to {service_name}"
+        case PassGates(service=service_name, gates=gates):
+            what = f"? {', '.join(gates)} of {service_name}"
+        case StopService(service=service_name, chainlet=chainlet, replica=replica) if replica > 1:
+            what = f"- replica {replica} of {service_name} ({chainlet})"
         case StopService(service=service_name, chainlet=chainlet):
             what = f"- service {service_name} ({chainlet})"
         case RemoveFrontDoor():
@@ -73,15 +90,29 @@ def plan_text(plan: DeployPlan) -> str:
     """Render a plan for people: one line an operation, kept services, and a total."""
     lines = [line_of(op) for op in plan.operations if not isinstance(op, AwaitReady)]
     lines += [f"= service {service} ({chainlet})" for service, chainlet in plan.kept]
+    lines += [f"= service {service} ({chainlet}) (warm)" for service, chainlet in plan.warm]
     return "\n".join([*lines, total_of(plan)])
 
 
 def total_of(plan: DeployPlan) -> str:
     """Count what a plan does to services; there is nothing to do only where nothing at all is."""
-    created = sum(op.replaces is None for op in plan.started)
-    replaced = len(plan.started) - created
-    removed = sum(isinstance(op, StopService) for op in plan.operations) - replaced
-    parts = [(created, "to create"), (replaced, "to replace"), (max(removed, 0), "to remove")]
+    services = [op for op in plan.started if op.replica == 1]
+    stops = [op for op in plan.operations if isinstance(op, StopService)]
+    created = sum(op.replaces is None for op in services)
+    replaced = len(services) - created
+    removed = sum(op.replica == 1 for op in stops) - replaced
+    parts = [
+        (created, "to create"),
+        (replaced, "to replace"),
+        (max(removed, 0), "to remove"),
+        (len(plan.started) - len(services), "more to start as replicas"),
+        (sum(op.replica > 1 for op in stops), "replicas to stop"),
+    ]
     shown = [f"{count} {what}" for count, what in parts if count]
     nothing = "nothing to do" if plan.is_empty else "no service to change"
-    return f"Plan: {', '.join(shown) or nothing}, {len(plan.kept)} kept."
+    warm = f", {len(plan.warm)} warm" if plan.warm else ""
+    return f"Plan: {', '.join(shown) or nothing}, {len(plan.kept)} kept{warm}."
+
+
+def _counted(replicas: int) -> str:
+    return f"{replicas} replica{'s' if replicas != 1 else ''}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from chainctl.deploy.operations import (
     AwaitReady,
@@ -16,7 +16,15 @@ from chainctl.deploy.operations import (
     StopService,
 )
 from chainctl.deploy.plan import DeployPlan
+from chainctl.deploy.recreation import Recreation, after_recreation, first_stops, recreations
 from chainctl.deploy.release import ServiceSpec, in_dependency_order
+from chainctl.deploy.replication import (
+    entrypoint_replicas,
+    missing_replicas,
+    replica_starts,
+    spread_cause,
+    surplus_stops,
+)
 from chainctl.deploy.state import DesiredState, ObservedService, ObservedState, ServiceStatus
 
 _RUNNING = ServiceStatus.RUNNING
@@ -31,34 +39,69 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     if desired.entrypoint is None:
         return DeployPlan(desired.chain, tuple(_removal(observed)))
     starts = list(_starts(desired, observed))
+    recreated = recreations(desired, observed, starts)
     operations: list[Operation] = []
     if not observed.has_network:
         operations.append(EnsureNetwork(desired.chain, "the chain has no network yet"))
-    operations += starts
-    operations += [AwaitReady(op.service, "traffic waits for it") for op in starts]
+    operations += _changes(desired, observed, starts, recreated)
     operations += _front_door(desired, observed)
-    operations += _stops(desired, observed)
-    started = {op.service.name for op in starts}
+    warm = _warm(desired, observed, recreated)
+    ended = {op.service for op in operations if isinstance(op, StopService)}
+    operations += [op for op in _stops(desired, observed) if op.service not in ended | warm.keys()]
+    operations += surplus_stops(desired, _newest_first(observed))
+    started = {op.service.name for op in starts if op.replica == 1}
     kept = [(s.name, s.chainlet) for s in desired.services if s.name not in started]
-    return DeployPlan(desired.chain, tuple(operations), tuple(sorted(kept)))
+    return DeployPlan(desired.chain, tuple(operations), tuple(sorted(kept)), tuple(sorted(warm.items())))
+
+
+def _changes(
+    desired: DesiredState,
+    observed: ObservedState,
+    starts: Sequence[StartService],
+    recreated: Mapping[str, Recreation],
+) -> Iterator[Operation]:
+    """Start and await services; what waits for a recreated one comes after all others are ready.
+
+    So the time without it is as short as can be, and a failure of another one costs nothing.
+    """
+    late = after_recreation((op.service for op in starts), recreated)
+    yield from _started_and_ready([op for op in starts if op.service.name not in late])
+    yield from first_stops(desired, _newest_first(observed), recreated)
+    yield from _started_and_ready([op for op in starts if op.service.name in late])
+
+
+def _started_and_ready(starts: Sequence[StartService]) -> Iterator[Operation]:
+    yield from starts
+    yield from (AwaitReady(op.service, "traffic waits for it", op.replica) for op in starts)
+
+
+def _warm(
+    desired: DesiredState, observed: ObservedState, recreated: Mapping[str, Recreation]
+) -> dict[str, str]:
+    """Return the services, with their chainlets, that stay though the release does not have them."""
+    wanted = {service.name for service in desired.services}
+    return {
+        s.name: s.chainlet
+        for s in observed.services
+        if s.name in desired.warm - wanted and s.status is _RUNNING and s.chainlet not in recreated
+    }
 
 
 def _starts(desired: DesiredState, observed: ObservedState) -> Iterator[StartService]:
     for service in in_dependency_order(desired.services):
-        there = observed.service(service.name)
-        if there is None:
-            yield _new(service, observed)
-        elif there.status is not _RUNNING:
-            yield StartService(service, f"it is {there.status}")
+        if observed.service(service.name) is None:
+            yield from replica_starts(service, _new(service, observed, desired.warm))
+        else:
+            yield from missing_replicas(service, observed)
 
 
-def _new(service: ServiceSpec, observed: ObservedState) -> StartService:
+def _new(service: ServiceSpec, observed: ObservedState, warm: frozenset[str]) -> StartService:
     older = [s for s in observed.services if s.chainlet == service.chainlet]
     if not older:
         return StartService(service, "new chainlet")
     old = max(older, key=lambda s: (s.status is _RUNNING, s.since, s.name))
     cause = " and ".join(service.fingerprint.causes(old.fingerprint)) or "it was released anew"
-    return StartService(service, cause, replaces=old.name)
+    return StartService(service, cause, replaces=None if old.name in warm else old.name)
 
 
 def _front_door(desired: DesiredState, observed: ObservedState) -> Iterator[Operation]:
@@ -71,10 +114,13 @@ def _front_door(desired: DesiredState, observed: ObservedState) -> Iterator[Oper
         yield EnsureFrontDoor(desired.chain, desired.front_door, "its settings changed", replaces=True)
     elif door.status is not _RUNNING:
         yield EnsureFrontDoor(desired.chain, desired.front_door, f"it is {door.status}")
-    before = door.route if door else None
+    before, spread = (door.route, door.replicas) if door else (None, 1)
+    cause = spread_cause(desired, door) if door else ""
     if before != desired.entrypoint:
         cause = "first release" if before is None else "the entrypoint was replaced"
-        yield Route(desired.chain, desired.entrypoint, cause, before)
+    if cause:
+        count = entrypoint_replicas(desired)
+        yield Route(desired.chain, desired.entrypoint, cause, before, count, spread)
 
 
 def _stops(desired: DesiredState, observed: ObservedState) -> Iterator[StopService]:
@@ -84,7 +130,7 @@ def _stops(desired: DesiredState, observed: ObservedState) -> Iterator[StopServi
     for service in _newest_first(observed):
         if service.name not in wanted:
             cause = "replaced" if service.chainlet in chainlets else "no longer in the chain"
-            yield StopService(desired.chain, service.name, service.chainlet, cause)
+            yield StopService(desired.chain, service.name, service.chainlet, cause, replica=service.replica)
 
 
 def _removal(observed: ObservedState) -> Iterator[Operation]:
@@ -92,7 +138,7 @@ def _removal(observed: ObservedState) -> Iterator[Operation]:
     if observed.front_door is not None:
         yield RemoveFrontDoor(chain, cause)
     for service in _newest_first(observed):
-        yield StopService(chain, service.name, service.chainlet, cause)
+        yield StopService(chain, service.name, service.chainlet, cause, replica=service.replica)
     if observed.has_network:
         yield RemoveNetwork(chain, cause)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,13 @@ from dataclasses import dataclass, field, replace
 SERVICE_PORT = 8000
 _DNS_LABEL_LIMIT = 63
 _DIGEST_LENGTH = 8
+
+
+class Strategy(enum.StrEnum):
+    """How a service takes the place of an older one: beside it, or after it has ended."""
+
+    REPLACE = "replace"
+    RECREATE = "recreate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +77,15 @@ class DataMount:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Digests of what a service is made of, kept apart so that a change can be explained."""
+    """Digests of what a service is made of, kept apart so that a change can be explained.
+
+    `generation` counts how often it was asked to restart: the same service anew has another name.
+    """
 
     image: str
     config: str
     calls: str
+    generation: int = 0
 
     def causes(self, older: Fingerprint) -> list[str]:
         """Name the parts that differ from an older fingerprint."""
@@ -84,6 +96,8 @@ class Fingerprint:
             changed.append("its configuration changed")
         if self.calls != older.calls:
             changed.append("a chainlet that it calls changed")
+        if self.generation != older.generation:
+            changed.append("it is restarted")
         return changed
 
 
@@ -93,7 +107,9 @@ class ServiceSpec:
 
     `image` is what the target calls the image. `published` names the same one by digest in a
     registry, "" where it was pushed to none: it says where the image is, not what it is, so that the
-    service's name does not cover it.
+    service's name does not cover it. `strategy` is how it takes the place of an older one; None lets
+    the plan choose. The name does not cover that either, nor `replicas`, how many of it run:
+    `declared_replicas` is what the chain file said when that was decided.
     """
 
     name: str
@@ -108,6 +124,9 @@ class ServiceSpec:
     fingerprint: Fingerprint
     published: str = ""
     data: tuple[DataMount, ...] = ()
+    strategy: Strategy | None = None
+    replicas: int = 1
+    declared_replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +178,9 @@ class Release:
         names = sorted(s.name for s in self.services)
         published = sorted(s.published for s in self.services if s.published)
         parts = [self.chain, self.entrypoint, names, self.front_door.digest]
-        return digest_of([*parts, published] if published else parts)
+        counts = sorted([s.name, s.replicas, s.declared_replicas] for s in self.services if _is_scaled(s))
+        scale = [{"replicas": counts}] if counts else []
+        return digest_of([*parts, published, *scale] if published else [*parts, *scale])
 
 
 def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
@@ -168,12 +189,27 @@ def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
     The digest covers chain, chainlet, image, configuration and the names of the services it
     calls, which makes the names a Merkle tree over the graph.
     """
-    digest = digest_of([chain, chainlet, fingerprint.image, fingerprint.config, fingerprint.calls])[
-        :_DIGEST_LENGTH
-    ]
+    parts = [chain, chainlet, fingerprint.image, fingerprint.config, fingerprint.calls]
+    generation = [fingerprint.generation] if fingerprint.generation else []
+    digest = digest_of([*parts, *generation])[:_DIGEST_LENGTH]
     room = _DNS_LABEL_LIMIT - _DIGEST_LENGTH - 1
     stem = f"{dns_label(chain)}-{dns_label(chainlet)}"[:room].strip("-")
     return f"{stem}-{digest}" if stem else digest
+
+
+def replica_name(service: str, replica: int) -> str:
+    """Name one replica of a service; no service has a dot in its name. The first is called as the service."""
+    return service if replica == 1 else f"{service}.{replica}"
+
+
+def replica_of(name: str) -> tuple[str, int]:
+    """Take the name of a replica apart."""
+    service, _, number = name.rpartition(".")
+    return (service, int(number)) if service and number.isdecimal() else (name, 1)
+
+
+def _is_scaled(service: ServiceSpec) -> bool:
+    return (service.replicas, service.declared_replicas) != (1, 1)
 
 
 def dns_label(name: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from chainctl.deploy.release import Fingerprint, FrontDoor, Release, ServiceSpec
+from chainctl.deploy.release import Fingerprint, FrontDoor, Release, ServiceSpec, replica_name
 
 
 class ServiceStatus(enum.StrEnum):
@@ -22,7 +22,7 @@ class ServiceStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedService:
-    """A service that exists on a target, running or not. `since` is seconds since the epoch."""
+    """A replica of a service that exists on a target, running or not. `since` is seconds since the epoch."""
 
     name: str
     chainlet: str
@@ -31,6 +31,12 @@ class ObservedService:
     image: str
     since: float = 0.0
     restarts: int = 0
+    replica: int = 1
+
+    @property
+    def own_name(self) -> str:
+        """Return the name of the replica itself."""
+        return replica_name(self.name, self.replica)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +44,62 @@ class ObservedDoor:
     """A front door that exists: its URL, the digest of the FrontDoor it was made from, its route.
 
     `route` is the service that gets the traffic, None when there is none. `status` is RUNNING
-    only while it answers.
+    only while it answers. `canary` is the service that gets a part of the traffic beside `route`.
+    `replicas` is over how many replicas of `route` its traffic is spread.
     """
 
     url: str
     digest: str
     route: str | None
     status: ServiceStatus = ServiceStatus.RUNNING
+    canary: str | None = None
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the machine of a target has for all services; None where it does not tell, or does not bound it.
+
+    `crowded` are chainlets that find no GPUs as long as their older services have theirs.
+    """
+
+    memory_bytes: int | None = None
+    gpus: int | None = None
+    crowded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """All that a target has of one chain."""
+    """All that a target has of one chain. `capacity` is looked at only where services are replaced."""
 
     chain: str
     services: tuple[ObservedService, ...] = ()
     front_door: ObservedDoor | None = None
     has_network: bool = False
+    capacity: Capacity = field(default=Capacity(), compare=False)
 
     def service(self, name: str) -> ObservedService | None:
-        return next((s for s in self.services if s.name == name), None)
+        """Return the first replica that there is."""
+        return min((s for s in self.services if s.name == name), key=lambda s: s.replica, default=None)
+
+    def replica(self, name: str, number: int) -> ObservedService | None:
+        return next((s for s in self.services if (s.name, s.replica) == (name, number)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """All that a target should have of one chain; nothing at all when `entrypoint` is None."""
+    """All that a target should have of one chain; nothing at all when `entrypoint` is None.
+
+    `warm` names services of older releases that go on running where they run; `previous` are the
+    services of the release before, so that one that has to end first can be started again.
+    """
 
     chain: str
     services: tuple[ServiceSpec, ...] = ()
     entrypoint: str | None = None
     front_door: FrontDoor | None = None
+    warm: frozenset[str] = frozenset()
+    previous: tuple[ServiceSpec, ...] = ()
 
 
 def desired_state(release: Release) -> DesiredState:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import Operation
 from chainctl.deploy.release import DataMount, SecretRef
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.events import Emit
 
 
@@ -63,6 +64,25 @@ class DeployTarget(Protocol):
         """Return the GPUs of the host and who has them, of every chain; None where nobody can tell.
 
         Raises EngineError when the engine does not answer.
+        """
+        ...
+
+    def capacity(self) -> Capacity:
+        """Return what there is for all services together. Raises EngineError."""
+        ...
+
+    def traffic(self, chain: str) -> Mapping[str, Traffic]:
+        """Return what the front door counted of each service since its traffic was split.
+
+        Raises EngineError, and DeployError when the door does not answer.
+        """
+        ...
+
+    def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
+        """Call a service that may have no traffic yet: `body` is the JSON of `POST /run_remote`.
+
+        Returns the status, 0 where no answer came within the time, and the body of the answer, or
+        why there is none. Raises EngineError, and DeployError when the service is not there.
         """
         ...
 

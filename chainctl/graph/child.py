@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
 from chainctl.errors import Problem
 from chainctl.graph.chain_file import ChainFile
+from chainctl.graph.components import component_text
 from chainctl.graph.graph import Introspection
 from chainctl.graph.import_file import import_chain
 from chainctl.graph.introspect import introspect
@@ -37,7 +39,15 @@ def examine(file: ChainFile, extra_paths: list[str]) -> Introspection:
     never = frozenset(sys.stdlib_module_names) | {"chainctl"}
     sys.meta_path.append(PlaceholderFinder(never))
     module = import_chain(file)
-    return Introspection((module,)) if isinstance(module, Problem) else introspect(module, file)
+    if isinstance(module, Problem):
+        return Introspection((module,))
+    found = introspect(module, file)
+    if found.graph is None:
+        return found
+    components = component_text(module, file)
+    if isinstance(components, Problem):
+        return Introspection((components,))
+    return Introspection(found.problems, replace(found.graph, component_text=components))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainctl.errors import Problem
 from chainctl.sdk.config import RemoteConfig
+
+if TYPE_CHECKING:
+    from chainctl.components.nodes import FoundComponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class ChainletSpec:
 
 @dataclass(frozen=True, slots=True)
 class ChainGraph:
-    """A chain that was checked. `chainlets` are sorted by name, `edges` by caller and argument."""
+    """A chain that was checked. `chainlets` are sorted by name, `edges` by caller and argument.
+
+    `component_text` is the JSON of the components that are declared beside it, "" where there are none.
+    """
 
     chain: str
     root: str
@@ -71,6 +77,15 @@ class ChainGraph:
     chainlets: tuple[ChainletSpec, ...]
     edges: tuple[Edge, ...]
     warnings: tuple[Problem, ...] = ()
+    component_text: str = ""
+
+    def components(self) -> tuple[FoundComponent, ...]:
+        """Return the components that are declared beside the chain: children first."""
+        if not self.component_text:
+            return ()
+        from chainctl.components.nodes import found_components
+
+        return found_components(self.component_text)
 
     def chainlet(self, name: str) -> ChainletSpec:
         """Return a chainlet by display name. Raises KeyError."""

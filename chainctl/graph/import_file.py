@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pydantic
 
-from chainctl.errors import ChainsRuntimeError, ChainsUsageError, Problem
+from chainctl.errors import ChainsRuntimeError, ChainsUsageError, ComponentError, Problem
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.forward import forward_reference_problem
 from chainctl.sdk import config
@@ -41,6 +41,9 @@ def import_chain(file: ChainFile) -> types.ModuleType | Problem:
     except pydantic.ValidationError as error:
         is_ours = error.title in _CONFIG_NAMES
         return _config_problem(file, error) if is_ours else _import_problem(file, error)
+    except ComponentError as error:
+        code = error.code or "CH0103"
+        return _at_user_frame(file, error, code, error.message.rstrip("."), help=error.hint.rstrip("."))
     except (ChainsUsageError, ChainsRuntimeError) as error:
         return _at_user_frame(file, error, _misuse_code(error), error.message, help=error.hint)
     except BaseException as error:  # noqa: BLE001  # user code may raise anything

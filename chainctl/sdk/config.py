@@ -16,6 +16,8 @@ from chainctl.sdk.paths import AbsPath
 
 DEFAULT_TIMEOUT_SEC = 600.0
 DEFAULT_CONCURRENCY_LIMIT = 300
+MOST_REPLICAS = 20
+"""Of one chainlet: a front door has places for as many of two releases, and some to spare."""
 
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)([KMGTP]i?)?B?$")
 _UNITS = {
@@ -98,7 +100,8 @@ class Compute(FrozenModel):
 
     `memory` is a Kubernetes quantity ("512Mi", "2Gi"). `predict_concurrency` bounds concurrent
     runs of `run_remote`. Left alone, a sync chainlet runs one call at a time (its model may not
-    be thread-safe) and an async one is not bounded here.
+    be thread-safe) and an async one is not bounded here. `replicas` is how many run of it;
+    `chainctl scale` asks for another number, which holds until the one written here changes.
     """
 
     cpu_count: int = pydantic.Field(default=1, ge=1)
@@ -108,6 +111,7 @@ class Compute(FrozenModel):
     gpu_memory: Optional[str] = None
     predict_concurrency: Union[int, Literal["cpu_count"]] = 1
     instance_type: Optional[str] = None
+    replicas: int = pydantic.Field(default=1, ge=1, le=MOST_REPLICAS)
 
     @pydantic.field_validator("memory", "gpu_memory")
     @classmethod
@@ -311,7 +315,9 @@ class RemoteConfig(FrozenModel):
     """All that a chainlet asks of the place where it runs.
 
     `build_commands` run before its code is copied. While one runs, each secret of `build_secret_keys` is
-    in the file `/run/secrets/NAME`; it is in no image.
+    in the file `/run/secrets/NAME`; it is in no image. With the `strategy` "replace" a new service is
+    started beside the old one, with "recreate" after that has ended; None is "replace" as long as the
+    engine holds both.
     """
 
     docker_image: DockerImage = DockerImage()
@@ -321,6 +327,7 @@ class RemoteConfig(FrozenModel):
     options: ChainletOptions = ChainletOptions()
     build_commands: ListOf[str] = ListOf()
     build_secret_keys: ListOf[str] = ListOf()
+    strategy: Optional[Literal["replace", "recreate"]] = None
 
     @pydantic.field_validator("build_secret_keys")
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from chainctl.errors import Problem
 from chainctl.sdk.config import BasetenImage, CustomImage, HTTPOptions, RemoteConfig, WebsocketOptions
+from chainctl.sdk.paths import AbsPath
 from chainctl.sdk.subject import Subject, shown
 from chainctl.sdk.websocket_checks import takes_websocket
 
@@ -42,14 +43,27 @@ def _image_problems(subject: Subject, config: RemoteConfig) -> Iterator[Problem]
             f"`{subject.name}` asks for Python 3.9, which the runtime in the image does not support",
             help="use `BasetenImage.PY310` or newer",
         )
-    paths = [image.requirements_file, image.pip_requirements_file, image.data_dir]
-    for path in [*paths, *(image.external_package_dirs or ())]:
-        if path is not None and not path.path.exists():
-            yield subject.at("remote_config").problem(
-                "CH0505",
-                f"`{subject.name}` needs `{path.original}`, but there is nothing at {path}",
-                help="paths given to `make_abs_path_here` are relative to the file that calls it",
-            )
+    for path in (image.requirements_file, image.pip_requirements_file):
+        if path is not None and not path.path.is_file():
+            yield _misplaced(subject, path, "a file")
+    for path in (image.data_dir, *(image.external_package_dirs or ())):
+        if path is not None and not path.path.is_dir():
+            yield _misplaced(subject, path, "a directory")
+
+
+def _misplaced(subject: Subject, path: AbsPath, wanted: str) -> Problem:
+    if not path.path.exists():
+        return subject.at("remote_config").problem(
+            "CH0505",
+            f"`{subject.name}` needs `{path.original}`, but there is nothing at {path}",
+            help="paths given to `make_abs_path_here` are relative to the file that calls it",
+        )
+    found = "a directory" if path.path.is_dir() else "a file"
+    return subject.at("remote_config").problem(
+        "CH0505",
+        f"`{subject.name}` needs `{path.original}` to be {wanted}, but {path} is {found}",
+        help=f"name {wanted}",
+    )
 
 
 def _transport_problems(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:

@@ -37,7 +37,7 @@ class WebSocketProtocol(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Headers of the request, with lower-case names."""
+        """Headers of the request, with lower-case names; none of chainctl's own."""
         ...
 
     async def close(self, code: int = 1000, reason: Optional[str] = None) -> None: ...

@@ -77,6 +77,9 @@ class ChainletApp:
             await _deny(send, scope, refuse(401, "unauthorized", "this service answers only its own chain"))
         elif worker is None:
             await _deny(send, scope, reply_of(not_ready(self.service.name)))
+        elif not worker.is_websocket:
+            message = f"{self.service.name} is called by POST /run_remote, not by WebSocket"
+            await _deny(send, scope, refuse(400, "bad_request", message))
         else:
             context = self.service.context(headers)
             await serve_websocket(scope, receive, send, lambda socket: worker.websocket(socket, context))

@@ -1,8 +1,9 @@
-"""Ask a chainlet in the same container for its health: `python -I probe.py [PATH]`.
+"""Ask a chainlet in the same container: `python -I probe.py [PATH [BODY SECONDS]]`.
 
-Prints the status and the body of the answer; exits with 0 when the status is 200. Below `/-/` it
-shows the chain's internal token, which it reads itself: it is in no argument and no output. It needs
-the standard library only and starts in a few milliseconds, because container engines run it often.
+Prints the status and the body of the answer; exits with 0 when the status is 200. With a body, as
+base64, it is called: it may take that many seconds. Below `/-/` and for calls it shows the chain's
+internal token, which it reads itself: it is in no argument and no output. It needs the standard
+library only and starts in a few milliseconds, because container engines run it often.
 """
 
 from __future__ import annotations
@@ -29,9 +30,33 @@ def ask(listen: str, path: str, token: str = "") -> bytes:
         return b"".join(chunks)
 
 
+def call(listen: str, path: str, body: str, seconds: float) -> int:
+    """Make a call, and print its answer. A stream is printed whole."""
+    import base64
+    import http.client
+
+    kind, _, rest = listen.partition(":")
+    connection = http.client.HTTPConnection("127.0.0.1", timeout=seconds)
+    try:
+        connection.sock = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
+        connection.sock.settimeout(seconds)
+        connection.sock.connect(rest if kind == "unix" else ("127.0.0.1", int(rest.rpartition(":")[2])))
+        headers = {"content-type": "application/json", "x-chainctl-token": _token()}
+        connection.request("POST", path, base64.b64decode(body), headers)
+        answer = connection.getresponse()
+        said = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        sys.stdout.write(f"no answer: {type(error).__name__}: {error}\n")
+        return 1
+    sys.stdout.write(f"{answer.status} {said.decode(errors='replace')}\n")
+    return 0 if answer.status == 200 else 1
+
+
 def main(arguments: list[str]) -> int:
     listen = os.environ.get("CHAINCTL_LISTEN", "tcp:0.0.0.0:8000")
     path = arguments[0] if arguments else "/readyz"
+    if len(arguments) == 3:
+        return call(listen, path, arguments[1], float(arguments[2]))
     try:
         answer = ask(listen, path, _token() if path.startswith("/-/") else "")
     except OSError as error:

@@ -1,8 +1,8 @@
 """A request's path, headers and body in; the Reply of one chainlet's Worker out, however it was transported.
 
 Routes: `POST /run_remote`, `GET /healthz` (the process answers), `/readyz` (calls can be taken),
-`/schema`, `/openapi.json`, `/metrics`, `/-/spans`. Everything but the two health routes wants the
-chain's internal token.
+`/openz` (it is one of the replicas to turn to), `/schema`, `/openapi.json`, `/metrics`, `/-/spans`.
+Everything but the three health routes wants the chain's internal token.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from chainctl.server.seen import answer_seen
 from chainctl.telemetry.span import Span
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.telemetry.trace_context import Sampler, follow_caller, new_span_id, received
-from chainctl.wire.fault import deadline, error_body, not_ready, too_large, unsupported_media_type
+from chainctl.wire.fault import (
+    deadline,
+    error_body,
+    not_ready,
+    too_large,
+    unsupported_encoding,
+    unsupported_media_type,
+)
 from chainctl.wire.media import JSON, MSGPACK, READABLE
 from chainctl.worker.boot import TOKEN_HEADER
 from chainctl.worker.error_reply import reply_of
@@ -34,7 +41,7 @@ INNER = "/-"
 """Where a chain's own services call; the same routes are there as for others."""
 _MOST_DIGITS = 19
 _GONE = 499  # the caller went away
-_OPEN_PATHS = ("/healthz", "/readyz")
+_OPEN_PATHS = ("/healthz", "/readyz", "/openz")
 _TOKEN = TOKEN_HEADER.encode()
 _DOOR = b"x-chainctl-door"  # set by the front door on all that comes from outside
 _SHARED = SHARED_HEADER.encode()
@@ -42,18 +49,23 @@ _METHODS = {
     RUN: "POST",
     "/healthz": "GET",
     "/readyz": "GET",
+    "/openz": "GET",
     "/schema": "GET",
     "/openapi.json": "GET",
     "/metrics": "GET",
     "/spans": "GET",
 }
+_COMPRESSED = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress")
 _INNER_ONLY = ("/spans",)
 _PLAIN_MEDIA = {media.encode(): media for media in READABLE}
 Headers = Mapping[bytes, bytes]
 
 
 class ChainletService:
-    """One chainlet behind HTTP; `worker` is set when it has booted. `body_limit` is in bytes."""
+    """One chainlet behind HTTP; `worker` is set when it has booted. `body_limit` is in bytes.
+
+    `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
+    """
 
     def __init__(
         self,
@@ -65,11 +77,16 @@ class ChainletService:
         sampler: Sampler = follow_caller,
     ) -> None:
         self.worker: Optional[Worker] = None
+        self.is_leaving = False
         self.name = name
         self.body_limit = body_limit
         self.telemetry = telemetry
         self._sampler = sampler
         self._token = token.encode() if token else None
+
+    def leave(self) -> None:
+        """Say from now on that callers should turn to other replicas."""
+        self.is_leaving = True
 
     def refusal(self, method: str, path: str, headers: Headers) -> Optional[Reply]:
         """Answer what needs no body: unknown routes, wrong methods, strangers, bodies that cannot be read."""
@@ -79,7 +96,7 @@ class ChainletService:
         if allowed is None or (is_inner and (_DOOR in headers or route == path)):
             return refuse(404, "not_found", f"there is no {path}; calls go to POST /run_remote")
         if method != allowed and not (allowed == "GET" and method == "HEAD"):
-            return refuse(405, "method_not_allowed", f"{path} takes {allowed}, not {method}")
+            return _not_allowed(path, allowed, method)
         if route not in _OPEN_PATHS and not self.is_trusted(headers):
             return refuse(401, "unauthorized", "this service answers only its own chain")
         if route != RUN:
@@ -124,6 +141,9 @@ class ChainletService:
         media = media_of(headers)
         if media not in READABLE:
             return reply_of(unsupported_media_type(media, (JSON, MSGPACK)))
+        encoding = headers.get(b"content-encoding", b"").strip().lower()
+        if encoding in _COMPRESSED:
+            return reply_of(unsupported_encoding(encoding.decode("latin-1")))
         length = _number(headers.get(b"content-length", b""))
         if length is not None and length > self.body_limit:
             return self.too_large()
@@ -205,7 +225,6 @@ class ChainletService:
     async def _recorded(self, span: Span, chunks: AsyncIterator[bytes], began: int) -> AsyncIterator[bytes]:
         try:
             async for chunk in chunks:
-                span.items += 1
                 yield chunk
         except BaseException as error:
             span.error = type(error).__name__
@@ -226,6 +245,10 @@ class ChainletService:
             return self._seen(path, query)
         if self.worker is None:
             return _json(503, {"status": "starting", "chainlet": self.name})
+        if route == "/openz":
+            return _json(
+                503 if self.is_leaving else 200, {"chainlet": self.name, "open": not self.is_leaving}
+            )
         if route == "/readyz":
             health = await self.worker.health()
             status = {"status": "ready" if health.is_ready else "unhealthy", "chainlet": self.name}
@@ -255,6 +278,11 @@ def _number(digits: bytes) -> Optional[int]:
 
 def refuse(status: int, kind: str, message: str) -> Reply:
     return Reply(status, error_body(kind, message))
+
+
+def _not_allowed(path: str, allowed: str, method: str) -> Reply:
+    body = error_body("method_not_allowed", f"{path} takes {allowed}, not {method}")
+    return Reply(405, body, headers={"allow": "GET, HEAD" if allowed == "GET" else allowed})
 
 
 def _route(path: str) -> str:

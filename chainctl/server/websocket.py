@@ -26,6 +26,7 @@ FAILED = 1011
 RESTARTING = 1012
 TRY_AGAIN = 1013
 _NO_CODE = 1005
+_OURS = "x-chainctl-"
 _LONGEST_REASON = 123  # bytes, in RFC 6455
 _LOG = logging.getLogger("chainctl.server")
 
@@ -182,8 +183,11 @@ def _code_of(message: Message) -> int:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
+    """Headers of the client; what the chain adds for itself, its internal token too, is not shown."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name.startswith(_OURS):
+            continue
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers

@@ -1,7 +1,7 @@
-"""Releases of chains in; their numbered history out, one JSON file a release in the state directory.
+"""Releases of chains in; their numbered history out, in the state's database.
 
-Layout: `<root>/<target>/<chain>/releases/000001.json`, `token` and `lock` beside it. Files are
-written to a temporary name and renamed, so that a reader sees all of a file or nothing.
+A release is a revision of the component `ChainDeployment` that has the chain's name. What is no
+release lies in files of the state directory: `<root>/<target>/<chain>/token`, mode 0600.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -24,6 +25,14 @@ from chainctl.build.input_table import InputTable
 from chainctl.deploy.interfaces import Interfaces
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, LockHeldError, UsageError
+from chainctl.state.glance import CHAIN, LATEST, NAMES, NUMBERS, ONE, rows
+from chainctl.version import __version__
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from chainctl.state.database import Database
+    from chainctl.state.lease import Lease, Locks
 
 _SCHEMA = 1
 
@@ -47,52 +56,81 @@ class Record:
     interfaces: Interfaces = field(default_factory=Interfaces)
 
 
-class Ledger:
-    """The releases of one target's chains."""
+def default_database(root: Path) -> str:
+    """The URL of the database of a state directory."""
+    return f"sqlite:///{root / 'state.db'}"
 
-    def __init__(self, root: Path, target: str) -> None:
+
+class Ledger:
+    """The releases of one target's chains, in the database at a URL; by default a file in the directory."""
+
+    def __init__(self, root: Path, target: str, database: str | None = None) -> None:
         self._root = root / target
+        self._target = target
+        self._url = database or default_database(root)
+        self._opened: Database | None = None
+        self._locks: Locks | None = None
+        self._leases: dict[str, Lease] = {}
 
     def chains(self) -> list[str]:
         """Names of all chains that have a release here, sorted."""
-        return sorted(p.parent.name for p in self._root.glob("*/releases") if any(p.glob("*.json")))
+        return [str(row[0]) for row in self._ask(NAMES)]
 
     def latest(self, chain: str) -> Record | None:
         """The newest release of a chain, None when there is none."""
-        numbers = self._numbers(chain)
-        return self.load(chain, numbers[-1]) if numbers else None
+        found = self._ask(LATEST, identifier=_named(chain))
+        return _parsed(chain, found[0][0]) if found else None
 
     def numbers(self, chain: str) -> list[int]:
         """The numbers of a chain's releases, oldest first."""
-        return self._numbers(chain)
+        return [int(row[0]) for row in self._ask(NUMBERS, identifier=_named(chain))]
 
     def load(self, chain: str, number: int) -> Record:
         """Read one release.
 
-        Raises ChainctlError when there is none, when its file is damaged or of a newer chainctl.
+        Raises ChainctlError when there is none, when it is damaged or of a newer chainctl.
         """
-        path = self._release_path(chain, number)
-        try:
-            return _parsed(path, path.read_bytes())
-        except FileNotFoundError:
-            raise ChainctlError(
-                f"there is no release {number} of {chain}", hint="look at `chainctl ps`."
-            ) from None
-        except ValueError as error:
-            raise ChainctlError(
-                f"{path} is damaged: {str(error).splitlines()[0]}",
-                hint="move the file away and push again; what runs is not touched by that.",
-            ) from error
+        found = self._ask(ONE, identifier=_named(chain), rev=number)
+        if not found:
+            raise ChainctlError(f"there is no release {number} of {chain}", hint="look at `chainctl ps`.")
+        return _parsed(chain, found[0][0])
 
     def record(self, record: Record) -> None:
-        """Write a release under its number. Raises ChainctlError when that number is taken."""
-        path = self._release_path(record.release.chain, record.number)
-        if path.exists():
-            raise ChainctlError(f"release {record.number} of {record.release.chain} exists already")
-        _write(path, TypeAdapter(Record).dump_json(record, indent=1))
+        """Write a release under its number. Raises ChainctlError when that number is taken, LockLostError."""
+        from sqlalchemy.exc import IntegrityError
+
+        from chainctl.state.tables import head, revision
+
+        chain = _named(record.release.chain)
+        names = {"namespace": self._target, "component": CHAIN, "identifier": chain}
+        digest = record.release.digest
+        try:
+            with self._database().writing() as connection:
+                self._require_lock(connection, chain)
+                made = connection.execute(
+                    revision.insert().returning(revision.c.id).values(
+                        **names, version=record.number, rev=record.number, uuid=digest[:32], hash=digest,
+                        breaking=digest, data=TypeAdapter(Record).dump_json(record).decode(), node="",
+                        is_created=True, created_at=record.time, user=record.user, host=socket.gethostname(),
+                        source=record.source, source_revision=record.revision, tool_version=__version__,
+                    )
+                )  # fmt: skip
+                key = [head.c[name] == value for name, value in names.items()]
+                connection.execute(head.delete().where(*key))
+                connection.execute(
+                    head.insert().values(
+                        **names,
+                        revision_id=made.scalar_one(),
+                        status="ready",
+                        reason="",
+                        owner=chain,
+                    )
+                )
+        except IntegrityError:
+            raise ChainctlError(f"release {record.number} of {chain} exists already") from None
 
     def next_number(self, chain: str) -> int:
-        numbers = self._numbers(chain)
+        numbers = self.numbers(chain)
         return numbers[-1] + 1 if numbers else 1
 
     def token(self, chain: str) -> str:
@@ -111,79 +149,84 @@ class Ledger:
 
     def forget(self, chain: str) -> None:
         """Drop all that is known of a chain, at once. Holders of its lock may do that."""
+        from chainctl.state.tables import head, revision
+
+        if self._ask(NUMBERS, identifier=_named(chain)):
+            with self._database().writing() as connection:
+                self._require_lock(connection, chain)
+                for table in (head, revision):
+                    mine = {"namespace": self._target, "component": CHAIN, "identifier": chain}
+                    connection.execute(table.delete().where(*(table.c[n] == v for n, v in mine.items())))
         directory = self._directory(chain)
         if directory.is_dir():
             gone = Path(tempfile.mkdtemp(dir=self._root, prefix=".gone-"))
             directory.rename(gone / "chain")
             shutil.rmtree(gone, ignore_errors=True)
 
-    def forget_empty(self, chain: str) -> None:
-        """Drop the place of a chain of which nothing is known. Holders of its lock may do that."""
-        if {path.name for path in self._directory(chain).glob("*")} <= {"lock"}:
-            self.forget(chain)
-
     @contextmanager
-    def lock(self, chain: str) -> Iterator[None]:
-        """Hold the chain's deploy lock; the system releases it when the process dies.
+    def lock(self, chain: str) -> Iterator[Lease]:
+        """Hold the chain's deploy lock; it is free again when the process dies.
 
         Raises LockHeldError naming the process that holds it.
         """
-        path = self._directory(chain) / "lock"
-        with _locked(path, chain) as file:
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            yield
+        from chainctl.state.lease import Locks
 
-    def _release_path(self, chain: str, number: int) -> Path:
-        return self._directory(chain) / "releases" / f"{number:06}.json"
+        if chain in self._leases:
+            raise LockHeldError(
+                f"process {os.getpid()} is changing {chain} right now", hint="wait for it to end."
+            )
+        if self._locks is None:
+            self._locks = Locks(self._database(), self._target)
+        with self._locks.held(_named(chain)) as lease:
+            self._leases[chain] = lease
+            try:
+                yield lease
+            finally:
+                del self._leases[chain]
 
-    def _numbers(self, chain: str) -> list[int]:
-        names = (path.stem for path in (self._directory(chain) / "releases").glob("*.json"))
-        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+    def _require_lock(self, connection: Connection, chain: str) -> None:
+        """Let no write through of who has lost its lock. Without a lock there is none to lose."""
+        if chain in self._leases:
+            self._leases[chain].require(connection)
+
+    def _ask(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        found = rows(self._url, query, {"namespace": self._target, "component": CHAIN, **values})
+        return [tuple(row) for row in found]
+
+    def _database(self) -> Database:
+        from chainctl.state.database import Database
+
+        if self._opened is None:
+            self._opened = Database.open(self._url)
+        return self._opened
 
     def _directory(self, chain: str) -> Path:
-        """The place of a chain. Its name may come from a command line: it must not lead elsewhere."""
-        if chain in ("", ".", "..") or "/" in chain or "\0" in chain:
-            raise UsageError(f"{chain!r} is no name of a chain", hint="`chainctl ps` shows the names.")
-        return self._root / chain
+        return self._root / _named(chain)
 
 
-def _parsed(path: Path, data: bytes) -> Record:
-    """Raises ValueError for anything but a record, ChainctlError for a newer one."""
-    fields = json.loads(data)
-    schema = fields.get("schema") if isinstance(fields, dict) else None
-    if isinstance(schema, int) and schema > _SCHEMA:
-        raise ChainctlError(
-            f"{path} was written by a newer chainctl", hint="upgrade: `pip install -U chainctl`."
-        )
-    return TypeAdapter(Record).validate_json(data)
+def _named(chain: str) -> str:
+    """A chain's name, which may come from a command line: it must not lead elsewhere. Raises UsageError."""
+    if chain in ("", ".", "..") or "/" in chain or "\0" in chain:
+        raise UsageError(f"{chain!r} is no name of a chain", hint="`chainctl ps` shows the names.")
+    return chain
 
 
-def _locked(path: Path, chain: str) -> IO[str]:
-    """Open and lock a file. Where it was removed by its holder in between, take the one that came after."""
-    while True:
-        _make_private(path.parent)
-        try:
-            file = path.open("a+")
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(file, path):
-                return file
-        except BlockingIOError:
-            with file:
-                file.seek(0)
-                raise _held(chain, file.read().strip()) from None
-        file.close()
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
+def _parsed(chain: str, data: object) -> Record:
+    """Raises ChainctlError for anything but a record, and for one of a newer chainctl."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+        fields = json.loads(str(data))
+        schema = fields.get("schema") if isinstance(fields, dict) else None
+        if isinstance(schema, int) and schema > _SCHEMA:
+            raise ChainctlError(
+                f"a release of {chain} was written by a newer chainctl",
+                hint="upgrade: `pip install -U chainctl`.",
+            )
+        return TypeAdapter(Record).validate_json(str(data))
+    except ValueError as error:
+        raise ChainctlError(
+            f"a release of {chain} is damaged in the state: {str(error).splitlines()[0]}",
+            hint="push again: what runs is not touched by that.",
+        ) from error
 
 
 @contextmanager
@@ -196,13 +239,6 @@ def _waiting_lock(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _held(chain: str, pid: str) -> LockHeldError:
-    by = f"process {pid}" if pid else "another process"
-    return LockHeldError(
-        f"{by} is changing {chain} right now", hint="wait for it to end, then run the command again."
-    )
 
 
 def _make_private(directory: Path) -> None:

@@ -42,7 +42,9 @@ __all__ = [
     "overloaded",
     "parse_error_body",
     "too_large",
+    "unsupported_encoding",
     "unsupported_media_type",
+    "upgrade_required",
     "user_error_body",
     "user_frames",
 ]
@@ -125,6 +127,18 @@ def unsupported_media_type(given: str, accepted: Sequence[str] = ("application/j
     """The body is in a format that is not read here."""
     shown = shortened(given, LONGEST_LINE)
     return Fault.of(415, "unsupported_media_type", f"{shown!r}: send {' or '.join(accepted)}")
+
+
+def unsupported_encoding(given: str) -> Fault:
+    """The body is compressed."""
+    shown = shortened(given, LONGEST_LINE)
+    return Fault.of(415, "unsupported_media_type", f"content-encoding {shown!r}: send the body as it is")
+
+
+def upgrade_required(chainlet: str) -> Fault:
+    """What is called by WebSocket was called by POST."""
+    message = f"{chainlet} is called by WebSocket, not by POST"
+    return Fault.of(426, "upgrade_required", message, {"upgrade": "websocket"})
 
 
 def _not_started(retry_after_sec: int) -> dict[str, str]:

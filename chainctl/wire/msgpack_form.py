@@ -86,6 +86,10 @@ def _map(pairs: list[tuple[Any, Any]]) -> Any:
 
 
 def _malformed(why: object) -> InvalidValue:
+    if isinstance(why, (msgpack.StackError, RecursionError)):
+        why = "it is nested too deeply"
+    elif isinstance(why, msgpack.FormatError):
+        why = "a byte in it begins no value"
     return InvalidValue.malformed(f"invalid msgpack: {str(why) or type(why).__name__}")
 
 

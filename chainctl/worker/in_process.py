@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Optional
 
 from chainctl.calls.buffers import Buffers
@@ -17,11 +18,12 @@ from chainctl.calls.sync_bridge import bridge_tasks, can_await_here
 from chainctl.sdk.declaration import Declaration, endpoint_of
 from chainctl.sdk.resolver import CURRENT_RESOLVER
 from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.wire.fault import upgrade_required
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.media import STREAM
 from chainctl.worker.arguments_stream import ArgumentsStream
 from chainctl.worker.call import EndpointCall
-from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply
+from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply, reply_of
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.resolvers import RefusingResolver
 from chainctl.worker.threads import CallThreads
@@ -44,6 +46,7 @@ class InProcessWorker:
         self._call = EndpointCall(declaration, instance)
         self._endpoint = declaration.endpoint
         self._name = declaration.display_name
+        self.is_websocket = self._endpoint.is_websocket
         self._is_healthy: Optional[Callable[[], Any]] = getattr(instance, "is_healthy", None)
         limit = declaration.config.compute.concurrency or (None if self._endpoint.is_async else 1)
         self.gate = Gate(limit, declaration.config.options.queue_limit)
@@ -55,8 +58,15 @@ class InProcessWorker:
         self.body_limit = declaration.config.options.max_body_bytes
 
     async def call(self, call: Call) -> Reply:
+        if self.is_websocket:
+            return reply_of(upgrade_required(self._name))
         if self._bridges_calls and not can_await_here():
-            return await self._bridging_loop().create_task(self.call(call))
+            reply = await self._bridging_loop().create_task(self.call(call))
+            return (
+                replace(reply, body=_in_tasks(reply.body))
+                if isinstance(reply.body, AsyncGenerator)
+                else reply
+            )
         began = time.perf_counter_ns()
         try:
             arguments = self._decoded(call) if call.chunks is None else await self._streamed(call)
@@ -155,14 +165,15 @@ class InProcessWorker:
         form = self._call.stream_form(call.accept)
         items = self._items(arguments, since)
         try:
-            first = await items.__anext__()
+            first = form.item(await items.__anext__())
         except StopAsyncIteration:
-            return Reply(200, form.body((), items), form.content_type)
+            return Reply(200, form.body((), items, call.span), form.content_type)
         except PASSING:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to user code
+            await items.aclose()
             return error_reply(error, self._name, call.span)
-        return Reply(200, form.body([first], items), form.content_type)
+        return Reply(200, form.body((first,), items, call.span), form.content_type)
 
     def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:
         leave = functools.partial(self.gate.leave, since)
@@ -184,3 +195,22 @@ class InProcessWorker:
         if inspect.iscoroutinefunction(function):
             return await function()
         return await self._threads.run(function)
+
+
+async def _in_tasks(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Make each chunk in a task: the one that began the stream is over, and only tasks bridge sync calls."""
+    loop = asyncio.get_running_loop()
+    try:
+        while (chunk := await loop.create_task(_next(chunks))) is not None:
+            yield chunk
+    finally:
+        await loop.create_task(_closed(chunks))
+
+
+async def _next(chunks: AsyncGenerator[bytes, None]) -> Optional[bytes]:
+    CURRENT_RESOLVER.set(_REFUSING)
+    return await anext(chunks, None)
+
+
+async def _closed(chunks: AsyncGenerator[bytes, None]) -> None:
+    await chunks.aclose()

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from chainctl.telemetry.span import Span
 from chainctl.wire.item import ItemCodec
 from chainctl.wire.media import EVENTS, STREAM
 from chainctl.wire.stream_frame import Kind, whole_frame
@@ -26,14 +27,22 @@ class StreamForm:
     failure: Optional[Callable[[bytes], bytes]] = None
     chainlet: str = ""
 
-    async def body(self, first: Sequence[Any], rest: AsyncGenerator[Any, None]) -> AsyncIterator[bytes]:
-        """Yield the answer's bytes. Closing it closes the items."""
+    async def body(
+        self, first: Sequence[bytes], rest: AsyncGenerator[Any, None], span: Optional[Span] = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the answer's bytes; `first` are written already. Closing it closes the items.
+
+        Items are counted in the span of the call.
+        """
         async with aclosing(rest):
             try:
-                for item in first:
-                    yield self.item(item)
+                for chunk in first:
+                    _count(span)
+                    yield chunk
                 async for item in rest:
-                    yield self.item(item)
+                    written = self.item(item)
+                    _count(span)
+                    yield written
             except PASSING:
                 raise
             except BaseException as error:  # the boundary to user code
@@ -57,6 +66,11 @@ def stream_form(codec: ItemCodec, accept: str) -> StreamForm:
     if EVENTS in accept:
         return StreamForm(EVENTS, codec.event, b"event: end\ndata:\n\n", _error_event)
     return StreamForm(codec.plain_type, codec.plain)
+
+
+def _count(span: Optional[Span]) -> None:
+    if span is not None:
+        span.items += 1
 
 
 def _error_frame(body: bytes) -> bytes:

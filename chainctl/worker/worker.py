@@ -63,7 +63,9 @@ class Health:
 
 
 class Worker(Protocol):
-    """Runs one chainlet, in this process or elsewhere."""
+    """Runs one chainlet, in this process or elsewhere. `is_websocket` says how it is called."""
+
+    is_websocket: bool
 
     async def call(self, call: Call) -> Reply:
         """Run one call; errors are replies too. Cancelling it stops all that it has under way."""

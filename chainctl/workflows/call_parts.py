@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chainctl.workflows.call_tree import CallNode
+from chainctl.workflows.seen_span import SeenSpan
 
 QUEUE = "queue"
 SERIALISE = "serialise"
@@ -66,9 +67,14 @@ def pieces(node: CallNode) -> list[Piece]:
         Piece(QUEUE, decoded, started),
         Piece(COMPUTE, started, ran),
         Piece(SERIALISE, ran, encoded),
-        Piece(OTHER, encoded, span.end_ns),
+        Piece(_rest(span), encoded, span.end_ns),
     ]
     return [*found, *(Piece(WAIT, child.span.start_ns, child.span.end_ns) for child in node.children)]
+
+
+def _rest(span: SeenSpan) -> str:
+    """What a service does in time that nothing explains: a stream makes its items until its end."""
+    return COMPUTE if span.items else OTHER
 
 
 def _of_client(node: CallNode) -> list[Piece]:
@@ -116,7 +122,7 @@ def _shares(node: CallNode, own_ns: int) -> dict[str, int]:
     span = node.span
     wanted = [(QUEUE, span.queue_ns), (SERIALISE, span.decode_ns + span.encode_ns)]
     if span.is_server:
-        wanted += [(COMPUTE, span.run_ns), (OTHER, own_ns)]
+        wanted += [(COMPUTE, span.run_ns), (_rest(span), own_ns)]
     elif node.children:
         wanted += [(WIRE, own_ns)]
     else:

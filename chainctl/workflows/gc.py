@@ -57,8 +57,6 @@ def collect(
             with ledger.lock(chain) if chain else nullcontext():
                 still = plan_gc(store.stored(chain), recorded(ledger, settings.keep), clock(), only=chain)
                 removed += _apply([r for r in still.removals if _key(r) in wanted], store, emit, clock)
-                if chain:
-                    ledger.forget_empty(chain)
         except LockHeldError as error:
             emit(Notice(f"{chain} is left alone: {error.message}"))
     after = store.stored().bytes

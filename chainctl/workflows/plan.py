@@ -10,13 +10,12 @@ from chainctl.build.backend import BuildBackend
 from chainctl.deploy.compose_interfaces import compose_interfaces
 from chainctl.deploy.interfaces import InterfaceReport, interface_changes, report_lines
 from chainctl.deploy.plan import DeployPlan, plan_text
-from chainctl.deploy.reconcile import reconcile
-from chainctl.deploy.state import ObservedState, desired_state
+from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Record
 from chainctl.workflows.draft import Draft
-from chainctl.workflows.placing import placed
 from chainctl.workflows.reasons import ExplainedImage, explain_images, image_lines
+from chainctl.workflows.rollout import plan_rollout, released
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +46,21 @@ class Preview:
         return has_builds or bool(self.jobs) or not self.deploy.is_empty
 
 
-def preview(draft: Draft, backend: BuildBackend, target: DeployTarget, last: Record | None) -> Preview:
-    """Compare a draft with what the engine has, and its images with those of the last release."""
+def preview(
+    draft: Draft,
+    backend: BuildBackend,
+    target: DeployTarget,
+    last: Record | None,
+    warm: frozenset[str] = frozenset(),
+) -> Preview:
+    """Compare a draft with what the engine has, and its images with those of the last release.
+
+    `warm` names services of older releases that a push would leave running.
+    """
     existing = backend.existing(image.ref for image in draft.images.images)
-    observed = target.observe(draft.chain)
+    plan, observed = plan_rollout(draft.release, target, released(last), warm)
     images = explain_images(draft.images, existing, last)
-    deploy = placed(reconcile(desired_state(draft.release), observed), target)
-    return Preview(images, deploy, observed, _interfaces(draft, last))
+    return Preview(images, plan, observed, _interfaces(draft, last))
 
 
 def _interfaces(draft: Draft, last: Record | None) -> InterfaceReport:

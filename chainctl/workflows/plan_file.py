@@ -9,7 +9,7 @@ from typing import Any
 
 from chainctl.build.differences import differences, reason_text
 from chainctl.build.input_table import InputTable
-from chainctl.deploy.release import Release
+from chainctl.deploy.release import Release, replica_name
 from chainctl.deploy.state import ObservedState
 from chainctl.errors import StalePlanError, UsageError
 from chainctl.state.ledger import Record
@@ -102,6 +102,8 @@ def _wanted(release: Release) -> Iterator[tuple[str, str]]:
         yield f"the image of {service.chainlet}", service.image
     for service in services:
         yield f"the configuration of {service.chainlet}", service.fingerprint.config
+    for service in services:
+        yield f"the count of replicas of {service.chainlet}", str(service.replicas)
     yield "the configuration of the front door", release.front_door.digest
     for service in services:
         yield f"the service of {service.chainlet}", service.name
@@ -110,8 +112,9 @@ def _wanted(release: Release) -> Iterator[tuple[str, str]]:
 def _observed(observed: ObservedState, last: Record | None) -> Iterator[tuple[str, str]]:
     door = observed.front_door
     yield "the last release", str(last.number) if last else _NOTHING
-    for service in sorted(observed.services, key=lambda s: s.name):
-        yield f"the service {service.name} that is there", service.status.value
+    for service in sorted(observed.services, key=lambda s: (s.name, s.replica)):
+        name = replica_name(service.name, service.replica)
+        yield f"the service {name} that is there", service.status.value
     yield "what the front door leads to", (door.route if door else None) or _NOTHING
     yield "the front door that is there", f"{door.digest[:16]}, {door.status}" if door else _NOTHING
 

@@ -13,22 +13,25 @@ from chainctl.build.input_table import InputTable
 from chainctl.build.plan import ImagePlan
 from chainctl.build.registry import Registry
 from chainctl.build.steps import build_waves
+from chainctl.deploy.canary import Canary
+from chainctl.deploy.canary_plan import with_canary
 from chainctl.deploy.compose_interfaces import compose_interfaces
-from chainctl.deploy.execute import execute
+from chainctl.deploy.execute import Watch, execute, unwatched
 from chainctl.deploy.plan import DeployPlan
-from chainctl.deploy.reconcile import reconcile
-from chainctl.deploy.state import ObservedState, desired_state
+from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
+from chainctl.workflows.canary import watching
 from chainctl.workflows.draft import Draft
-from chainctl.workflows.placing import placed
 from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
+from chainctl.workflows.rollout import Rollout, plan_rollout, released, warm_names
 
 PARALLEL_BUILDS = 4
+_AT_ONCE = Rollout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,16 @@ def push(
     emit: Emit,
     clock: Callable[[], float],
     registry: Registry | None = None,
+    rollout: Rollout = _AT_ONCE,
     planned: PlanFile | None = None,
 ) -> Pushed:
     """Bring a release up; with a registry, its images are pushed there before anything is started.
 
     With `planned`, only as long as all is as it was when that plan was made: else StalePlanError.
     Raises BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
-    EngineError (push again to go on), LockHeldError.
+    CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError.
     """
-    done = None if registry or planned else _as_it_is(draft, backend, target, ledger, emit)
+    done = None if registry or planned else _as_it_is(draft, backend, target, ledger, rollout, emit)
     if done is not None:
         return done
     with ledger.lock(draft.chain):
@@ -85,20 +89,21 @@ def push(
         build_all(missing, backend, emit, clock, revision=origin.revision)
         published = publish_images(draft.images, registry, emit, clock)
         draft = replace(draft, release=draft.release.published_as(published))
-        observed = target.observe(draft.chain)
-        plan = placed(reconcile(desired_state(draft.release), observed), target)
+        warm = warm_names(ledger, draft.release, rollout.keep_warm)
+        plan, observed = plan_rollout(draft.release, target, released(last), warm)
+        plan, watch = _tried(plan, rollout.canary, target, emit, clock)
         if plan.is_empty:
             emit(_up_to_date(draft))
         else:
             emit(PhaseStarted("Deploy"))
-        execute(plan, target, emit, clock)
+        execute(plan, target, emit, clock, watch)
         number = _record(draft, last, ledger, origin, clock)
     after = observed if plan.is_empty else target.observe(draft.chain)
     return _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
 
 
 def _as_it_is(
-    draft: Draft, backend: BuildBackend, target: DeployTarget, ledger: Ledger, emit: Emit
+    draft: Draft, backend: BuildBackend, target: DeployTarget, ledger: Ledger, rollout: Rollout, emit: Emit
 ) -> Pushed | None:
     """Return the release that serves when it is the one that is wanted: then there is nothing to lock for.
 
@@ -107,12 +112,12 @@ def _as_it_is(
     last = ledger.latest(draft.chain)
     if last is None or last.release.digest != draft.release.digest:
         return None
+    warm = warm_names(ledger, draft.release, rollout.keep_warm)
     with ThreadPoolExecutor(1, "observe") as pool:
-        observing = pool.submit(target.observe, draft.chain)
+        planning = pool.submit(plan_rollout, draft.release, target, last.release, warm)
         refs = {image.ref for image in draft.images.images}
         has_images = refs <= backend.existing(refs)
-        observed = observing.result()
-    plan = reconcile(desired_state(draft.release), observed)
+        plan, observed = planning.result()
     if not (has_images and plan.is_empty):
         return None
     emit(_up_to_date(draft))
@@ -130,6 +135,22 @@ def _pushed(
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
     images = tuple((s.chainlet, s.published or s.image) for s in draft.release.services)
     return Pushed(draft.chain, observed.front_door.url, number, built, plan, images)
+
+
+def _tried(
+    plan: DeployPlan,
+    canary: Canary | None,
+    target: DeployTarget,
+    emit: Emit,
+    clock: Callable[[], float],
+) -> tuple[DeployPlan, Watch]:
+    """Try the release with a part of the traffic, where there is an old one to compare it with."""
+    if canary is None:
+        return plan, unwatched
+    tried = with_canary(plan, canary)
+    if tried == plan and not plan.is_empty:
+        emit(Notice("There is no traffic to split: no canary is tried."))
+    return tried, watching(canary, target, emit, clock)
 
 
 def build_all(

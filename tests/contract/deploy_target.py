@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.execute import execute
 from chainctl.deploy.operations import (
     AwaitReady,
@@ -17,6 +18,7 @@ from chainctl.deploy.operations import (
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
@@ -55,7 +57,7 @@ class DeployTargetContract:
         release = _release(spec_of("one"))
         _execute(target, release)
         _require_serving(target, release)
-        assert target.chains() == [CHAIN]
+        assert CHAIN in target.chains()
         execute(reconcile(nothing(CHAIN), target.observe(CHAIN)), target, silent, lambda: 0.0)
         assert target.observe(CHAIN) == ObservedState(CHAIN)
         assert CHAIN not in target.chains()
@@ -113,6 +115,81 @@ class DeployTargetContract:
         assert before is not None
         assert after.front_door.url == before.url
 
+    def test_replicas_start_serve_and_stop_alone(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """A scale is a plan of its difference; each count is observed as it was wanted."""
+        spec = spec_of("one")
+        for count in (1, 3, 2, 1):
+            release = _release(replace(spec, replicas=count))
+            _execute(target, release)
+            seen = target.observe(CHAIN)
+            assert sorted((s.name, s.replica) for s in seen.services) == [
+                (spec.name, number) for number in range(1, count + 1)
+            ]
+            assert all(s.status is ServiceStatus.RUNNING for s in seen.services)
+            assert seen.front_door is not None
+            assert (seen.front_door.route, seen.front_door.replicas) == (spec.name, count)
+            assert reconcile(desired_state(release), seen).is_empty
+
+    def test_replicas_are_replaced_and_taken_down_together(
+        self, target: DeployTarget, spec_of: SpecOf
+    ) -> None:
+        """A new release has all of its replicas before the flip; the old ones go after it."""
+        old, new = (_release(replace(spec_of(name), replicas=2)) for name in ("one", "two"))
+        _execute(target, old)
+        _execute(target, new)
+        seen = target.observe(CHAIN)
+        assert [(s.name, s.replica) for s in seen.services] == [(new.entrypoint, 1), (new.entrypoint, 2)]
+        assert seen.front_door is not None
+        assert (seen.front_door.route, seen.front_door.replicas) == (new.entrypoint, 2)
+        execute(reconcile(nothing(CHAIN), seen), target, silent, lambda: 0.0)
+        assert target.observe(CHAIN) == ObservedState(CHAIN)
+
+    def test_traffic_is_split_and_given_to_one_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """Both are seen while it is split, counted from nothing; a flip to either ends it."""
+        old, new = spec_of("one"), spec_of("two")
+        _execute(target, _release(old))
+        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
+            target.apply(operation, silent)
+        for winner in (old, new):
+            for _ in range(2):
+                target.apply(SplitRoute(CHAIN, new.name, old.name, 10, CAUSE), silent)
+            assert _door(target) == (old.name, new.name)
+            assert set(target.traffic(CHAIN).values()) <= {Traffic()}
+            for _ in range(2):
+                target.apply(Route(CHAIN, winner.name, CAUSE), silent)
+            assert _door(target) == (winner.name, None)
+
+    def test_a_canary_that_is_stopped_has_no_traffic(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """The other one has all of it then."""
+        old, new = spec_of("one"), spec_of("two")
+        _execute(target, _release(old))
+        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
+            target.apply(operation, silent)
+        target.apply(SplitRoute(CHAIN, new.name, old.name, 99, CAUSE), silent)
+        target.apply(StopService(CHAIN, new.name, new.chainlet, CAUSE), silent)
+        assert _door(target) == (old.name, None)
+
+    def test_services_of_two_releases_may_run_at_once(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """One of them warm: both run, the way back is a flip, and a push that wants one of them removes the other."""
+        old, new = _release(spec_of("one")), _release(spec_of("two"))
+        _execute(target, old)
+        warm = frozenset([old.entrypoint, new.entrypoint])
+        for wanted in (new, old):
+            desired = replace(desired_state(wanted), warm=warm)
+            plan = reconcile(desired, target.observe(CHAIN))
+            execute(plan, target, silent, lambda: 0.0)
+        assert [type(op) for op in plan.operations] == [Route]
+        running = [s.name for s in target.observe(CHAIN).services if s.status is ServiceStatus.RUNNING]
+        assert set(running) == warm
+        _execute(target, old)
+        _require_serving(target, old)
+
+    def test_there_is_room_for_something(self, target: DeployTarget) -> None:
+        """What is told of the machine is more than nothing."""
+        capacity = target.capacity()
+        assert capacity.memory_bytes is None or capacity.memory_bytes > 0
+        assert capacity.gpus is None or capacity.gpus > 0
+
     def test_a_new_door_keeps_the_route(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """Changed settings of the door interrupt nothing but the address itself."""
         release = _release(spec_of("one"))
@@ -165,6 +242,13 @@ class AskedTargetContract:
         with pytest.raises(DeployError, match="not running"):
             target.ask(running.chain, f"{running.name}-gone", "/-/spans")
 
+    def test_a_service_without_traffic_is_called(self, target: DeployTarget, running: ServiceSpec) -> None:
+        """That is how a release is tested before it serves; one that is not there is an error."""
+        status, answer = target.invoke(running.chain, running.name, b'{"a": 1}', 20.0)
+        assert (status, bool(answer)) == (200, True)
+        with pytest.raises(DeployError, match="not running"):
+            target.invoke(running.chain, f"{running.name}-gone", b"{}", 20.0)
+
 
 class FailingTargetContract:
     """Left open: `target`, and `failing_spec`, a service of CHAIN that starts and never becomes ready."""
@@ -191,6 +275,12 @@ class FailingTargetContract:
         assert seen.front_door is None
         again = reconcile(desired_state(release), seen)
         assert [op.service.name for op in again.started] == [failing_spec.name]
+
+
+def _door(target: DeployTarget) -> tuple[str | None, str | None]:
+    door = target.observe(CHAIN).front_door
+    assert door is not None
+    return door.route, door.canary
 
 
 def _release(spec: ServiceSpec) -> Release:

@@ -105,3 +105,12 @@ def test_an_image_that_nobody_has_is_refused(rig: Rig) -> None:
         rig.bases.digest(absent)
     assert caught.value.problems[0].code == "CH0812"
     assert caught.value.problems[0].note != ""
+
+
+@pytest.mark.parametrize("image", ["Upper Case!", "python:{versio}-slim"])
+def test_a_name_that_no_image_can_have_is_refused(rig: Rig, image: str) -> None:
+    """It is the name that is wrong, not the engine."""
+    with pytest.raises(LockError) as caught:
+        rig.bases.digest(image)
+    assert caught.value.problems[0].code == "CH0812"
+    assert "has a name that no image can have" in caught.value.problems[0].message

@@ -15,6 +15,7 @@ from chainctl.adapters.docker.engine_address import EngineAddress, docker_config
 from chainctl.adapters.host_engine import Deadline, engine_facts
 from chainctl.adapters.host_facts import EngineFacts
 from tests.conftest import Chainctl
+from tests.fakes.state import record_release
 
 pytestmark = pytest.mark.docker
 
@@ -51,9 +52,7 @@ def test_the_command_finds_the_engine_in_order(chainctl: Chainctl, address: Engi
 def test_a_chain_that_was_removed_behind_our_back_is_left_over(chainctl: Chainctl, tmp_path: Path) -> None:
     """It is recorded, and nothing of it runs; the suggested command forgets it."""
     chain = f"t{uuid.uuid4().hex[:8]}"
-    releases = tmp_path / "state/chainctl/docker" / chain / "releases"
-    releases.mkdir(parents=True)
-    (releases / "000001.json").write_text("{}")
+    record_release(tmp_path / "state/chainctl", "docker", chain)
     found = left_over(chainctl)
     assert found["status"] == "warn"
     assert found["found"] == f"recorded, but not running: {chain}"

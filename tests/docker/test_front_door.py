@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_text
 from chainctl.adapters.docker.haproxy_state import DoorState
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
-from chainctl.deploy.operations import EnsureFrontDoor, Route
+from chainctl.deploy.operations import EnsureFrontDoor, Route, SplitRoute
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError
@@ -93,6 +94,48 @@ def test_flips_under_load_lose_nothing(pair: Pair) -> None:
     assert sum(load.seen.values()) > 100 * FLIPS
 
 
+def test_a_split_gives_each_its_part_and_loses_nothing(pair: Pair) -> None:
+    """By requests, though callers keep their connections; a flip to either ends it, counts begin anew."""
+    load = Load(pair.url)
+    with load.running():
+        pair.rig.apply(SplitRoute(pair.rig.chain, pair.second.name, pair.first.name, 25, "test"))
+        before = load.seen.copy()
+        await_answers(load, pair.second.name)
+        counted = pair.rig.target.traffic(pair.rig.chain)
+        pair.rig.route(pair.first)
+        after = load.seen.copy()
+    seen = {name: after[f"ok {name}"] - before[f"ok {name}"] for name in (pair.first.name, pair.second.name)}
+    assert load.failures == {}
+    assert seen[pair.second.name] / sum(seen.values()) == pytest.approx(0.25, abs=0.1)
+    old, new = counted[pair.first.name], counted[pair.second.name]
+    assert new.answered / (old.answered + new.answered) == pytest.approx(0.25, abs=0.05)
+    assert (old.failed, new.failed) == (0, 0)
+    pair.rig.apply(SplitRoute(pair.rig.chain, pair.second.name, pair.first.name, 25, "test"))
+    assert all(traffic.answered == 0 for traffic in pair.rig.target.traffic(pair.rig.chain).values())
+
+
+def test_a_door_that_restarts_in_a_split_leads_to_the_old_release(pair: Pair) -> None:
+    """Only what was promoted is written down."""
+    pair.rig.apply(SplitRoute(pair.rig.chain, pair.second.name, pair.first.name, 99, "test"))
+    with pair.rig.engine.client() as client:
+        client.restart(f"{pair.rig.chain}-door", timeout=1)
+    assert waited_for(lambda: service_at(pair.url)) == pair.first.name
+    assert {service_at(pair.url) for _ in range(20)} == {pair.first.name}
+    assert route_of(pair.rig) == pair.first.name
+
+
+def test_the_way_back_to_a_warm_service_is_short(pair: Pair) -> None:
+    """Its slot stays resolved and checked, so that the flip waits for nothing."""
+    pair.rig.route(pair.second)
+    slot = state_of(pair.rig).slot_of(pair.first.name)
+    assert slot is not None
+    waited_for(lambda: getattr(state_of(pair.rig).slot_of(pair.first.name), "status", "") == "DRAIN")
+    begun = time.monotonic()
+    pair.rig.route(pair.first)
+    assert time.monotonic() - begun < 1.0
+    assert state_of(pair.rig).slot_of(pair.first.name) is not None
+
+
 def test_an_upgrade_under_load_loses_nothing(rig: Rig) -> None:
     """A whole push, with the old service drained, stopped and removed."""
     older, newer = rig.spec("Hello", "1"), rig.spec("Hello", "2")
@@ -166,9 +209,9 @@ def test_a_flip_that_was_cut_off_is_done_again(pair: Pair) -> None:
     with Connection.opened(rig.engine) as connection:
         prepare(connection, door, other, second.name, address)
         assert (route_of(rig), service_at(url)) == (first.name, first.name)
-        flip(connection, door, other, [])
+        flip(connection, door, [other], [])
         assert route_of(rig) is None
-        flip(connection, door, other, [own])
+        flip(connection, door, [other], [own])
         assert route_of(rig) is None
         rig.route(second)
         assert (route_of(rig), service_at(url)) == (second.name, second.name)

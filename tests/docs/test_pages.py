@@ -29,6 +29,7 @@ _TYPES = {
     "str | None": "text",
     "str": "text",
     "int | None": "integer",
+    "int": "integer",
     "float": "number",
     "pathlib.Path | None": "path",
     "tuple[pathlib.Path, ...]": "list of paths",
@@ -58,9 +59,12 @@ def test_settings_are_all_described() -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_variables_set_what_they_say(name: str, tmp_path: Path) -> None:
     """The variable in a setting's row sets that setting and no other."""
-    urls = dict.fromkeys(("http_proxy", "https_proxy", "apt_mirror"), "http://127.0.0.1:1")
+    indexes = ("index_url", "extra_index_urls")
+    urls = dict.fromkeys(("http_proxy", "https_proxy", "apt_mirror", *indexes), "http://127.0.0.1:1")
     values = {"target": "local", "builder": "classic", "port": "8200", "bind": "::1"}
-    given = {**values, **urls, "platform": "linux/arm64", "cpu_wheels": "false"}.get(name, "7.5")
+    given = {**values, **urls, "platform": "linux/arm64", "cpu_wheels": "false", "keep_warm": "2"}.get(
+        name, "7.5"
+    )
     variable = plain(setting_row(name)[3])
     loaded = load_settings(tmp_path, {variable: given}, {}, tmp_path / "absent.toml")
     assert loaded.model_fields_set == {name}

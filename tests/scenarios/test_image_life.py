@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +138,8 @@ def test_a_release_is_published_and_described(
     pushed = project.push("--registry", there)
     assert pushed["images"]["Life"].startswith(f"{there}/{project.name}/life@sha256:")
     assert project.push("--registry", there)["release"] == pushed["release"]
-    release = (
-        tmp_path / "state" / "chainctl" / "docker" / project.name / "releases" / "000001.json"
-    ).read_text()
+    with closing(sqlite3.connect(tmp_path / "state/chainctl/state.db")) as connection:
+        ((release,),) = connection.execute("SELECT data FROM revision").fetchall()
     assert pushed["images"]["Life"] in release
     assert PASSWORD not in release
     (image,) = project.images()

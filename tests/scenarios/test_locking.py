@@ -151,6 +151,10 @@ def test_a_private_index_takes_its_credentials_from_a_secret(
         chainctl, CHAINCTL_INDEX_URL=index.private_url, CHAINCTL_INDEX_CREDENTIALS_SECRET="netrc"
     )
     assert "the secret `netrc`" in private("lock", file, expect=2).stderr
+    no_netrc = with_environ(private, CHAINCTL_SECRET_netrc="reader:wrong-word")
+    refused = no_netrc("lock", file, expect=2)
+    assert "the secret `netrc` with the credentials of the package indexes is no netrc text" in refused.stderr
+    assert "wrong-word" not in refused.stderr
     wrong = with_environ(private, CHAINCTL_SECRET_netrc="machine 127.0.0.1 login reader password wrong-word")
     refused = wrong("lock", file, expect=4)
     assert "error[CH0805]" in refused.stderr

@@ -70,13 +70,17 @@ class DockerBaseImages:
 
 
 def _inspected(engine: Engine, client: APIClient, image: str) -> dict[str, Any] | None:
-    from docker.errors import NotFound
+    from docker.errors import APIError, NotFound
 
     with engine.errors(f"inspect the image {image}"):
         try:
             found: dict[str, Any] = client.inspect_image(image)  # type: ignore[no-untyped-call]  # so in types-docker
         except NotFound:
             return None
+        except APIError as error:
+            if "invalid reference format" in str(error.explanation or error):
+                raise _misnamed(image) from error
+            raise
         return found
 
 
@@ -141,6 +145,17 @@ def _without_python(image: str, python: str, why: str) -> LockError:
             f"the base image {image} has no Python that starts as `{python}`",
             note=why.strip(),
             help="install Python in that image, or say where it is: `CustomImage(python_executable_path=…)`",
+        )
+    ])  # fmt: skip
+
+
+def _misnamed(image: str) -> LockError:
+    return LockError([
+        Problem(
+            "CH0812",
+            f"the base image {image!r} has a name that no image can have",
+            help="write `[HOST/]NAME[:TAG]` in lower case, as in `python:3.12-slim`; in the setting `base_image`,"
+            " `{version}` stands for the version of Python, and nothing else is filled in",
         )
     ])  # fmt: skip
 

@@ -27,6 +27,13 @@ _NO_NETWORK = re.compile(
     r"name resolution|Failed to establish a new connection|Could not resolve"
     r"|Name or service not known|dns error|tcp connect error|error sending request"
 )
+_NO_SUCH_NETWORK = re.compile(r"^network (\S+) not found")
+_NO_BRIDGE = re.compile(r"failed to create endpoint \S+ on network")
+_NO_MIRROR = re.compile(r"^[EW]: Failed to fetch |Temporary failure resolving", re.MULTILINE)
+_NO_DEBIAN_PACKAGE = re.compile(
+    r"^E: (Unable to locate package|Package .* has no installation candidate|Version .* was not found)",
+    re.MULTILINE,
+)
 _NO_TRUST = re.compile(r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED|certificate verif", re.IGNORECASE)
 _OTHER_FILE = re.compile(r"hash mismatch", re.IGNORECASE)
 _NO_GIT = re.compile(r"Git executable not found|Cannot find command 'git'")
@@ -91,7 +98,7 @@ def base_changed(chainlet: str, base: str, *, locked: str, found: str) -> BuildE
         f"FROM {base}",
         (f"locked: {locked}", f"found:  {found}"),
         reason=f"{base} on the engine is not the image that chainctl.lock pins",
-        hint="load or build the locked one, or take this one: `chainctl lock FILE --upgrade`",
+        hint="load or build the locked one, or take this one: `chainctl lock FILE --upgrade-base`",
     )
 
 
@@ -137,6 +144,17 @@ def _step_hint(code: str, tail: tuple[str, ...]) -> str:
             "the base image needs Python 3.10 or newer with pip; name the interpreter with"
             " CustomImage(python_executable_path=…)"
         )
+    if network := _NO_SUCH_NETWORK.search(tail[-1]):
+        return f"the engine has no network {network[1]}: correct the setting `build_network`"
+    if _NO_MIRROR.search(said):
+        return (
+            "check that builds reach Debian's packages: the setting `apt_mirror` names a mirror, and"
+            ' `build_network = "host"` builds in the host\'s network'
+        )
+    if _NO_DEBIAN_PACKAGE.search(said):
+        return "the Debian of the base image has no such package: correct docker_image.apt_requirements"
+    if _NO_BRIDGE.search(tail[-1]):
+        return 'the engine can not attach builds to its network: set `build_network = "host"`, or mend the engine'
     if _NO_NETWORK.search(said):
         return (
             "check that builds reach the package index, or build in the host's network:"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chainctl.adapters.docker.engine_info import EngineInfo, GpuAccess
-from chainctl.adapters.docker.labels import GPU_DEVICES, GPU_MEMORY, SERVICE
+from chainctl.adapters.docker.labels import GPU_DEVICES, GPU_MEMORY
 from chainctl.deploy.devices import Device, Holding
 
 _HOLDING_STATES = frozenset(["running", "paused", "restarting"])
@@ -51,7 +51,7 @@ def _cdi_name(device: Device, names: Sequence[str]) -> str:
 def _of_one(said: Mapping[str, Any], devices: Sequence[Device]) -> Iterator[Holding]:
     labels = said["Config"].get("Labels") or {}
     is_active = said["State"]["Status"] in _HOLDING_STATES
-    holder = labels.get(SERVICE) or said["Name"].lstrip("/")
+    holder = said["Name"].lstrip("/")
     memory = labels.get(GPU_MEMORY, "")
     known = {device.id for device in devices}
     ids = [one for one in labels.get(GPU_DEVICES, "").split(",") if one in known]

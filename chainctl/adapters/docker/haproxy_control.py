@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from chainctl.adapters.docker.haproxy_config import CONTROL_PORT
 from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.haproxy_state import QUESTIONS, DoorState, parse_state
+from chainctl.adapters.docker.haproxy_traffic import TRAFFIC_QUESTIONS, parse_traffic
 from chainctl.adapters.docker.labels import DOOR_ALIAS
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_exec import run_in
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.release import SERVICE_PORT
 from chainctl.errors import DeployError
 
@@ -36,12 +40,33 @@ def prepare(connection: Connection, door: str, slot: str, service: str, address:
     )
 
 
-def flip(connection: Connection, door: str, to_slot: str, from_slots: list[str]) -> None:
-    """Give the traffic to one slot and take it from others, at once. Raises DeployError."""
+def rename(connection: Connection, door: str, slot: str, host: str) -> None:
+    """Have a slot resolve another name of the replica that it leads to; its traffic goes on."""
+    ask(connection, door, f"set server {BACKEND}/{slot} fqdn {host}")
+
+
+def flip(connection: Connection, door: str, to_slots: Sequence[str], from_slots: Sequence[str]) -> None:
+    """Give the traffic to slots and take it from others, at once. Raises DeployError."""
+    ready = [f"set server {BACKEND}/{slot} state ready" for slot in to_slots]
     drains = [f"set server {BACKEND}/{slot} state drain" for slot in from_slots]
-    said = ask(connection, door, f"set server {BACKEND}/{to_slot} state ready", *drains)
+    weights = [f"set server {BACKEND}/{slot} weight 1" for slot in (*to_slots, *from_slots)]
+    said = ask(connection, door, *ready, *drains, *weights)
     if said.strip():
         raise DeployError(f"The front door refused to flip: {said.strip()}", hint="push again")
+
+
+def split(connection: Connection, door: str, weights: Mapping[str, int]) -> None:
+    """Let slots share the traffic by weight, 1 to 256, and count it anew. Raises DeployError."""
+    shares = [f"set server {BACKEND}/{slot} weight {weight}" for slot, weight in weights.items()]
+    ready = [f"set server {BACKEND}/{slot} state ready" for slot in weights]
+    said = ask(connection, door, *shares, *ready, "clear counters all")
+    if said.strip():
+        raise DeployError(f"The front door refused to split: {said.strip()}", hint="push again")
+
+
+def door_traffic(connection: Connection, door: str) -> dict[str, Traffic] | None:
+    """Return what a door counted of each service, None when it does not answer."""
+    return parse_traffic(ask(connection, door, *TRAFFIC_QUESTIONS))
 
 
 def drain(connection: Connection, door: str, slot: str) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from chainctl.deploy.devices import Device
-from chainctl.deploy.release import Fingerprint, ServiceSpec
+from chainctl.deploy.release import Fingerprint, ServiceSpec, replica_of
 from chainctl.errors import UsageError
 
 CHAIN = "chainctl.chain"
@@ -21,6 +21,8 @@ GPU_MEMORY = "chainctl.gpu.memory"
 IMAGE_PART = "chainctl.fingerprint.image"
 CONFIG_PART = "chainctl.fingerprint.config"
 CALLS_PART = "chainctl.fingerprint.calls"
+REPLICA = "chainctl.replica"
+GENERATION_PART = "chainctl.fingerprint.generation"
 
 DOOR_ALIAS = "front"
 _CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -76,7 +78,11 @@ def chain_labels(chain: str) -> dict[str, str]:
 
 
 def service_labels(spec: ServiceSpec, devices: Sequence[Device] = ()) -> dict[str, str]:
-    """Return what can be known of a service without its release. `devices` are GPUs that it was given."""
+    """Return what can be known of a replica of a service, under its own name, without its release.
+
+    `devices` are GPUs that it was given.
+    """
+    service, replica = replica_of(spec.name)
     gpu = spec.resources.gpu
     model = {GPU: gpu.model} if gpu and gpu.model else {}
     if gpu and devices:
@@ -86,12 +92,19 @@ def service_labels(spec: ServiceSpec, devices: Sequence[Device] = ()) -> dict[st
         **chain_labels(spec.chain),
         ROLE: Role.SERVICE,
         CHAINLET: spec.chainlet,
-        SERVICE: spec.name,
+        SERVICE: service,
+        REPLICA: str(replica),
         IMAGE_PART: spec.fingerprint.image,
         CONFIG_PART: spec.fingerprint.config,
         CALLS_PART: spec.fingerprint.calls,
+        GENERATION_PART: str(spec.fingerprint.generation),
         **model,
     }
+
+
+def replica_in(labels: Mapping[str, str]) -> int:
+    """Read back which replica it is; without a label the only one."""
+    return int(labels.get(REPLICA) or 1)
 
 
 def fingerprint_in(labels: Mapping[str, str]) -> Fingerprint:
@@ -100,6 +113,7 @@ def fingerprint_in(labels: Mapping[str, str]) -> Fingerprint:
         image=labels.get(IMAGE_PART, ""),
         config=labels.get(CONFIG_PART, ""),
         calls=labels.get(CALLS_PART, ""),
+        generation=int(labels.get(GENERATION_PART) or 0),
     )
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from chainctl.adapters.docker.observe_container import Container
 from chainctl.adapters.docker.services_body import PROBE
-from chainctl.adapters.docker.services_room import shown_bytes
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import find, keep_running, last_lines, stop
 from chainctl.adapters.docker.target_exec import run_in
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.sizes import shown_bytes
 from chainctl.errors import DeployError
 from chainctl.wire.log_line import readable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,9 +15,10 @@ from chainctl.adapters.docker.services_body import service_body
 from chainctl.adapters.docker.services_room import require_room
 from chainctl.adapters.docker.shared_volume import ensure_shared_volume, not_shared
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import Body, create, find_own, remove, start, stop
+from chainctl.adapters.docker.target_containers import Body, create, find_own, remove, signal, start, stop
 from chainctl.deploy.devices import Device
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.replication import LEAVE_SEC, LEAVE_SIGNAL
 from chainctl.deploy.target import DataSource, Vault
 from chainctl.errors import DeployError
 from chainctl.events import Emit
@@ -59,6 +61,14 @@ def start_service(
             emit(not_shared(spec.chain, error.message))
             remove(connection, spec.name)
             _run(connection, spec.name, body(is_sharing=False))
+
+
+def let_callers_turn_away(connection: Connection, service: str, chain: str) -> None:
+    """Have a replica that runs tell callers to turn to others, and give them the time to notice."""
+    there = find_own(connection, service, chain)
+    if there is not None and there.is_running:
+        signal(connection, service, LEAVE_SIGNAL.name)
+        threading.Event().wait(LEAVE_SEC)
 
 
 def stop_service(connection: Connection, service: str, chain: str, grace_sec: float) -> None:

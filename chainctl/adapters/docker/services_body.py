@@ -20,7 +20,7 @@ from chainctl.adapters.docker.labels import (
 )
 from chainctl.adapters.docker.target_containers import Body
 from chainctl.deploy.devices import Device
-from chainctl.deploy.release import SERVICE_PORT, DataMount, Gpu, ServiceSpec
+from chainctl.deploy.release import SERVICE_PORT, DataMount, Gpu, ServiceSpec, replica_of
 from chainctl.deploy.shared_memory import shared_bytes
 
 SECRETS_DIR = PurePosixPath("/run/secrets")
@@ -43,7 +43,7 @@ def service_body(
     *,
     is_sharing: bool,
 ) -> Body:
-    """Return the container of a service; it is let restart only once it has been ready.
+    """Return the container of a replica, under its own name; it is let restart only once it has been ready.
 
     `python` is the image's interpreter, `grace_sec` the time between SIGTERM and SIGKILL, `devices` are
     the GPUs that it was given; `is_sharing` says whether there is a volume through which the chain's
@@ -72,8 +72,15 @@ def service_body(
             ],
             "DeviceRequests": _devices(spec.resources.gpu, devices, engine),
         },
-        "NetworkingConfig": {"EndpointsConfig": {network_name(spec.chain): {"Aliases": [spec.name]}}},
+        "NetworkingConfig": {"EndpointsConfig": {network_name(spec.chain): {"Aliases": aliases(spec.name)}}},
     }
+
+
+def aliases(name: str) -> list[str]:
+    """Return what a replica is called in its network: as all of its service, which is what callers ask for,
+    and by its number, which is what the door asks for."""
+    service, replica = replica_of(name)
+    return [service, f"{service}.{replica}"]
 
 
 def filler_body(spec: ServiceSpec, mount: dict[str, object]) -> Body:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from chainctl.adapters.docker.engine_info import EngineInfo
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.sizes import shown_bytes
 from chainctl.errors import DeployError
-
-_GIB = 1 << 30
-_MIB = 1 << 20
 
 
 def require_room(spec: ServiceSpec, engine: EngineInfo) -> None:
@@ -21,13 +19,6 @@ def require_room(spec: ServiceSpec, engine: EngineInfo) -> None:
         )
     if engine.gpus and wanted.gpu and wanted.gpu.count > len(engine.gpus):
         raise _too_much(spec, f"{wanted.gpu.count} GPUs", f"{len(engine.gpus)}", "gpu_count")
-
-
-def shown_bytes(count: int) -> str:
-    """Write a size as people give it: 512Mi, 23.5Gi."""
-    if count >= _GIB:
-        return f"{count / _GIB:.4g}Gi"
-    return f"{count / _MIB:.4g}Mi"
 
 
 def _too_much(spec: ServiceSpec, wanted: str, there: str, setting: str) -> DeployError:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from chainctl.adapters.docker.ask import ask_service
+from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
-from chainctl.adapters.docker.front_door_route import drain_service, route_to
+from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
 from chainctl.adapters.docker.gpus import host_gpus
 from chainctl.adapters.docker.haproxy_config import DoorSettings
 from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.network import ensure_network, remove_network
 from chainctl.adapters.docker.observe import observe_chain, observed_chains
 from chainctl.adapters.docker.readiness import await_ready
-from chainctl.adapters.docker.services import start_service, stop_service
+from chainctl.adapters.docker.services import let_callers_turn_away, start_service, stop_service
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
     EnsureNetwork,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
-from chainctl.deploy.release import FrontDoor
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.release import FrontDoor, replica_name
+from chainctl.deploy.replication import as_replica
+from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.events import Emit, Event
 
@@ -82,6 +86,19 @@ class DockerTarget:
         with Connection.opened(self._engine) as connection:
             return host_gpus(connection)
 
+    def capacity(self) -> Capacity:
+        info = self._engine.info()
+        return Capacity(memory_bytes=info.memory or None, gpus=len(info.gpus) or None)
+
+    def traffic(self, chain: str) -> Mapping[str, Traffic]:
+        with Connection.opened(self._engine) as connection:
+            return counted_traffic(connection, chain)
+
+    def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
+        """Call from within the service's container: the network of a chain is not ours to enter."""
+        with Connection.opened(self._engine) as connection:
+            return call_service(connection, chain, service, body, timeout_sec)
+
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask from within the service's container, which alone has its token."""
         with Connection.opened(self._engine) as connection:
@@ -102,23 +119,31 @@ class DockerTarget:
         match operation:
             case EnsureNetwork(chain=chain):
                 ensure_network(connection, chain)
-            case StartService(service=spec, devices=devices):
+            case StartService(service=service_spec, replica=replica, devices=devices):
+                spec = as_replica(service_spec, replica)
                 start_service(
                     connection, spec, self._vault, self._data, self._drain_sec, self._once(emit), devices
                 )
-            case AwaitReady(service=spec):
-                await_ready(connection, spec)
+            case AwaitReady(service=spec, replica=replica):
+                await_ready(connection, as_replica(spec, replica))
             case EnsureFrontDoor(chain=chain, front_door=door):
                 ensure_front_door(connection, self._wanted(chain, door), emit)
-            case Route(chain=chain, service=service):
-                route_to(connection, chain, service)
-            case StopService(chain=chain, service=service):
-                drain_service(connection, chain, service, self._drain_sec)
-                stop_service(connection, service, chain, self._drain_sec)
+            case Route(chain=chain, service=service, replicas=replicas):
+                route_to(connection, chain, service, replicas)
+            case SplitRoute():
+                split_route(connection, operation)
+            case StopService(chain=chain, service=service, replica=replica):
+                name = replica_name(service, replica)
+                drain_service(connection, chain, service, self._drain_sec, replica)
+                if operation.has_others:
+                    let_callers_turn_away(connection, name, chain)
+                stop_service(connection, name, chain, self._drain_sec)
             case RemoveFrontDoor(chain=chain):
                 remove_front_door(connection, chain, self._drain_sec)
             case RemoveNetwork(chain=chain):
                 remove_network(connection, chain)
+            case PassGates():
+                return
             case _:
                 assert_never(operation)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from chainctl.adapters.local.memory import RunMemory
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.release import Fingerprint
 from chainctl.deploy.state import ServiceStatus
 
@@ -33,11 +34,15 @@ class Start(_Message):
 
 
 class Stop(_Message):
-    """Drain a service and remove it. Without `drain_sec` the time that the supervisor was started with holds."""
+    """Drain a replica and remove it. Without `drain_sec` the time that the supervisor was started with holds.
+
+    With `has_others` its callers are given time to turn to other replicas.
+    """
 
     verb: Literal["stop"] = "stop"
     name: str
     drain_sec: float | None = None
+    has_others: bool = False
 
 
 class List(_Message):
@@ -72,10 +77,27 @@ class CloseDoor(_Message):
 
 
 class SetRoute(_Message):
-    """Flip the front door to a service."""
+    """Flip the front door to the first replicas of a service."""
 
     verb: Literal["route"] = "route"
     name: str
+    replicas: int = Field(default=1, ge=1)
+
+
+class SplitTraffic(_Message):
+    """Give a service a part of the traffic of the one that has it; count anew."""
+
+    verb: Literal["split"] = "split"
+    name: str
+    before: str
+    percent: int = Field(ge=1, le=99)
+    replicas: int = Field(default=1, ge=1)
+
+
+class CountTraffic(_Message):
+    """Say what the door counted since the traffic was split."""
+
+    verb: Literal["traffic"] = "traffic"
 
 
 class Shutdown(_Message):
@@ -85,7 +107,7 @@ class Shutdown(_Message):
 
 
 Verb = Annotated[
-    Start | Stop | List | AskReady | OpenDoor | CloseDoor | SetRoute | Shutdown,
+    Start | Stop | List | AskReady | OpenDoor | CloseDoor | SetRoute | SplitTraffic | CountTraffic | Shutdown,
     Field(discriminator="verb"),
 ]
 
@@ -120,6 +142,13 @@ class Readiness(_Message):
     body: str = ""
 
 
+class Counted(_Message):
+    """What the door counted, by service."""
+
+    answer: Literal["counted"] = "counted"
+    services: dict[str, Traffic]
+
+
 class Refused(_Message):
     """It could not be done: a DeployError on the other side."""
 
@@ -129,7 +158,7 @@ class Refused(_Message):
     details: tuple[str, ...] = ()
 
 
-Answer = Annotated[Done | Listing | Readiness | Refused, Field(discriminator="answer")]
+Answer = Annotated[Done | Listing | Readiness | Counted | Refused, Field(discriminator="answer")]
 
 
 class Reply(_Message):

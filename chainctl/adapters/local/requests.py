@@ -10,9 +10,10 @@ from chainctl.adapters.local.gpus import gpu_env
 from chainctl.adapters.local.images import APP, image_directory
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.adapters.local.process_env import process_env
-from chainctl.adapters.local.protocol import OpenDoor, Start
+from chainctl.adapters.local.protocol import OpenDoor, SplitTraffic, Start, Stop
 from chainctl.deploy.devices import Device
-from chainctl.deploy.release import FrontDoor, SecretRef, ServiceSpec
+from chainctl.deploy.operations import SplitRoute, StopService
+from chainctl.deploy.release import FrontDoor, SecretRef, ServiceSpec, replica_name
 from chainctl.deploy.target import Vault
 from chainctl.errors import DeployError
 
@@ -56,6 +57,22 @@ def door_request(chain: str, door: FrontDoor, vault: Vault) -> OpenDoor:
         api_key=None if door.api_key is None else base64.b64encode(vault.value(door.api_key).strip()),
         tls=None if door.tls is None else _wrapped(vault, door.tls),
     )
+
+
+def split_request(operation: SplitRoute) -> SplitTraffic:
+    """Return the order to split the traffic."""
+    return SplitTraffic(
+        name=operation.service,
+        before=operation.before,
+        percent=operation.percent,
+        replicas=operation.replicas,
+    )
+
+
+def stop_request(operation: StopService, drain_sec: float) -> Stop:
+    """Return the order to stop one replica."""
+    name = replica_name(operation.service, operation.replica)
+    return Stop(name=name, drain_sec=drain_sec, has_others=operation.has_others)
 
 
 def _wrapped(vault: Vault, secret: SecretRef) -> bytes:

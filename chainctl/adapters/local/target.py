@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from chainctl.adapters.local.ask import ask_service
+from chainctl.adapters.local.ask import ask_service, call_service
 from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
 from chainctl.adapters.local.gpus import DEVICES_NAME, local_holdings
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
@@ -20,23 +20,34 @@ from chainctl.adapters.local.orphans import kill_processes_of
 from chainctl.adapters.local.paths import MEMORY_NAME, LocalPaths, RunPaths
 from chainctl.adapters.local.private_directory import private_directory
 from chainctl.adapters.local.process_env import inherited_env
-from chainctl.adapters.local.protocol import CloseDoor, SetRoute, Shutdown, Stop, Verb
+from chainctl.adapters.local.protocol import (
+    CloseDoor,
+    Counted,
+    CountTraffic,
+    SetRoute,
+    Shutdown,
+    Verb,
+)
 from chainctl.adapters.local.readiness import await_ready
-from chainctl.adapters.local.requests import door_request, start_request
+from chainctl.adapters.local.requests import door_request, split_request, start_request, stop_request
 from chainctl.adapters.nvidia_smi import smi_devices, visible_devices
+from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
     EnsureNetwork,
     Operation,
+    PassGates,
     RemoveFrontDoor,
     RemoveNetwork,
     Route,
+    SplitRoute,
     StartService,
     StopService,
 )
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.replication import as_replica
+from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.errors import EngineError
 from chainctl.events import Emit, Notice
@@ -109,27 +120,46 @@ class LocalTarget:
         match operation:
             case EnsureNetwork(chain=chain):
                 self._ensure_supervisor(self._paths.run(chain))
-            case StartService(service=spec, devices=devices):
+            case StartService(service=service_spec, replica=replica, devices=devices):
+                spec = as_replica(service_spec, replica)
                 self._share(self._paths.run(spec.chain), emit)
                 data = {one.name: self._data.get(one) for one in spec.data}
                 request = start_request(
                     spec, self._paths, self._vault, self._python, self._inherited, data, devices
                 )
                 self._ask(self._paths.run(spec.chain), request)
-            case AwaitReady(service=spec):
-                await_ready(self._paths.run(spec.chain), spec)
+            case AwaitReady(service=spec, replica=replica):
+                await_ready(self._paths.run(spec.chain), as_replica(spec, replica))
             case EnsureFrontDoor(chain=chain, front_door=door):
                 self._ask(self._paths.run(chain), door_request(chain, door, self._vault))
-            case Route(chain=chain, service=service):
-                self._ask(self._paths.run(chain), SetRoute(name=service))
-            case StopService(chain=chain, service=service):
-                self._undo(self._paths.run(chain), Stop(name=service, drain_sec=self._drain_sec))
+            case Route(chain=chain, service=service, replicas=replicas):
+                self._ask(self._paths.run(chain), SetRoute(name=service, replicas=replicas))
+            case SplitRoute(chain=chain):
+                self._ask(self._paths.run(chain), split_request(operation))
+            case StopService(chain=chain):
+                self._undo(self._paths.run(chain), stop_request(operation, self._drain_sec))
             case RemoveFrontDoor(chain=chain):
                 self._undo(self._paths.run(chain), CloseDoor())
             case RemoveNetwork(chain=chain):
                 self._remove(self._paths.run(chain))
+            case PassGates():
+                return
             case _:
                 assert_never(operation)
+
+    def capacity(self) -> Capacity:
+        """All memory of this machine; how many GPUs it has is not looked for."""
+        return Capacity(memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+    def traffic(self, chain: str) -> Mapping[str, Traffic]:
+        answer = SupervisorClient(self._paths.run(chain)).ask(CountTraffic())
+        assert isinstance(answer, Counted)
+        return answer.services
+
+    def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
+        """Call over the service's socket, which only we can open."""
+        socket = self._paths.run(chain).socket_of(service)
+        return call_service(socket, service, body, self._vault.token(chain), timeout_sec)
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask over the service's socket, which only we can open."""

@@ -31,6 +31,7 @@ _BUILT = re.compile(
 )
 _CAUSE = re.compile(r"^\s*(?:cause|error|hint): ?")
 _SHOWN = 12
+_TORCH_HOST = "download.pytorch.org"
 
 
 def failure_problems(wanted: Wanted, said: str, lines: Lines, root: str) -> tuple[Problem, ...]:
@@ -102,11 +103,13 @@ def _unauthorised(wanted: Wanted, text: str) -> Problem:
 def _silent(wanted: Wanted, text: str) -> Problem:
     found = _URL.search(text)
     where = _host(found[0]) if found else "its host"
+    is_torch = bool(wanted.torch_backend) and where == _TORCH_HOST
+    other = "`cpu_wheels = false` to take torch from your index" if is_torch else "`index_url` to a mirror"
     return Problem(
         "CH0804",
         f"{_who(wanted)}: the package index {where} cannot be reached",
         note="\n".join(_causes(text)[-3:]),
-        help="try again when it answers, or set `index_url` to a mirror; what is locked stays as it was",
+        help=f"try again when it answers, or set {other}; what is locked stays as it was",
     )
 
 

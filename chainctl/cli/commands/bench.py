@@ -35,7 +35,9 @@ def bench(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", "-r", min=0.001, help="Requests per second, however fast answers are."),
+        typer.Option(
+            "--rate", "-r", min=0.001, max=100_000, help="Requests per second, however fast answers are."
+        ),
     ] = None,
     arrivals: Annotated[
         str, typer.Option("--arrivals", metavar="poisson|constant", help="How requests come with --rate.")

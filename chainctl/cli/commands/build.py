@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from chainctl.cli.options import (
     ExplainOption,
     FileArgument,
@@ -11,15 +13,21 @@ from chainctl.cli.options import (
     PlatformOption,
     QuietOption,
     RegistryOption,
+    SecretsOption,
     TargetOption,
     VerboseOption,
 )
+
+
+def _nothing(_wanted: Mapping[str, Sequence[str]]) -> None:
+    """Local processes build nothing, so they need no secret for it."""
 
 
 def build(
     file: FileArgument,
     target: TargetOption = None,
     name: NameOption = None,
+    secrets: SecretsOption = None,
     platform: PlatformOption = None,
     registry: RegistryOption = None,
     explain: ExplainOption = False,
@@ -41,14 +49,16 @@ def build(
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
     loaded = loaded_chain(
-        load_graph(file), console, target=target, name=name, platform=platform, registry=registry
-    )
+        load_graph(file), console, target=target, name=name, secrets=secrets, platform=platform,
+        registry=registry,
+    )  # fmt: skip
     world = open_world(loaded.settings, console.line, loaded.chain)
     require_registry(world, registry)
     _, images = images_of(loaded, console, world.name, world, is_locked=locked)
     last = world.ledger.latest(loaded.chain)
+    require = _nothing if world.name == "local" else world.vault.require
     try:
-        done = build_images(images, world.backend, last, console.emit, now)
+        done = build_images(images, world.backend, last, console.emit, now, require)
         published = publish_images(images, world.registry, console.emit, now)
     finally:
         console.stop()

@@ -16,7 +16,7 @@ def call(
     ] = None,
     target: TargetOption = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", help="Seconds to wait for the answer.", min=0.001)
+        float, typer.Option("--timeout", help="Seconds to wait for the answer.", min=0.001, max=604_800)
     ] = 600.0,
     insecure: Annotated[bool, typer.Option("--insecure", help="Accept any TLS certificate.")] = False,
     trace: Annotated[

@@ -11,6 +11,7 @@ from chainctl.cli.options import (
     ExplainOption,
     FileArgument,
     JsonOption,
+    KeepWarmOption,
     LockedOption,
     NameOption,
     PlatformOption,
@@ -30,6 +31,7 @@ def plan(
     platform: PlatformOption = None,
     explain: ExplainOption = False,
     locked: LockedOption = None,
+    keep_warm: KeepWarmOption = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Ask no engine: only compare images with the last release.")
     ] = False,
@@ -47,7 +49,16 @@ def plan(
     from chainctl.errors import ExitCode
 
     shown = _shown(
-        file, target, name, secrets, platform, explain=explain, offline=offline, locked=locked, out=out
+        file,
+        target,
+        name,
+        secrets,
+        platform,
+        explain=explain,
+        offline=offline,
+        locked=locked,
+        keep_warm=keep_warm,
+        out=out,
     )
     print_result(shown.text, shown.value, as_json=as_json)
     if exit_code and shown.has_changes:
@@ -65,6 +76,7 @@ def _shown(
     offline: bool,
     locked: bool | None,
     out: Path | None,
+    keep_warm: int | None,
 ) -> Shown:
     from chainctl.cli.console import Console
     from chainctl.cli.drafting import draft_of
@@ -84,4 +96,5 @@ def _shown(
     if offline:
         return plan_offline(loaded, console, is_locked=locked, is_full=explain)
     draft, world = draft_of(loaded, console, is_locked=locked, is_plan=out is None)
-    return plan_push(draft, world, is_full=explain, out=out)
+    kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
+    return plan_push(draft, world, is_full=explain, keep_warm=kept, out=out)

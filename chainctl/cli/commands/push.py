@@ -10,6 +10,7 @@ import typer
 from chainctl.cli.options import (
     FileArgument,
     JsonOption,
+    KeepWarmOption,
     LockedOption,
     NameOption,
     PlatformOption,
@@ -35,6 +36,16 @@ def push(
             "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what this plan file says."
         ),
     ] = None,
+    keep_warm: KeepWarmOption = None,
+    canary: Annotated[
+        str | None,
+        typer.Option(
+            "--canary", metavar="PERCENT", help="Try it with a part of the traffic first, such as 10%."
+        ),
+    ] = None,
+    canary_for: Annotated[
+        str, typer.Option("--canary-for", metavar="TIME", help="How long it is tried, such as 90s or 5m.")
+    ] = "60s",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -43,8 +54,10 @@ def push(
     from chainctl.cli.console import Console
     from chainctl.cli.output import print_result
     from chainctl.cli.pushing import push_file
+    from chainctl.cli.rollout_arguments import canary_of
 
     console = Console(is_quiet=quiet, is_verbose=verbose)
+    trial = canary_of(canary, canary_for)
     done = push_file(
         file,
         console,
@@ -55,6 +68,8 @@ def push(
         registry=registry,
         is_locked=locked,
         plan=plan,
+        keep_warm=keep_warm,
+        canary=trial,
     )
     console.stop()
     if not quiet:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from chainctl.cli.options import FileArgument, JsonOption, LockedOption, NameOption
+from chainctl.cli.options import FileArgument, JsonOption, LockedOption, NameOption, SecretsOption
 
 
 def render(
     file: FileArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write to.")],
     name: NameOption = None,
+    secrets: SecretsOption = None,
     locked: LockedOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,7 +30,7 @@ def render(
     from chainctl.workflows.render import render_contexts
 
     graph = load_graph(file)
-    chosen = settings_for(Path(graph.path))
+    chosen = settings_for(Path(graph.path), secrets_file=secrets)
     settings = draft_settings(chosen, name).build
     snapshot = take_snapshot(graph, settings)
     lock = Locker(chosen, settings, Console(), is_locked=locked)(graph, snapshot)

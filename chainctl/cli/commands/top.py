@@ -12,7 +12,10 @@ from chainctl.cli.options import ChainArgument, JsonOption, TargetOption
 def top(
     chain: ChainArgument,
     interval: Annotated[
-        float, typer.Option("--interval", "-i", metavar="SECONDS", help="Time between two looks.", min=0.1)
+        float,
+        typer.Option(
+            "--interval", "-i", metavar="SECONDS", help="Time between two looks.", min=0.1, max=3600
+        ),
     ] = 2.0,
     target: TargetOption = None,
     as_json: JsonOption = False,

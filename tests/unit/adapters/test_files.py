@@ -259,13 +259,31 @@ def test_a_file_that_was_deleted_in_between_is_named(tmp_path: Path) -> None:
     assert raised.value.hint
 
 
+PEM = "-----BEGIN CERTIFICATE-----\n"
+
+
 def test_certificates_are_files_of_the_snapshot(tmp_path: Path) -> None:
     """One that does not exist is the settings' mistake."""
-    write(tmp_path, {"ca/one.pem": "1"})
+    write(tmp_path, {"ca/one.pem": PEM})
     one = str(tmp_path / "ca" / "one.pem")
     assert one in take_snapshot(project(tmp_path), BuildSettings(certificates=(one,))).files
     with pytest.raises(UsageError, match="does not exist") as raised:
         take_snapshot(project(tmp_path), BuildSettings(certificates=(one + "x",)))
+    assert "ca_certificates" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("MIIB", "is no PEM certificate"),
+        (f"{PEM}-----BEGIN RSA PRIVATE KEY-----\n", "has a private key in it"),
+    ],
+)
+def test_what_is_no_certificate_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """It would end up in the images: useless, or a secret that everybody can read there."""
+    write(tmp_path, {"ca/one.pem": text})
+    with pytest.raises(UsageError, match=message) as raised:
+        take_snapshot(project(tmp_path), BuildSettings(certificates=(str(tmp_path / "ca/one.pem"),)))
     assert "ca_certificates" in raised.value.hint
 
 

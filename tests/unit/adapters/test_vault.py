@@ -125,6 +125,19 @@ def test_an_empty_value_is_a_value() -> None:
     assert vault({"A": ""}).fingerprints("shop", {"A": []})["A"]
 
 
+def test_required_secrets_are_all_named_and_leave_no_token() -> None:
+    """Who only builds needs the values, not their fingerprints."""
+
+    def refuse(chain: str) -> str:
+        raise AssertionError(chain)
+
+    held = Vault(SecretSources({"CHAINCTL_SECRET_A": ""}, None, Path("/nowhere")), refuse)
+    held.require({"A": ["the build of Leaf"]})
+    with pytest.raises(MissingSecretError) as raised:
+        held.require({"A": [], "B": ["the build of Leaf"], "C": ["the build of Root"]})
+    assert raised.value.details == ("B: declared by the build of Leaf", "C: declared by the build of Root")
+
+
 def test_no_token_is_made_where_there_is_no_secret() -> None:
     """Asking for nothing leaves no trace."""
 

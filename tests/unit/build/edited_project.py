@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 Key = tuple[str, str]
+PEM = "-----BEGIN CERTIFICATE-----\n"
 CHAINLETS = {
     "Entry": "chain.py", "C1": "c1.py", "C2": "c2.py", "C3": "c3.py", "C4": "c4.py", "C5": "models/c5.py",
 }  # fmt: skip
@@ -87,7 +88,7 @@ class Project:
         self.pins = {"reqs.txt": {"numpy": "1.0"}, "base.txt": {"idna": "3.0"}}
         self.pin_comments = {"reqs.txt": 0, "base.txt": 0}
         self.ignored: set[str] = set()
-        self.certificates = ["one"]
+        self.certificates = [f"{PEM}one"]
         self.mirrors = {"3.11": "mirror/python:3.11", "3.12": "mirror/python:3.12"}
         self.runtime = 0
         self._number = 100
@@ -501,7 +502,7 @@ def edit_settings(project: Project) -> None:
         case 0:
             project.mirrors["3.12"] = f"mirror/python:3.12-{project.number()}"
         case 1:
-            project.certificates = [*project.certificates, f"certificate {project.number()}"][-2:]
+            project.certificates = [*project.certificates, f"{PEM}{project.number()}"][-2:]
         case _:
             project.runtime = project.number()
 

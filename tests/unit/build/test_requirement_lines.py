@@ -86,6 +86,14 @@ def test_lines_that_cannot_be_locked(line: str, code: str) -> None:
     assert "TOKEN@" not in problem.message
 
 
+def test_a_repository_with_credentials_is_told_to_leave_them_to_git() -> None:
+    """A secret for indexes would not help there."""
+    (problem,) = read_lines(HERE, {HERE: "x @ git+https://token@host/r.git\n"}).problems
+    assert "credentials that git has on this machine" in problem.help
+    (problem,) = read_lines(HERE, {HERE: "x @ https://token@host/x.whl\n"}).problems
+    assert "index_credentials_secret" in problem.help
+
+
 def test_a_list_in_the_chain_file() -> None:
     """Its lines all stand where the chainlet stands; options count as in a file."""
     lines = read_list(["numpy # fast", "--extra-index-url https://b/simple"], "/project/chain.py", 7, {})

@@ -123,12 +123,22 @@ def test_a_pyproject_gives_its_dependencies() -> None:
     assert contents["requirements/pyproject.txt"] == "numpy>=2\nidna; sys_platform == 'linux'\n"
 
 
-@pytest.mark.parametrize("text", ["[tool.x]\n", "[project]\nname = 'x'\n", "not toml ="])
-def test_a_pyproject_without_dependencies_is_a_problem_with_its_path(text: str) -> None:
-    """CH0504 names the file."""
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tool.x]\n", "has no `[project] dependencies`"),
+        ("[project]\nname = 'x'\n", "has no `[project] dependencies`"),
+        ("[project]\ndynamic = ['dependencies']\n", "`dynamic` names them"),
+        ("[project]\ndependencies = 'six'\n", "that are no list"),
+        ("not toml =", "is no TOML"),
+    ],
+)
+def test_a_pyproject_without_dependencies_is_a_problem_with_its_path(text: str, message: str) -> None:
+    """CH0504 names the file, and what is the matter with it."""
     with pytest.raises(ChainDefinitionError) as raised:
         pyproject_requirements(text, "/p/pyproject.toml")
     assert [(p.code, p.path) for p in raised.value.problems] == [("CH0504", "/p/pyproject.toml")]
+    assert message in raised.value.problems[0].message
 
 
 def test_a_lock_becomes_pins() -> None:

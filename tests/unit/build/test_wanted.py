@@ -137,10 +137,40 @@ def test_credentials_in_settings_are_refused() -> None:
     assert "index_credentials_secret" in problem.help
 
 
+LOCKED_PROJECT = '[[package]]\nname = "own"\nversion = "1"\nsource = { virtual = "." }\n'
+
+
 def test_a_package_of_this_machine_must_be_a_project() -> None:
     """The message tells what is not there from what is no project."""
     (problem,) = problems_of(graph(A={"pip_requirements": ["./nothing"]}))
     assert (problem.code, "does not exist" in problem.message) == ("CH0810", True)
+    empty = snapshot_of(trees={f"{ROOT}/nothing": {}})
+    with pytest.raises(ChainDefinitionError) as raised:
+        wanted_environments(graph(A={"pip_requirements": ["./nothing"]}), empty, BuildSettings(), {})
+    assert "is no Python project" in raised.value.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("wanted_python", "is_fine"),
+    [(">=3.12", False), ("<3.11", False), ("==3.10.*", False), (">=3.11", True), (">=3.11.4,<3.13", True),
+     ("~=3.11.2", True), ("nonsense", True)],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["pyproject.toml", "uv.lock"])
+def test_a_file_for_other_pythons_is_refused(name: str, wanted_python: str, *, is_fine: bool) -> None:
+    """Its pins may leave out what the Python of the image needs."""
+    line = f'requires-python = "{wanted_python}"\n'
+    text = (
+        f"[project]\n{line}dependencies = []\n"
+        if name == "pyproject.toml"
+        else f"version = 1\n{line}{LOCKED_PROJECT}"
+    )
+    chain = graph(A={"requirements_file": f"{ROOT}/{name}"})
+    if is_fine:
+        assert wanted(chain, {name: text})
+        return
+    (problem,) = problems_of(chain, {name: text})
+    assert (problem.code, problem.path, problem.line) == ("CH0504", f"{ROOT}/{name}", 2)
+    assert f"is for Python {wanted_python}, and the image of `A` has 3.11" in problem.message
 
 
 def test_an_edit_of_a_local_package_changes_the_lock_only_where_it_declares() -> None:

@@ -213,6 +213,29 @@ def test_events_that_break_off_or_are_endless() -> None:
     against(Step(EVENTS + chunk(b"data: 1\n\n"), end="close"), Step(endless, end="close"), work=work)
 
 
+@pytest.mark.parametrize("media", ["text/html; charset=utf-8", "application/json"])
+def test_what_is_no_stream_of_events_is_a_fault(media: str) -> None:
+    """A page of a proxy, or a service that does not stream, is not an empty stream."""
+
+    async def work(served: Loopback) -> None:
+        with pytest.raises(RemoteFault, match=media.partition(";")[0]):
+            [event async for event in Service.from_url(served.url, auth=None).stream_events({})]
+
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ncontent-length: 2\r\n\r\n{{}}"
+    against(Step(head.encode(), end="close"), work=work)
+
+
+def test_page_in_place_of_json_is_told() -> None:
+    """The message says what came, as its beginning may say little."""
+
+    async def work(served: Loopback) -> None:
+        with pytest.raises(RemoteFault, match="cannot be read as text/html"):
+            await Service.from_url(served.url, auth=None).predict_async({})
+
+    page = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"
+    against(Step(page, end="close"), work=work)
+
+
 def test_sync_code() -> None:
     """Sync code calls, streams and reads events, also when it stops in the middle."""
     found: list[Any] = []

@@ -12,15 +12,16 @@ import pytest
 
 from chainctl.cli.main import completed
 from chainctl.cli.verbs import VERBS, Verb
+from tests.fakes.state import record_release
 
-HEAVY = {"docker", "jinja2", "pydantic", "requests", "rich", "typer"}
+HEAVY = {"docker", "sqlalchemy", "jinja2", "pydantic", "requests", "rich", "typer"}
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """A state directory in which three chains were recorded, one of them on two targets."""
     for chain in ("docker/hello", "docker/help", "local/hello", "local/rag"):
-        (tmp_path / chain / "releases").mkdir(parents=True)
+        record_release(tmp_path, *chain.split("/"))
     return tmp_path
 
 

@@ -34,6 +34,7 @@ from chainctl.cli.diagnosis_text import (
 )
 from chainctl.cli.settings import Settings
 from tests.conftest import Chainctl
+from tests.fakes.state import record_release
 
 GB = 1000**3
 OK, WARN, FAIL, SKIP = Status.OK, Status.WARN, Status.FAIL, Status.SKIP
@@ -460,8 +461,7 @@ def test_the_command_finds_what_is_wrong(without_engine: Chainctl) -> None:
     here = without_engine.directory
     (here / "config/chainctl/secrets").mkdir(parents=True, mode=0o700)
     (here / "config/chainctl/secrets").chmod(0o755)
-    (here / "state/chainctl/local/hello/releases").mkdir(parents=True)
-    (here / "state/chainctl/local/hello/releases/000001.json").write_text("{}")
+    record_release(here / "state/chainctl", "local", "hello")
     (here / "chainctl.toml").write_text('prot = "x"\n')
     lines = without_engine("doctor", expect=1).stdout.splitlines()
     assert (

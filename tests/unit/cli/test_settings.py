@@ -145,6 +145,27 @@ def test_variables_that_are_no_settings() -> None:
             "`apt_mirror`: Input should be a URL such as http://HOST, without",
             "",
         ),
+        (
+            'platform = "arm64"\n',
+            "`platform`: Input should be linux/amd64 or linux/arm64",
+            "`platform` is: platform of the images",
+        ),
+        (
+            'index_url = "pypi.example/simple"\n',
+            "`index_url`: Input should be a URL such as https://HOST/simple",
+            "`index_url` is: ",
+        ),
+        (
+            'extra_index_urls = ["https://a/simple", "b"]\n',
+            "`extra_index_urls`: Input should be a URL such as https://HOST/simple",
+            "`extra_index_urls` is: ",
+        ),
+        (
+            'extra_index_urls = "https://a/simple"\n',
+            "`extra_index_urls`: Input should be a list",
+            "`extra_index_urls` is: ",
+        ),
+        ("start_timeout_sec = true\n", "`start_timeout_sec`: Input should be a number", ""),
         ("port = 0\n", "`port`: Input should be greater than or equal to 1", "`port` is: "),
         ("ca_certificates = [3]\n", "`ca_certificates`: Input is not a valid path", "`ca_certificates` is: "),
         ("state_dir = 3\n", "`state_dir`: Input is not a valid path", "`state_dir` is: "),
@@ -168,6 +189,8 @@ def test_other_sources_are_named_too(load: Callable[..., Settings]) -> None:
     """A wrong value of a variable or an option is not blamed on a file."""
     with pytest.raises(UsageError, match="the environment: `port`: Input should be a valid integer"):
         load({"CHAINCTL_PORT": "many"})
+    with pytest.raises(UsageError, match="the environment: `extra_index_urls`: Input should be a URL"):
+        load({"CHAINCTL_EXTRA_INDEX_URLS": "https://a/simple,https://b/simple"})
     with pytest.raises(UsageError, match="the command line: `target`"):
         load(target="moon")
 

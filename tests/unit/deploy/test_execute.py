@@ -6,14 +6,16 @@ import itertools
 
 import pytest
 
+from chainctl.deploy.canary import Canary
+from chainctl.deploy.canary_plan import with_canary
 from chainctl.deploy.execute import execute
-from chainctl.deploy.operations import AwaitReady, Operation, Route, StartService, StopService
+from chainctl.deploy.operations import AwaitReady, Operation, Route, SplitRoute, StartService, StopService
 from chainctl.deploy.plan import line_of
 from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.release import Release
-from chainctl.deploy.state import ServiceStatus, desired_state
-from chainctl.errors import ChainctlError, DeployError, EngineError
-from chainctl.events import Event, OperationFinished, OperationStarted
+from chainctl.deploy.state import ServiceStatus, desired_state, nothing
+from chainctl.errors import CanaryError, ChainctlError, DeployError, EngineError, MissingSecretError
+from chainctl.events import Emit, Event, Notice, OperationFinished, OperationStarted
 from tests.fakes.chains import graph_of, release_of, silent, snapshot_of, still_clock
 from tests.fakes.target import Failure, MemoryTarget
 
@@ -157,3 +159,118 @@ def test_an_empty_plan_does_nothing() -> None:
 def failing(kind: type[Operation], error: ChainctlError) -> Failure:
     """Fail every operation of a kind."""
     return lambda operation: error if isinstance(operation, kind) else None
+
+
+GOES_ON = "Interrupted. The same command goes on where this one ended."
+
+
+class Interrupting(MemoryTarget):
+    """A target on which the user interrupts: at the operations whose numbers are in `at`."""
+
+    def __init__(self, *at: int) -> None:
+        super().__init__()
+        self.at = set(at)
+        self.count = 0
+
+    def apply(self, operation: Operation, emit: Emit) -> None:
+        self.count += 1
+        super().apply(operation, emit)
+        if self.count in self.at:
+            raise KeyboardInterrupt
+
+
+def interrupted(at: int, *later: int) -> tuple[Interrupting, list[Event]]:
+    """Push a release, then another one that is interrupted at its n-th operation and so many later."""
+    target = Interrupting()
+    push(target, OLD)
+    target.at = {target.count + at, *(target.count + at + n for n in later)}
+    told: list[Event] = []
+    plan = reconcile(desired_state(NEW), target.observe("shop"))
+    with pytest.raises(KeyboardInterrupt):
+        execute(plan, target, told.append, still_clock)
+    return target, told
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_an_interruption_before_the_flip_takes_everything_back(at: int) -> None:
+    """Also what was under way just then; it is said, and the next push converges."""
+    target, told = interrupted(at)
+    assert {s.name for s in target.observe("shop").services} == running(target) == names(OLD)
+    assert [event.text for event in told if isinstance(event, Notice)] == [
+        "Interrupted: what was begun is taken back. Interrupt again to leave it as it is.",
+        "shop is as it was before.",
+    ]
+    push(target, NEW)
+    assert running(target) == names(NEW)
+
+
+@pytest.mark.parametrize("at", range(7, 11))
+def test_an_interruption_from_the_flip_on_takes_nothing_back(at: int) -> None:
+    """The new release has the traffic; the next push removes what is left of the old one."""
+    target, told = interrupted(at)
+    door = target.observe("shop").front_door
+    assert door is not None
+    assert door.route == NEW.entrypoint
+    assert names(NEW) <= running(target)
+    assert [event.text for event in told if isinstance(event, Notice)] == [GOES_ON]
+    push(target, NEW)
+    assert running(target) == names(NEW)
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_an_interruption_of_down_takes_nothing_back(at: int) -> None:
+    """It is not as it was before, and nobody says so."""
+    target = Interrupting()
+    push(target, OLD)
+    target.at = {target.count + at}
+    told: list[Event] = []
+    with pytest.raises(KeyboardInterrupt):
+        execute(reconcile(nothing("shop"), target.observe("shop")), target, told.append, still_clock)
+    assert [event.text for event in told if isinstance(event, Notice)] == [GOES_ON]
+
+
+@pytest.mark.parametrize("later", [1, 2, 3])
+def test_a_second_interruption_ends_at_once(later: int) -> None:
+    """What was begun stays as it is then; the old release serves, and the next push converges."""
+    target, _ = interrupted(6, later)
+    before = target.count
+    assert names(OLD) <= running(target)
+    assert len(target.observe("shop").services) == 6 - later
+    assert target.count == before
+    push(target, NEW)
+    assert running(target) == names(NEW)
+
+
+def test_a_canary_that_does_worse_is_taken_back() -> None:
+    """The old one has all traffic again before the new services end; the error is the canary's."""
+    target = MemoryTarget()
+    push(target, OLD)
+    plan = with_canary(reconcile(desired_state(NEW), target.observe("shop")), Canary(10))
+
+    def watch(split: SplitRoute) -> None:
+        door = target.observe("shop").front_door
+        assert door is not None
+        assert (door.route, door.canary) == (split.before, split.service)
+        raise CanaryError("worse")
+
+    target.applied.clear()
+    with pytest.raises(CanaryError, match="worse"):
+        execute(plan, target, silent, still_clock, watch)
+    assert {s.name for s in target.observe("shop").services} == names(OLD)
+    back = target.applied[
+        target.applied.index(Route("shop", OLD.entrypoint, "the release failed", NEW.entrypoint)) :
+    ]
+    assert [type(op) for op in back] == [Route, StopService, StopService, StopService]
+
+
+def test_a_missing_secret_takes_back_what_was_begun() -> None:
+    """It is no failure of a service, and no reason to leave half a release."""
+    error = MissingSecretError("no value")
+    target = MemoryTarget()
+    push(target, OLD)
+    target.fails = lambda op: (
+        error if isinstance(op, StartService) and op.service.chainlet == "Root" else None
+    )
+    with pytest.raises(MissingSecretError):
+        push(target, NEW)
+    assert running(target) == names(OLD)

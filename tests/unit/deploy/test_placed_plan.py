@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from chainctl.deploy.devices import Device, Holding, HostDevices
 from chainctl.deploy.operations import AwaitReady, Operation, StartService, StopService
-from chainctl.deploy.placed_plan import wants_devices, with_devices
+from chainctl.deploy.placed_plan import misfit_error, wants_devices, with_devices
+from chainctl.deploy.placement import Misfit
 from chainctl.deploy.plan import DeployPlan, line_of
 from chainctl.deploy.release import Gpu, ServiceSpec
-from chainctl.errors import DeployError
+from chainctl.deploy.take_back import undoing
 from tests.unit.deploy.test_release import service
 
 GIB = 1 << 30
@@ -35,8 +34,14 @@ def held(*holdings: Holding) -> HostDevices:
     return replace(HOST, holdings=holdings)
 
 
+def placed_in(of: DeployPlan, host: HostDevices = HOST) -> DeployPlan:
+    found = with_devices(of, host)
+    assert not isinstance(found, Misfit), found
+    return found
+
+
 def given(of: DeployPlan, host: HostDevices = HOST) -> list[list[int]]:
-    placed = with_devices(of, host)
+    placed = placed_in(of, host)
     return [[d.index for d in op.devices] for op in placed.operations if isinstance(op, StartService)]
 
 
@@ -46,7 +51,7 @@ def test_a_host_is_asked_only_where_gpus_are_wanted() -> None:
 
 
 def test_a_plan_says_which_gpus_are_given() -> None:
-    placed = with_devices(plan(StartService(spec("a"), "c"), start("b", 2), AwaitReady(spec("b"), "c")), HOST)
+    placed = placed_in(plan(StartService(spec("a"), "c"), start("b", 2), AwaitReady(spec("b"), "c")))
     assert [line_of(op) for op in placed.operations] == [
         "+ service a (A): c",
         "+ service b (B) on GPU 0 and 1: new chainlet",
@@ -67,8 +72,23 @@ def test_what_is_stopped_first_makes_room() -> None:
     ended_first = plan(StopService("shop", "old", "Old", "c"), start("new", 2, replaces="old"))
     both = held(Holding("GPU-0", "old"), Holding("GPU-1", "old"))
     assert given(ended_first, both) == [[0, 1]]
-    with pytest.raises(DeployError):
-        given(plan(*reversed(ended_first.operations)), both)
+    assert isinstance(with_devices(plan(*reversed(ended_first.operations)), both), Misfit)
+
+
+def test_what_may_come_back_gets_back_its_own() -> None:
+    """A release that fails starts again what had to end for it, where it was."""
+    old = spec("old", Gpu("L4", 1))
+    recreated = plan(StopService("shop", "old", "Old", "c", old), start("new", 2, replaces="old"))
+    placed = placed_in(recreated, held(Holding("GPU-1", "old")))
+    back = [op for op in undoing(placed, placed.operations) if isinstance(op, StartService)]
+    assert [op.devices for op in back] == [HOST.devices[1:]]
+
+
+def test_replicas_have_their_own() -> None:
+    """Each is a holder by itself."""
+    further = replace(start("a"), replica=2)
+    assert given(plan(start("a"), further)) == [[0], [1]]
+    assert given(plan(further), held(Holding("GPU-0", "a"))) == [[1]]
 
 
 def test_what_stopped_gets_back_what_it_had() -> None:
@@ -90,10 +110,11 @@ def test_what_does_not_fit_is_explained() -> None:
             Holding("2", "gone", None, False),
         ),
     )
-    with pytest.raises(DeployError) as caught:
-        given(plan(start("b", gib=10), start("transcribe", 2, 20)), host)
-    assert caught.value.message == "Transcribe does not fit: it asks for 2 L4 with 20Gi of memory each"
-    assert caught.value.details == (
+    found = with_devices(plan(start("b", gib=10), start("transcribe", 2, 20)), host)
+    assert isinstance(found, Misfit)
+    error = misfit_error(found)
+    assert error.message == "Transcribe does not fit: it asks for 2 L4 with 20Gi of memory each"
+    assert error.details == (
         "GPU 0, NVIDIA L4, 24Gi: stranger has all of it",
         "GPU 1, NVIDIA L4, 24Gi: shop-a has 4Gi, b has 10Gi, 10Gi free",
         "GPU 2, model unknown, memory unknown: free",

@@ -40,7 +40,7 @@ def test_corpus_announces_something() -> None:
 def test_corpus_covers_every_code() -> None:
     """Each code that loading a chain can report has a file that shows it."""
     shown = {finding.code for name in chain_files(BROKEN) for finding in expected(BROKEN, name)}
-    assert shown == {c for c in codes_in_source() if c < "CH08"} - _REPORTED_ELSEWHERE
+    assert shown == {c for c in codes_in_source() if not c.startswith("CH08")} - _REPORTED_ELSEWHERE
 
 
 @pytest.mark.parametrize("name", chain_files(BROKEN))

@@ -22,6 +22,7 @@ from chainctl.worker.worker import Call, Health, Reply
 from tests.unit.worker.loopback import run
 
 JSON = {"content-type": "application/json"}
+GZIP = {**JSON, "content-encoding": "GZip"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 TOKEN = {"x-chainctl-token": "secret"}
 
@@ -51,6 +52,11 @@ class Letters(chains.ChainletBase):
             if letter == "!":
                 raise ValueError("no exclamation marks")
             yield letter
+
+
+class Talk(chains.ChainletBase):
+    async def run_remote(self, websocket: chains.WebSocketProtocol) -> None:
+        await websocket.send_text("hello")
 
 
 class Answered:
@@ -153,6 +159,7 @@ def test_content_types_of_json(content_type: str) -> None:
         ("POST", "/run_remote", b"[]", JSON, 422, "invalid_input"),
         ("POST", "/run_remote", b"", JSON, 422, "invalid_input"),
         ("POST", "/run_remote", b"a=1", FORM, 415, "unsupported_media_type"),
+        ("POST", "/run_remote", b"\x1f\x8b", GZIP, 415, "unsupported_media_type"),
         ("POST", "/run_remote", b"x" * 101, JSON, 413, "too_large"),
         ("POST", "/run_remote", b'{"item": {"name": "bad"}}', JSON, 500, "user"),
         ("GET", "/run_remote", b"", {}, 405, "method_not_allowed"),
@@ -172,6 +179,22 @@ def test_refusals(
     assert answered.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/run_remote", "POST"), ("PUT", "/run_remote", "POST"), ("POST", "/schema", "GET, HEAD")],
+)
+def test_wrong_method_is_told_the_right_one(method: str, path: str, allowed: str) -> None:
+    """As RFC 9110 wants it of 405."""
+    assert ask(app_of(Echo), method, path).headers["allow"] == allowed
+
+
+def test_conversation_by_post_is_told_to_upgrade() -> None:
+    """No exception of Python's is shown for it."""
+    answered = ask(app_of(Talk), "POST", "/run_remote", b"{}")
+    assert (answered.status, answered.error_kind) == (426, "upgrade_required")
+    assert answered.headers["upgrade"] == "websocket"
+
+
 def test_big_body_is_refused_before_it_is_read() -> None:
     """Reading stops at the limit, wherever the body would have ended."""
     parts = (b"x" * 60, b"x" * 60, b"never read")
@@ -183,6 +206,8 @@ def test_request_that_breaks_off() -> None:
     calls: list[bytes] = []
 
     class Recording:
+        is_websocket = False
+
         async def call(self, call: Call) -> Reply:
             calls.append(bytes(call.body))
             return Reply(200, b"")

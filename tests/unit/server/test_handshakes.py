@@ -6,14 +6,25 @@ import asyncio
 import json
 from typing import Any
 
+import chainctl as chains
+from chainctl.sdk.declaration import declaration_of
 from chainctl.server.app import ChainletApp, Message
 from chainctl.server.service import ChainletService
+from chainctl.worker.in_process import InProcessWorker
+from chainctl.worker.worker import Worker
 
 TOKEN = (b"x-chainctl-token", b"internal")
 
 
-def refused(headers: list[tuple[bytes, bytes]], extensions: dict[str, Any]) -> list[Message]:
-    """Return what a chainlet that has not booted answers to a handshake."""
+class Called(chains.ChainletBase):
+    async def run_remote(self) -> str:
+        return ""
+
+
+def refused(
+    headers: list[tuple[bytes, bytes]], extensions: dict[str, Any], worker: Worker | None = None
+) -> list[Message]:
+    """Return what a chainlet answers to a handshake; without a worker it has not booted."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -23,7 +34,9 @@ def refused(headers: list[tuple[bytes, bytes]], extensions: dict[str, Any]) -> l
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/run_remote", "headers": headers, "extensions": extensions}
-    asyncio.run(ChainletApp(ChainletService("Talk", "internal"))(scope, receive, send))
+    service = ChainletService("Talk", "internal")
+    service.worker = worker
+    asyncio.run(ChainletApp(service)(scope, receive, send))
     return sent
 
 
@@ -45,3 +58,13 @@ def test_a_chainlet_that_starts_says_when_to_come_again() -> None:
 def test_where_the_server_can_send_no_body_the_handshake_just_fails() -> None:
     """Which an ASGI server answers with 403."""
     assert refused([], {}) == [{"type": "websocket.close"}]
+
+
+def test_a_chainlet_that_is_called_by_post_accepts_no_conversation() -> None:
+    """It is refused before it begins, not closed as if the chainlet had failed."""
+    worker = InProcessWorker(declaration_of(Called), Called.__new__(Called))
+    start, body = refused([TOKEN], {"websocket.http.response": {}}, worker)
+    assert start["status"] == 400
+    assert (
+        json.loads(body["body"])["error"]["message"] == "Talk is called by POST /run_remote, not by WebSocket"
+    )

@@ -45,7 +45,10 @@ class Peer:
         self.sent.append(message)
 
     def serve(self, endpoint: Run) -> list[Message]:
-        scope = {"type": "websocket", "headers": [(b"X-A", b"1"), (b"x-a", b"2"), (b"host", b"h\xe9")]}
+        scope = {
+            "type": "websocket",
+            "headers": [(b"X-A", b"1"), (b"x-a", b"2"), (b"host", b"h\xe9"), (b"X-Chainctl-Token", b"t")],
+        }
         run(serve_websocket(scope, self.receive, self.send, endpoint))
         assert self.sent.pop(0) == {"type": "websocket.accept"}
         return self.sent

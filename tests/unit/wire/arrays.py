@@ -29,7 +29,11 @@ def filled(dtype: Any, shape: tuple[int, ...]) -> Array:
     count = int(np.prod(shape))
     if kind.kind == "V":
         flat = np.arange(count * kind.itemsize).astype(np.uint8) % 2
-        return flat.view(kind).reshape(shape) if count else np.empty(shape, kind)
+        made = flat.view(kind).reshape(shape) if count else np.empty(shape, kind)
+        for name in kind.names or ():
+            if kind[name].kind == "U":  # not any bytes are text
+                made[name] = "é"
+        return made
     if kind.kind in "SU":
         return np.array([str(i) for i in range(count)], kind).reshape(shape)
     return np.arange(count).astype(kind).reshape(shape)

@@ -260,6 +260,16 @@ def test_msgpack_that_lies(lie: bytes, padding: bytes) -> None:
     assert raised.value.is_malformed
 
 
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [(b"\x91" * 100_000 + b"\xc0", "it is nested too deeply"), (b"\xc1", "a byte in it begins no value")],
+)
+def test_malformed_messages_are_told_in_words(message: bytes, why: str) -> None:
+    """Not by the names of the library's exceptions."""
+    with pytest.raises(InvalidValue, match=why):
+        Codec(Any).decode_msgpack(message)
+
+
 def test_deep_but_honest_nesting() -> None:
     """Deep values are read or refused in each form; the interpreter's own limit is never met."""
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 
 from chainctl import pydantic_numpy
-from chainctl.pydantic_numpy import BUFFERS, NumpyArrayField
+from chainctl.pydantic_numpy import BUFFERS, NumpyArrayField, array_over, dtype_of
 from tests.unit.wire.arrays import DTYPES, Array, arrays, filled
 
 
@@ -139,6 +139,15 @@ def test_given_array_is_not_copied() -> None:
     assert np.shares_memory(Model(numbers=array).numbers.array, array)
 
 
+@pytest.mark.parametrize("data", ["__________8=", "//////////8="])
+def test_both_alphabets_of_base64_are_read(data: str) -> None:
+    """Bytes have the one for URLs in JSON, so clients use it for arrays, too."""
+    field = pydantic.TypeAdapter(NumpyArrayField).validate_python(
+        {"shape": [1], "dtype": "int64", "data_b64": data}
+    )
+    assert field.array.tolist() == [-1]
+
+
 OBJECTS = np.array([object()], dtype=object)
 DATA = base64.b64encode(bytes(8)).decode()
 
@@ -153,13 +162,13 @@ DATA = base64.b64encode(bytes(8)).decode()
         ([1, 2], "give a numpy array"),
         ({"shape": [1], "dtype": "f8"}, "give a numpy array"),
         ({"$buffer": 0, "dtype": "f8", "shape": [1]}, "are not here"),
-        ({"shape": [-1], "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": [1.0], "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": [True], "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": [1] * 65, "dtype": "f8", "data_b64": DATA}, "list of at most"),
-        ({"shape": 1, "dtype": "f8", "data_b64": DATA}, "list of at most"),
+        ({"shape": [-1], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": [1.0], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": [True], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": [1] * 65, "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
+        ({"shape": 1, "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
         ({"shape": [2**61, 8], "dtype": "f8", "data_b64": DATA}, "does not fit 8 bytes"),
-        ({"shape": [2**62], "dtype": "f8", "data_b64": DATA}, "list of at most"),
+        ({"shape": [2**62], "dtype": "f8", "data_b64": DATA}, "list of at most 64 integers"),
         ({"shape": [0, 2**61], "dtype": "f8", "data_b64": ""}, "too big"),
         ({"shape": [2], "dtype": "f8", "data_b64": DATA}, "does not fit 8 bytes"),
         ({"shape": [1], "dtype": "O", "data_b64": DATA}, "is no dtype"),
@@ -223,3 +232,13 @@ def test_it_stands_alone() -> None:
     }
     roots |= {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     assert roots - {"__future__", "base64", "math", "re", "typing"} == {"numpy", "pydantic", "pydantic_core"}
+
+
+@pytest.mark.parametrize("dtype", ["<U2", ">U2", [["a", "<i4"], ["b", "<U2"]], [["a", [["b", ">U2"]]]]])
+def test_what_is_no_text_is_refused_before_anybody_looks_at_it(dtype: Any) -> None:
+    """numpy takes any four bytes for a code point, and raises SystemError when one is read that is none."""
+    made = dtype_of(dtype)
+    with pytest.raises(ValueError, match="is none"):
+        array_over(b"\xff" * made.itemsize, [1], dtype)
+    zeros = array_over(bytes(2 * made.itemsize), [2], dtype)
+    assert zeros.dtype == made

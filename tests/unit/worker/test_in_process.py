@@ -19,7 +19,10 @@ import pytest
 import chainctl as chains
 from chainctl.calls.buffers import Buffers
 from chainctl.calls.remote_error import RemoteFault
+from chainctl.calls.sync_bridge import can_await_here
 from chainctl.sdk.declaration import declaration_of
+from chainctl.telemetry.span import Span
+from chainctl.wire.media import STREAM
 from chainctl.wire.stream_frame import Kind, whole_frame
 from chainctl.worker.boot import TOKEN_FILE, ChainletManifest, StubResolver, boot
 from chainctl.worker.in_process import InProcessWorker
@@ -185,6 +188,39 @@ def test_stream_errors() -> None:
     run(work())
 
 
+def test_first_item_that_cannot_be_sent_is_an_error_answer() -> None:
+    """And the generator is closed; only what comes after the first item breaks the stream off."""
+    ended: list[str] = []
+
+    class Wrong(chains.ChainletBase):
+        async def run_remote(self) -> AsyncIterator[int]:
+            try:
+                yield "x"  # type: ignore[misc]  # what the test is about
+                yield 1
+            finally:
+                ended.append("closed")
+
+    async def work() -> None:
+        status, body = await called(Wrong, b"{}")
+        assert (status, body["error"]["kind"]) == (500, "invalid_output")
+        assert ended == ["closed"]
+
+    run(work())
+
+
+def test_items_of_a_stream_are_counted() -> None:
+    """What marks the end of a stream between services is none."""
+
+    async def work() -> None:
+        span = Span("Stream", "server", 1, 2)
+        reply = await worker_of(Stream).call(Call(b'{"items": ["a", "b"]}', accept=STREAM, span=span))
+        assert isinstance(reply.body, AsyncIterator)
+        assert len([part async for part in reply.body]) == 3
+        assert span.items == 2
+
+    run(work())
+
+
 @pytest.mark.parametrize(("concurrency", "most"), [(None, 1), (1, 1), (3, 3)])
 def test_sync_calls_at_once(concurrency: int | None, most: int) -> None:
     """Sync calls run one at a time, or as many as were written."""
@@ -279,6 +315,27 @@ def test_health(is_healthy: Any, health: Health) -> None:
     members = {"is_healthy": is_healthy} if is_healthy else {}
     checked: Any = types.new_class("Checked", (Sync,), exec_body=lambda namespace: namespace.update(members))
     assert run(worker_of(checked).health()) == health
+
+
+def test_sync_calls_are_bridged_until_a_stream_ends() -> None:
+    """Also where the call came before the loop made bridging tasks, as the first one of a service does."""
+
+    class Asking(chains.ChainletBase):
+        def __init__(self, sync: Any = chains.depends(Sync)) -> None:
+            self.sync = sync
+
+        async def run_remote(self) -> AsyncIterator[bool]:
+            for _ in range(3):
+                await asyncio.sleep(0)
+                yield can_await_here()
+
+    async def work() -> None:
+        worker = InProcessWorker(declaration_of(Asking), Asking.__new__(Asking))
+        reply = await worker.call(Call(b"{}"))
+        assert isinstance(reply.body, AsyncIterator)
+        assert b"".join([part async for part in reply.body]) == b"true\ntrue\ntrue\n"
+
+    run(work())
 
 
 # --- booting with stubs ------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +102,7 @@ def test_a_chains_token_is_kept(tmp_path: Path) -> None:
 
 def test_a_release_that_can_not_be_read_stops_it(ledger: Ledger, tmp_path: Path) -> None:
     """What it uses is not known."""
-    (tmp_path / "memory" / "shop" / "releases" / "000004.json").write_text("{")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection, connection:
+        connection.execute("UPDATE revision SET data = '{'")
     with pytest.raises(ChainctlError, match="is damaged"):
         collected(MemoryStore(Stored(IMAGES)), ledger)

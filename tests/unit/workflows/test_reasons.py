@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from chainctl.build.differences import Circumstance, Difference, reason_text
 from chainctl.build.input_table import InputTable
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.image_json import images_json
-from chainctl.errors import BuildError
+from chainctl.errors import BuildError, MissingSecretError
 from chainctl.events import BuildStarted, Event, PhaseStarted
 from chainctl.graph.graph import ChainGraph
 from chainctl.state.ledger import Ledger, Record
@@ -196,3 +197,27 @@ def test_a_difference_is_no_circumstance() -> None:
     (leaf, _) = explained(draft("Leaf"), record(draft()), "Root")
     assert [type(reason) for reason in leaf.reasons] == [Difference]
     assert leaf.replaces
+
+
+def test_secrets_of_builds_are_required_before_the_first_of_them() -> None:
+    """Of the images that are missing, and no others: those that exist need none."""
+    plan = draft().images
+    leaf, root = plan.images
+    plan = replace(
+        plan, images=(replace(leaf, secrets=("TOKEN",)), replace(root, secrets=("TOKEN", "OTHER")))
+    )
+    backend, asked = MemoryBackend(), list[object]()
+
+    def refuse(wanted: Mapping[str, Sequence[str]]) -> None:
+        asked.append(wanted)
+        raise MissingSecretError("none")
+
+    with pytest.raises(MissingSecretError):
+        build(plan, backend, None, silent, still_clock, refuse)
+    assert backend.existing(image.ref for image in plan.images) == set()
+    backend.build(plan.images[0], silent)
+    build(plan, backend, None, silent, still_clock, asked.append)
+    build(plan, backend, None, silent, still_clock, asked.append)
+    both = ["the build of Leaf", "the build of Root"]
+    one = ["the build of Root"]
+    assert asked == [{"TOKEN": both, "OTHER": one}, {"TOKEN": one, "OTHER": one}, {}]

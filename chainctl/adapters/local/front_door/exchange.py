@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from chainctl.adapters.local.front_door import answers, rewrite, upstream
 from chainctl.adapters.local.front_door.answers import Refusal
@@ -10,6 +12,7 @@ from chainctl.adapters.local.front_door.body import Body
 from chainctl.adapters.local.front_door.caller import CallerLink, Request
 from chainctl.adapters.local.front_door.flights import Backend
 from chainctl.adapters.local.front_door.limits import DoorLimits
+from chainctl.adapters.local.front_door.tally import Tally
 from chainctl.adapters.local.front_door.tunnel import carry_across
 from chainctl.adapters.local.front_door.upload import Upload
 from chainctl.adapters.local.front_door.upstream import (
@@ -23,19 +26,29 @@ _REPEATABLE = frozenset([b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE
 
 
 class Exchange:
-    """One request under way. After `run`, `link` is the connection to keep, None for none."""
+    """One request under way. After `run`, `link` is the connection to keep, None for none; it leads to `backend`."""
 
     def __init__(self, caller: CallerLink, request: Request, limits: DoorLimits) -> None:
         self.link: UpstreamLink | None = None
+        self.backend: Backend | None = None
+        self.status: int | None = None
+        self.answered_at = 0.0
+        self.is_broken = False
         self._caller = caller
         self._request = request
         self._limits = limits
         self._upload = Upload(request.body, is_chunked=request.head.is_chunked)
 
-    async def run(self, backend: Backend, kept: UpstreamLink | None, head: bytes) -> bool:
-        """Relay the request and its answer; say whether the caller's connection lives on."""
+    async def run(
+        self, backend: Backend, kept: UpstreamLink | None, head: bytes, spares: Iterable[Backend] = ()
+    ) -> bool:
+        """Relay the request and its answer; say whether the caller's connection lives on.
+
+        Where nothing listens at the backend, and so nobody has read the request, the `spares` are asked.
+        """
+        self.backend = backend
         try:
-            return await self._relay(await self._first_answer(backend, kept, head))
+            return await self._relay(await self._answer_of_any(backend, kept, head, spares))
         except ServiceAbsent:
             return await self.refuse(answers.SERVICE_ABSENT)
         except ServiceLost:
@@ -46,6 +59,7 @@ class Exchange:
 
     async def refuse(self, refusal: Refusal) -> bool:
         """Answer in place of a service; say whether the caller's connection lives on."""
+        self._note(refusal.status)
         await self._upload.stop()
         head = self._request.head
         is_closing = not head.is_keep_alive or head.is_websocket or self._is_body_withheld
@@ -57,6 +71,20 @@ class Exchange:
             return False
         is_ours = self._upload.lost is None
         return await self.refuse(answers.SERVICE_LOST if is_ours else answers.MALFORMED)
+
+    async def _answer_of_any(
+        self, backend: Backend, kept: UpstreamLink | None, head: bytes, spares: Iterable[Backend]
+    ) -> Response:
+        try:
+            return await self._first_answer(backend, kept, head)
+        except ServiceAbsent:
+            for spare in spares:
+                self.backend = spare
+                try:
+                    return await self._first_answer(spare, None, head)
+                except ServiceAbsent:
+                    continue
+            raise
 
     async def _first_answer(self, backend: Backend, kept: UpstreamLink | None, head: bytes) -> Response:
         """Ask on the kept connection; on a fresh one when that had gone stale."""
@@ -92,7 +120,11 @@ class Exchange:
         is_harmless = lost.was_unread or self._request.head.method in _REPEATABLE
         return is_harmless and not link.has_answered and self._upload.is_replayable
 
+    def _note(self, status: int) -> None:
+        self.status, self.answered_at = status, asyncio.get_running_loop().time()
+
     async def _relay(self, response: Response) -> bool:
+        self._note(response.head.status)
         if response.head.status == 101:
             return await self._leave_http(response)
         is_chunked = response.head.is_chunked and self._request.head.version == "1.1"
@@ -133,6 +165,7 @@ class Exchange:
                 self._caller.write(parts)
                 await self._caller.drain()
         except ConnectionError:
+            self.is_broken = not self._caller.is_lost
             self._break_off(is_framed=is_framed)
             return False
         if is_chunked:
@@ -172,6 +205,18 @@ class Exchange:
             return
         self.link.close() if self.link.raw is not None else self.link.abort()
         self.link = None
+
+
+@contextmanager
+def counted(exchange: Exchange, tally: Tally) -> Iterator[None]:
+    """Count one exchange, unless its caller leaves before there is an answer."""
+    begun = asyncio.get_running_loop().time()
+    tally.begin()
+    try:
+        yield
+    finally:
+        if exchange.status is not None:
+            tally.end(exchange.status, exchange.answered_at - begun, is_broken=exchange.is_broken)
 
 
 def _stay() -> None:

@@ -22,12 +22,15 @@ from chainctl.adapters.local.protocol import (
     Answer,
     AskReady,
     CloseDoor,
+    Counted,
+    CountTraffic,
     Done,
     List,
     Listing,
     OpenDoor,
     SetRoute,
     Shutdown,
+    SplitTraffic,
     Start,
     Stop,
     Verb,
@@ -35,6 +38,8 @@ from chainctl.adapters.local.protocol import (
 from chainctl.adapters.local.supervisor.doorway import Doorway
 from chainctl.adapters.local.supervisor.service import Service
 from chainctl.adapters.local.supervisor.settings import RunSettings
+from chainctl.deploy.canary import Traffic
+from chainctl.deploy.release import replica_name, replica_of
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError
 
@@ -64,7 +69,7 @@ class ChainRun:
             case Start():
                 return await self._start(request)
             case Stop():
-                return await self._stop(request.name, request.drain_sec)
+                return await self._stop(request)
             case List():
                 return Listing(memory=self._memory())
             case AskReady():
@@ -74,7 +79,11 @@ class ChainRun:
             case CloseDoor():
                 return self._close_door()
             case SetRoute():
-                return self._set_route(request.name)
+                return self._set_route(request.name, request.replicas)
+            case SplitTraffic():
+                return self._split(request)
+            case CountTraffic():
+                return Counted(services=self._traffic())
             case Shutdown():
                 return await self.shut_down()
             case _:
@@ -101,10 +110,12 @@ class ChainRun:
             self._remember()
         return Done()
 
-    async def _stop(self, name: str, drain_sec: float | None = None) -> Done:
+    async def _stop(self, order: Stop) -> Done:
+        name, drain_sec = order.name, order.drain_sec
         async with self._locks[name]:
-            if self._switch.backend is not None and self._switch.backend.service == name:
-                self._switch.backend = None
+            self._switch.leave(*replica_of(name))
+            if order.has_others and name in self._services:
+                await self._services[name].leave(self._drain_sec if drain_sec is None else drain_sec)
             self._route = None if self._route == name else self._route
             chainlet = self._chainlet_of(name)
             await self._halt(name, drain_sec)
@@ -142,21 +153,43 @@ class ChainRun:
 
     def _close_door(self) -> Done:
         self._doorway.close()
-        self._switch.backend = None
+        self._switch.flip(None)
         self._route = None
         self._remember()
         return Done()
 
-    def _set_route(self, name: str) -> Done:
-        self._switch.backend = self._service(name).backend
+    def _set_route(self, name: str, replicas: int) -> Done:
+        self._switch.flip(*self._backends(name, replicas))
         self._route = name
         self._remember()
         return Done()
 
+    def _split(self, order: SplitTraffic) -> Done:
+        """The route stays, so that a supervisor that comes after this one gives it all traffic."""
+        backend = self._switch.backend
+        if backend is None or backend.service != order.before:
+            raise DeployError(
+                f"{order.before} has no traffic of which {order.name} could have a part", hint="push again"
+            )
+        first, *others = self._backends(order.name, order.replicas)
+        self._switch.split(first, order.percent, *others)
+        self._remember()
+        return Done()
+
+    def _traffic(self) -> dict[str, Traffic]:
+        return {
+            name: Traffic(tally.begun, tally.answered, tally.failed, tally.mean_sec)
+            for name, tally in sorted(self._switch.tallies.items())
+        }
+
     def _restore_route(self, backend: Backend) -> None:
         """Lead the door again to the service it led to before the last supervisor ended."""
-        if self._route == backend.service:
-            self._switch.backend = backend
+        if self._route == backend.service and backend.replica == 1:
+            self._switch.flip(backend, *self._switch.others)
+
+    def _backends(self, name: str, replicas: int) -> list[Backend]:
+        """Return the first replicas of a service. Raises DeployError when one is missing."""
+        return [self._service(replica_name(name, number)).backend for number in range(1, replicas + 1)]
 
     def _service(self, name: str) -> Service:
         if name in self._services:
@@ -178,7 +211,14 @@ class ChainRun:
     def _door(self) -> RememberedDoor | None:
         if not self._doorway.url:
             return None
-        return RememberedDoor(url=self._doorway.url, digest=self._doorway.digest, route=self._route)
+        canary = self._switch.canary
+        return RememberedDoor(
+            url=self._doorway.url,
+            digest=self._doorway.digest,
+            route=self._route,
+            canary=canary.service if canary else None,
+            replicas=1 + len(self._switch.others),
+        )
 
     def _remember(self) -> None:
         try:

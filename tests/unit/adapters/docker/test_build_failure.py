@@ -102,11 +102,33 @@ def test_a_step_without_network_hints_at_the_network() -> None:
         ("  Git executable not found. Ensure that Git is installed", "apt_requirements"),
         ("/bin/sh: 1: python3: not found", "python_executable_path"),
         ("/usr/bin/python3: No module named pip", "with pip"),
+        ("E: Unable to locate package tre", "has no such package: correct docker_image.apt_requirements"),
+        ("E: Version '9' for 'tree' was not found", "has no such package"),
+        (
+            "W: Failed to fetch http://deb/x  Connection refused\nE: Unable to locate package x",
+            "`apt_mirror`",
+        ),
+        ("  Temporary failure resolving 'deb.debian.org'", "`apt_mirror`"),
     ],
 )
 def test_what_a_step_says_decides_the_hint(said: str, hint: str) -> None:
     """The failures that an installation meets, by uv's, the shell's and Python's words."""
     assert hint in failed("RUN x", "exit code: 1", "before", said, "after").hint
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("network lab not found", "the engine has no network lab: correct the setting `build_network`"),
+        (
+            "executor failed running [x]: failed to create endpoint a1 on network bridge: no docker0",
+            'set `build_network = "host"`',
+        ),
+    ],
+)
+def test_a_network_that_builds_cannot_have_is_told(reason: str, hint: str) -> None:
+    """The setting decides it, and no instruction."""
+    assert hint in failed("RUN x", reason).hint
 
 
 def test_other_reasons_lose_their_wrapping() -> None:

@@ -59,7 +59,7 @@ def test_a_service_is_known_by_its_labels() -> None:
     """With its share, and where it was when it does not run."""
     gpu = Gpu("L4", 2, 10)
     labels = service_labels(replace(SPEC, resources=replace(SPEC.resources, gpu=gpu)), DEVICES)
-    both = tuple(Holding(device.id, SPEC.name, 10) for device in DEVICES)
+    both = tuple(Holding(device.id, "one", 10) for device in DEVICES)
     assert gpu_holdings([container(labels=labels)], DEVICES) == both
     stopped = container(labels=labels, status="exited")
     assert gpu_holdings([stopped], DEVICES) == tuple(replace(one, is_active=False) for one in both)

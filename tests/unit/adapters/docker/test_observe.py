@@ -104,6 +104,15 @@ def test_a_change_that_was_cut_off_shows(state: DoorState, digest: str, route: s
     assert (door.digest, door.route) == (digest, route)
 
 
+def test_a_split_door_has_a_route_and_a_canary() -> None:
+    """What is written down has the traffic, the other one has a part of it; neither may be unknown."""
+    slots = (Slot("s1", SERVICE, "", "UP", 0, 0, 10), Slot("s2", "newer", "", "UP", 0, 0, 246))
+    door = observed_door(recorded("door"), "127.0.0.1", files(SERVICE), DoorState(DIGEST, slots))
+    assert (door.route, door.canary) == (SERVICE, "newer")
+    lost = observed_door(recorded("door"), "127.0.0.1", files("another"), DoorState(DIGEST, slots))
+    assert (lost.route, lost.canary) == (None, None)
+
+
 def test_a_door_that_does_not_answer_has_failed() -> None:
     """It runs as a container only."""
     assert observed_door(recorded("door"), "h", files(None), None).status is ServiceStatus.FAILED

@@ -11,9 +11,10 @@ import pytest
 from chainctl.adapters.docker.engine_info import EngineInfo, EnginePing, GpuAccess
 from chainctl.adapters.docker.front_door_body import door_body
 from chainctl.adapters.docker.services_body import environment, filler_body, secrets_mount, service_body
-from chainctl.adapters.docker.services_room import require_room, shown_bytes
+from chainctl.adapters.docker.services_room import require_room
 from chainctl.deploy.release import Call, Fingerprint, FrontDoor, Gpu, Resources, SecretRef, ServiceSpec
 from chainctl.deploy.shared_memory import shared_bytes
+from chainctl.deploy.sizes import shown_bytes
 from chainctl.errors import DeployError
 
 GIB = 1 << 30

@@ -1,0 +1,50 @@
+"""A chain's name and options in; one of its releases brought up again, out: what rollback and restart share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from chainctl.cli.console import Console
+from chainctl.cli.output import print_result
+from chainctl.cli.wiring import settings_for, this_user, world_of
+from chainctl.workflows.redeploy import Redeployed, Site
+
+Bring = Callable[[Site, int], Redeployed]
+
+
+def brought_up(
+    chain: str,
+    console: Console,
+    bring: Bring,
+    *,
+    target: str | None,
+    secrets: Path | None,
+    keep_warm: int | None,
+) -> Redeployed:
+    """Open the target that a chain runs on and bring a release up there. Raises what `redeploy` raises."""
+    settings = settings_for(target=target, secrets_file=secrets)
+    world = world_of(chain, settings, console.line)
+    site = Site(world.backend, world.target, world.ledger, world.vault, this_user())
+    try:
+        return bring(site, settings.keep_warm if keep_warm is None else keep_warm)
+    finally:
+        console.stop()
+
+
+def print_redeployed(
+    done: Redeployed, words: str, console: Console, *, is_quiet: bool, as_json: bool
+) -> None:
+    """Print the URL of what serves now; `words` complete "Release 4 of shop serves"."""
+    if not is_quiet:
+        console.line(f"Release {done.number} of {done.chain} serves{words}.")
+    value = {
+        "chain": done.chain,
+        "url": done.url,
+        "release": done.number,
+        "from_release": done.origin,
+        "changed": not done.plan.is_empty,
+        "replicas": [{"chainlet": name, "replicas": count} for name, count in done.replicas],
+        "warm": [service for service, _ in done.plan.warm],
+    }
+    print_result(done.url, value, as_json=as_json)

@@ -1,0 +1,32 @@
+"""The child interpreter that runs components: requests on stdin; answers on a descriptor of its own.
+
+`python -m chainctl.components.child DESCRIPTOR`. What the user's code prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from chainctl.components.session import Session
+
+
+def main(arguments: list[str]) -> None:
+    """Answer requests until there are no more."""
+    requests = os.fdopen(os.dup(0), "rb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.set_inheritable(int(arguments[0]), False)  # a process that the user's code starts may live on
+    session = Session()
+    with os.fdopen(int(arguments[0]), "wb") as answers:
+        for line in requests:
+            answers.write(session.answer(line.decode()).encode() + b"\n")
+            answers.flush()
+    session.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(0)  # threads of the user's code do not hold up the command

@@ -1,0 +1,114 @@
+"""Components that come with chainctl, as declarations: the command does their work itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from chainctl.errors import ComponentError, DefinitionError
+from chainctl.sdk.component import Component, output
+from chainctl.sdk.component_checks import check_identifier
+from chainctl.sdk.trigger import trigger
+
+THIS_CHAIN = "$this"
+
+
+class ChainDeployment(Component):
+    """A chain as a component; its identifier is the chain's name. A push gives its outputs."""
+
+    url: Optional[str] = output(default=None)
+    release: Optional[int] = output(default=None)
+    target: Optional[str] = output(default=None)
+    digest: Optional[str] = output(default=None)
+
+    def __post_init__(self) -> None:
+        self._begin()  # chains may have names that other components may not
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it answers; () before it was pushed."""
+        return (self.url,) if self.url else ()
+
+
+def this_chain() -> ChainDeployment:
+    """Stand for the chain of this file: what refers to it is applied after it is deployed."""
+    return ChainDeployment(THIS_CHAIN)
+
+
+class Download(Component):
+    """A file that is there before the chain is: from `url` or `path`, checked by its sha256, to `dest`."""
+
+    url: Optional[str] = None
+    path: Optional[str] = None
+    sha256: str
+    dest: str
+    size: Optional[int] = output(default=None)
+
+    breaks = ("dest",)
+
+    def postinit(self) -> None:
+        """Check that there is one source, and that the digest is one."""
+        if (self.url is None) == (self.path is None):
+            raise _wrong(self, "needs either `url` or `path`", "give one of them.")
+        digest = str(self.sha256).lower()
+        if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+            raise _wrong(self, f"has the sha256 {self.sha256!r}, which is none", "run `sha256sum FILE`.")
+
+    @trigger("apply")
+    def fetch(self) -> Any:
+        """Fetch the file, and keep it when its digest is right."""
+        raise _not_here(self)
+
+
+class SmokeTest(Component):
+    """A call that a new release must answer; with `gate`, before traffic goes to it.
+
+    `expect` is what the answer must contain: a value to be equal to, or a dict of which each item must be
+    in the answer; None asks for any answer that is no error.
+    """
+
+    chain: Component
+    payload: Any = None
+    expect: Any = None
+    gate: bool = True
+    timeout_sec: float = 60.0
+
+    @trigger("apply")
+    def check(self) -> Any:
+        """Call the chain, and compare its answer."""
+        raise _not_here(self)
+
+
+class Command(Component):
+    """A command that runs when it, or what it refers to, has changed. It must end with 0."""
+
+    argv: Sequence[str]
+    after: Optional[Component] = None
+    env: Optional[Mapping[str, str]] = None
+    cwd: Optional[str] = None
+    timeout_sec: float = 600.0
+
+    def postinit(self) -> None:
+        """Check that the command is a list of words."""
+        is_text = isinstance(self.argv, str)
+        if is_text or not self.argv or not all(isinstance(word, str) for word in self.argv):
+            raise _wrong(
+                self, f"has the argv {self.argv!r}", 'write a list of words: `argv=["make", "warm"]`.'
+            )
+
+    @trigger("apply")
+    def run(self) -> Any:
+        """Run the command."""
+        raise _not_here(self)
+
+
+def _wrong(component: Component, what: str, hint: str) -> DefinitionError:
+    check_identifier(type(component), component.identifier)
+    return DefinitionError(f"{component!r} {what}.", code="CH0912", hint=hint)
+
+
+def _not_here(component: Component) -> ComponentError:
+    return ComponentError(
+        f"{component!r} is run by the command, not from Python.",
+        hint="declare it in a chain file and run `chainctl push`.",
+    )

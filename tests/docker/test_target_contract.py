@@ -1,0 +1,46 @@
+"""A Docker Engine keeps the contract of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chainctl.adapters.docker.engine import Engine
+from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.target import DeployTarget
+from tests.contract.deploy_target import CHAIN, DeployTargetContract, FailingTargetContract, SpecOf
+from tests.docker.target_rig import Rig, engine, image
+
+pytestmark = pytest.mark.docker
+__all__ = ["engine", "image"]
+
+
+class EngineTarget:
+    """What both suites need: the chain of the contract, swept in the end whatever happened."""
+
+    @pytest.fixture
+    def made(self, engine: Engine, image: str) -> Iterator[Rig]:
+        made = Rig(engine, image, chain=CHAIN)
+        yield made
+        made.sweep()
+
+    @pytest.fixture
+    def target(self, made: Rig) -> DeployTarget:
+        return made.target
+
+
+class TestDockerTarget(EngineTarget, DeployTargetContract):
+    """Containers of one engine."""
+
+    @pytest.fixture
+    def spec_of(self, made: Rig) -> SpecOf:
+        return lambda name: made.spec("Hello", name)
+
+
+class TestFailingDockerTarget(EngineTarget, FailingTargetContract):
+    """A container that ends before it is ready."""
+
+    @pytest.fixture
+    def failing_spec(self, made: Rig) -> ServiceSpec:
+        return made.fake("crash")

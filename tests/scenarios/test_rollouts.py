@@ -1,0 +1,268 @@
+"""How a release takes over, on every target: warm, tried, recreated, restarted, rolled back, interrupted."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Chainctl
+from tests.scenarios.pushed_chain import JSON, TARGETS, Push, PushedChain, pushing
+
+CHAIN = """
+import chainctl as chains
+
+SMALL = chains.Compute(cpu_count=1, memory="256Mi")
+
+
+class Double(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(compute=SMALL{more})
+
+    def __init__(self):
+        {init}
+
+    def run_remote(self, number: int) -> int:
+        return {factor} * number
+
+
+@chains.mark_entrypoint("rollouts")
+class Sum(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(compute=SMALL)
+
+    def __init__(self, double=chains.depends(Double)):
+        self._double = double
+
+    def run_remote(self, numbers: list[int]) -> int:
+        {body}
+        return sum(self._double.run_remote(n) for n in numbers)
+"""
+
+
+def text(factor: int = 2, init: str = "pass", body: str = "pass", more: str = "") -> str:
+    return CHAIN.format(factor=factor, init=init, body=body, more=more)
+
+
+@pytest.fixture(params=TARGETS)
+def push(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Push]:
+    """Pushes chains to each target; what it pushed is taken down afterwards."""
+    with pushing(tmp_path, request.param) as push:
+        yield push
+
+
+def run(chain: PushedChain, verb: str, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    return chain.chainctl(verb, *arguments, "--target", chain.target, expect=expect, timeout=600)
+
+
+def run_json(chain: PushedChain, verb: str, *arguments: str) -> Any:
+    return json.loads(run(chain, verb, *arguments, "--json").stdout)
+
+
+def pushed(
+    chain: PushedChain, source: str, *arguments: str, expect: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Push another version of a chain."""
+    chain.file.write_text(source, encoding="utf-8")
+    return run(chain, "push", str(chain.file), "--name", chain.name, *arguments, expect=expect)
+
+
+def services(chain: PushedChain) -> dict[str, str]:
+    """Names of all services, warm ones too, with `warm` or their status."""
+    (shown,) = run_json(chain, "ps", chain.name)["chains"]
+    return {s["name"]: "warm" if s["warm"] else s["status"] for s in shown["services"]}
+
+
+class Load:
+    """Callers of a chain that keep their connections; counts answers by what they are."""
+
+    def __init__(self, chain: PushedChain) -> None:
+        self.seen: Counter[object] = Counter()
+        self._chain = chain
+        self._over = threading.Event()
+
+    @contextmanager
+    def running(self, callers: int = 3) -> Iterator[Load]:
+        threads = [threading.Thread(target=self._call) for _ in range(callers)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+
+    def _call(self) -> None:
+        connection = http.client.HTTPConnection(*self._chain.place, timeout=30)
+        while not self._over.wait(0.01):
+            try:
+                connection.request("POST", "/run_remote", b'{"numbers": [1]}', dict(JSON))
+                answer = connection.getresponse()
+                said = answer.read()
+                self.seen[json.loads(said) if answer.status == 200 else answer.status] += 1
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                self.seen[repr(error)] += 1
+        connection.close()
+
+
+def test_a_warm_release_is_shown_and_rolled_back_to_by_a_flip(push: Push) -> None:
+    """`ps` and `plan` tell of it, the rollback loses nothing, the next push without it removes it."""
+    chain = push(text(2), "t-ro-warm")
+    first = set(services(chain))
+    pushed(chain, text(3), "--keep-warm", "1")
+    assert {name for name, status in services(chain).items() if status == "warm"} == first
+    plan = run(chain, "plan", str(chain.file), "--name", chain.name, "--keep-warm", "1").stdout
+    assert plan.count("(warm)") == 2
+    assert "2 kept, 2 warm." in plan
+    load = Load(chain)
+    with load.running():
+        done = run(chain, "rollback", chain.name, "--keep-warm", "1")
+    assert done.stderr.count("~ route") == 1
+    assert "service" not in done.stderr
+    assert set(load.seen) <= {2, 3}
+    assert chain.call('{"numbers": [1]}')[0] == "2\n"
+    past = run_json(chain, "history", chain.name)["releases"]
+    assert [(one["release"], one["changes"]) for one in past] == [
+        (3, ["as release 1"]),
+        (2, ["Double: its image changed", "Sum: its image changed"]),
+        (1, ["first release"]),
+    ]
+    pushed(chain, text(2))
+    assert set(services(chain)) == first
+
+
+def test_a_rollback_starts_what_does_not_run(push: Push) -> None:
+    """From the images that are still there, with no request lost."""
+    chain = push(text(2), "t-ro-back")
+    pushed(chain, text(3))
+    load = Load(chain)
+    with load.running():
+        done = run_json(chain, "rollback", chain.name, "--to", "1")
+    assert (done["release"], done["from_release"], done["changed"]) == (3, 1, True)
+    assert set(load.seen) <= {2, 3}
+    assert chain.call('{"numbers": [1]}')[0] == "2\n"
+    assert "there is no release 9" in run(chain, "rollback", chain.name, "--to", "9", expect=2).stderr
+
+
+def test_a_restart_loses_no_request(push: Push) -> None:
+    """All services are other ones afterwards, and a push of the same file changes nothing."""
+    chain = push(text(2), "t-ro-restart")
+    before = set(services(chain))
+    load = Load(chain)
+    with load.running():
+        run(chain, "restart", chain.name)
+    after = set(services(chain))
+    assert set(load.seen) == {2}
+    assert not before & after
+    run(chain, "restart", f"{chain.name}/Sum")
+    assert len(set(services(chain)) & after) == 1
+    assert run_json(chain, "push", str(chain.file), "--name", chain.name)["changed"] is False
+
+
+def test_a_canary_that_fails_is_taken_back(push: Push) -> None:
+    """Exit code 1 with rates and counts; a part of the traffic saw it, then nothing is left of it."""
+    chain = push(text(2), "t-ro-bad")
+    before = services(chain)
+    load = Load(chain)
+    with load.running():
+        done = pushed(
+            chain, text(3, body='raise ValueError("bad")'), "--canary", "20%", "--canary-for", "60s", expect=1
+        )
+    assert "100 % of its requests failed, 0 % of the old release's" in done.stderr
+    assert done.stderr.count(" answered, ") == 2
+    assert services(chain) == before
+    assert set(load.seen) == {2, 500}
+    assert len(run_json(chain, "history", chain.name)["releases"]) == 1
+
+
+def test_a_canary_that_does_well_gets_all_traffic(push: Push) -> None:
+    """No request is lost on the way."""
+    chain = push(text(2), "t-ro-good")
+    load = Load(chain)
+    with load.running():
+        done = pushed(chain, text(3), "--canary", "30", "--canary-for", "3s")
+    assert "The canary gets all traffic: 0 % of its " in done.stderr
+    assert set(load.seen) == {2, 3}
+    assert chain.call('{"numbers": [1]}')[0] == "3\n"
+
+
+def test_a_recreated_chainlet_comes_back_when_its_successor_fails(push: Push) -> None:
+    """The old one ends first; it is started again; a good successor takes its place."""
+    chain = push(text(2), "t-ro-recreate")
+    before = set(services(chain))
+    more = ', strategy="recreate"'
+    failed = pushed(chain, text(3, init='raise RuntimeError("no room")', more=more), expect=5)
+    assert "ended before its successor starts: its strategy is recreate" in failed.stderr
+    assert "RuntimeError: no room" in failed.stderr
+    running = {name for name, status in services(chain).items() if status == "running"}
+    assert running == before
+    assert chain.call('{"numbers": [1]}')[0] == "2\n"
+    pushed(chain, text(3, more=more))
+    assert chain.call('{"numbers": [1]}')[0] == "3\n"
+    assert len(services(chain)) == 2
+
+
+def begun(chain: PushedChain) -> subprocess.Popen[str]:
+    """Push beside this test, with stderr to read."""
+    command = [*Chainctl.COMMAND, "push", str(chain.file), "--name", chain.name, "--target", chain.target]
+    return subprocess.Popen(
+        command,
+        env=dict(chain.chainctl.environ),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def interrupted_at(process: subprocess.Popen[str], *marks: str) -> str:
+    """Interrupt a push whenever the next mark is told; what it told until its end."""
+    assert process.stderr is not None
+    told, left = "", list(marks)
+    for line in process.stderr:
+        told += line
+        if left and left[0] in line:
+            os.kill(process.pid, signal.SIGINT)
+            left.pop(0)
+    process.stderr.close()
+    assert not left, told
+    assert process.wait() == 130
+    return told
+
+
+SLOW = "import time; time.sleep(60)"
+
+
+def test_an_interruption_takes_back_what_was_begun(push: Push) -> None:
+    """Once: the new services are stopped and it is said; the next push converges."""
+    chain = push(text(2), "t-ro-once")
+    before = services(chain)
+    chain.file.write_text(text(3, init=SLOW), encoding="utf-8")
+    told = interrupted_at(begun(chain), "service t-ro-once-sum")
+    assert "Interrupted: what was begun is taken back." in told
+    assert "t-ro-once is as it was before." in told
+    assert services(chain) == before
+    assert chain.call('{"numbers": [1]}')[0] == "2\n"
+    pushed(chain, text(3))
+    assert chain.call('{"numbers": [1]}')[0] == "3\n"
+    assert len(services(chain)) == 2
+
+
+def test_a_second_interruption_ends_at_once(push: Push) -> None:
+    """What was begun is left; the old release serves, and the next push converges."""
+    chain = push(text(2), "t-ro-twice")
+    chain.file.write_text(text(3, init=SLOW), encoding="utf-8")
+    interrupted_at(begun(chain), "service t-ro-twice-sum", "Interrupt again")
+    assert chain.call('{"numbers": [1]}')[0] == "2\n"
+    pushed(chain, text(3))
+    assert chain.call('{"numbers": [1]}')[0] == "3\n"
+    assert len(services(chain)) == 2

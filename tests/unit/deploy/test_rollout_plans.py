@@ -1,0 +1,241 @@
+"""Warm, recreated and tried releases become plans: the table is golden, and each plan leads where it should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chainctl.deploy.canary import Canary
+from chainctl.deploy.canary_plan import with_canary
+from chainctl.deploy.execute import execute
+from chainctl.deploy.operations import AwaitReady, Route, SplitRoute, StartService, StopService
+from chainctl.deploy.plan import DeployPlan
+from chainctl.deploy.reconcile import reconcile
+from chainctl.deploy.release import Gpu, Release, Resources, Strategy
+from chainctl.deploy.state import Capacity, DesiredState, ServiceStatus, desired_state
+from chainctl.errors import DeployError, UsageError
+from tests.fakes.chains import silent, still_clock
+from tests.fakes.target import MemoryTarget
+from tests.unit.deploy.test_reconcile import CHAIN, all_lines, release, serving
+
+OLD = release()
+NEW = release(edited=("Leaf",))
+GIB = 1 << 30
+
+
+def after(
+    last: Release, wanted: Release = NEW, *, warm: tuple[Release, ...] = (), knows: bool = True
+) -> DesiredState:
+    """What a push of `wanted` after `last` asks for."""
+    names = frozenset(s.name for older in warm for s in older.services)
+    return replace(desired_state(wanted), warm=names, previous=last.services if knows else ())
+
+
+def built_as(wanted: Release, **chainlets: Strategy) -> Release:
+    """A release in which some chainlets have a strategy."""
+    services = tuple(replace(s, strategy=chainlets.get(s.chainlet)) for s in wanted.services)
+    return replace(wanted, services=services)
+
+
+def big(wanted: Release, chainlet: str, gpu: Gpu | None = None) -> Release:
+    """A release in which one chainlet asks for a lot."""
+    large = Resources(cpus=1, memory_bytes=9 * GIB, pids=1, gpu=gpu)
+    services = tuple(replace(s, resources=large) if s.chainlet == chainlet else s for s in wanted.services)
+    return replace(wanted, services=services)
+
+
+def kept_warm() -> MemoryTarget:
+    """A target with a new release, and the one before it warm."""
+    target = serving(OLD)
+    execute(reconcile(after(OLD, warm=(OLD,)), target.observe(CHAIN)), target, silent, still_clock)
+    return target
+
+
+def planned(
+    desired: DesiredState, target: MemoryTarget | None = None, capacity: Capacity | None = None
+) -> DeployPlan:
+    """The plan for a target on which the old release serves."""
+    observed = (target or serving(OLD)).observe(CHAIN)
+    return reconcile(desired, replace(observed, capacity=capacity or Capacity()))
+
+
+RECREATED = built_as(NEW, Leaf=Strategy.RECREATE)
+CASES: dict[str, Callable[[], DeployPlan]] = {
+    "warm-push": lambda: planned(after(OLD, warm=(OLD,))),
+    "warm-rollback": lambda: planned(after(NEW, OLD, warm=(NEW,)), kept_warm()),
+    "warm-no-more": lambda: planned(after(NEW, NEW), kept_warm()),
+    "warm-and-next": lambda: planned(after(NEW, release(edited=("Root",)), warm=(NEW,)), kept_warm()),
+    "recreate": lambda: planned(after(OLD, RECREATED)),
+    "recreate-root": lambda: planned(after(OLD, built_as(NEW, Root=Strategy.RECREATE))),
+    "recreate-for-memory": lambda: planned(
+        after(OLD, big(NEW, "Left")), capacity=Capacity(memory_bytes=16 * GIB)
+    ),
+    "recreate-for-gpus": lambda: planned(
+        after(OLD, big(NEW, "Leaf", Gpu("L4", 1))), capacity=Capacity(memory_bytes=64 * GIB, gpus=1)
+    ),
+    "canary": lambda: with_canary(planned(after(OLD)), Canary(10)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_plans_are_golden(case: str, golden: Callable[[str, str], None]) -> None:
+    """One text for each case of the table."""
+    golden(f"plans/{case}.txt", all_lines(CASES[case]()))
+
+
+def run(plan: DeployPlan, target: MemoryTarget) -> None:
+    execute(plan, target, silent, still_clock)
+
+
+def names(wanted: Release) -> set[str]:
+    return {service.name for service in wanted.services}
+
+
+def running(target: MemoryTarget) -> set[str]:
+    return {s.name for s in target.observe(CHAIN).services if s.status is ServiceStatus.RUNNING}
+
+
+def test_warm_services_stay_without_traffic_and_go_with_the_next_push() -> None:
+    """Both releases run, the door leads to the new one; nothing is left to do until one is not wanted."""
+    target = kept_warm()
+    assert running(target) == names(OLD) | names(NEW)
+    assert reconcile(after(NEW, NEW, warm=(OLD,)), target.observe(CHAIN)).is_empty
+    run(planned(after(NEW, NEW), target), target)
+    assert running(target) == names(NEW)
+
+
+def test_the_way_back_to_a_warm_release_is_one_flip() -> None:
+    """Nothing is started, awaited or stopped."""
+    plan = planned(after(NEW, OLD, warm=(NEW,)), kept_warm())
+    assert [type(operation) for operation in plan.operations] == [Route]
+
+
+def test_a_warm_service_that_does_not_run_is_removed() -> None:
+    """It would have to be started for a rollback anyway."""
+    target = kept_warm()
+    seen = target.observe(CHAIN)
+    dead = next(s.name for s in seen.services if s.name in names(OLD))
+    services = tuple(replace(s, status=ServiceStatus.FAILED) if s.name == dead else s for s in seen.services)
+    plan = reconcile(after(NEW, NEW, warm=(OLD,)), replace(seen, services=services))
+    assert [op.service for op in plan.operations if isinstance(op, StopService)] == [dead]
+    assert dead not in dict(plan.warm)
+
+
+def test_a_recreated_service_has_no_old_one_beside_it() -> None:
+    """The old one ends before the new one starts, all others are ready before; the rest is as always."""
+    target = serving(OLD)
+    plan = planned(after(OLD, RECREATED), target)
+    run(plan, target)
+    assert running(target) == names(RECREATED)
+    first = next(op for op in plan.operations if isinstance(op, StopService))
+    start = next(
+        op for op in plan.operations if isinstance(op, StartService) and op.service.chainlet == "Leaf"
+    )
+    assert plan.operations.index(first) < plan.operations.index(start)
+    assert first.restores == OLD.service_of("Leaf")
+
+
+def test_others_are_ready_before_anything_ends() -> None:
+    """So that the time without the recreated one is short, and a failure of another costs nothing."""
+    wanted = built_as(release(edited=("Left", "Right")), Right=Strategy.RECREATE)
+    operations = planned(after(OLD, wanted)).operations
+    chainlet = [getattr(op, "chainlet", "") or op.service.chainlet for op in operations[:-5]]  # type: ignore[union-attr]  # each has one
+    kinds = [type(op) for op in operations[:-5]]
+    assert list(zip(kinds, chainlet, strict=True))[:4] == [
+        (StartService, "Left"), (AwaitReady, "Left"), (StopService, "Right"), (StartService, "Right"),
+    ]  # fmt: skip
+
+
+def test_room_is_no_reason_where_it_is_enough_unknown_or_not_to_matter() -> None:
+    """Two copies fit; or nobody knows; or `strategy="replace"` says that they do; or not even one fits."""
+    wanted = big(NEW, "Left")
+    for desired, capacity in (
+        (after(OLD, wanted), Capacity(memory_bytes=18 * GIB)),
+        (after(OLD, wanted), Capacity()),
+        (after(OLD, built_as(wanted, Left=Strategy.REPLACE)), Capacity(memory_bytes=10 * GIB)),
+        (after(OLD, wanted), Capacity(memory_bytes=8 * GIB)),
+    ):
+        operations = planned(desired, capacity=capacity).operations
+        flip = next(n for n, op in enumerate(operations) if isinstance(op, Route))
+        assert not any(isinstance(op, StopService) for op in operations[:flip])
+
+
+def test_what_nobody_could_start_again_is_not_ended_for_room() -> None:
+    """Its release was recorded elsewhere; only one who asks for it in so many words gets that."""
+    small = Capacity(memory_bytes=10 * GIB)
+    beside = planned(after(OLD, big(NEW, "Left"), knows=False), capacity=small)
+    assert not any("successor" in op.cause for op in beside.operations)
+    asked = planned(after(OLD, RECREATED, knows=False))
+    stops = [op for op in asked.operations if isinstance(op, StopService) and "successor" in op.cause]
+    assert [op.restores for op in stops] == [None]
+
+
+@pytest.mark.parametrize("chainlet", ["Leaf", "Root"])
+def test_when_the_new_one_fails_the_old_one_is_started_again(chainlet: str) -> None:
+    """The old release serves as before, with its route; the failed service is kept."""
+    wanted = built_as(NEW, **{chainlet: Strategy.RECREATE})
+    target = serving(OLD)
+    target.never_ready = {chainlet}
+    plan = planned(after(OLD, wanted), target)
+    target.fails = lambda op: target.never_ready.discard(chainlet) if _restarts(op, OLD) else None
+    with pytest.raises(DeployError):
+        run(plan, target)
+    assert running(target) == names(OLD)
+    door = target.observe(CHAIN).front_door
+    assert door is not None
+    assert door.route == OLD.entrypoint
+    target.fails = lambda _: None
+    run(planned(after(OLD, wanted), target), target)
+    assert running(target) == names(wanted)
+
+
+def _restarts(operation: object, old: Release) -> bool:
+    return isinstance(operation, StartService) and operation.service.name in names(old)
+
+
+def test_an_old_one_that_does_not_come_again_is_told_with_the_error() -> None:
+    """The first error stays the one that is raised."""
+    target = serving(OLD)
+    target.never_ready = {"Leaf"}
+    with pytest.raises(DeployError, match="Leaf did not become ready") as raised:
+        run(planned(after(OLD, RECREATED), target), target)
+    assert any("? ready" in line and OLD.service_of("Leaf").name in line for line in raised.value.details)
+
+
+def test_a_canary_is_a_split_before_the_flip() -> None:
+    """All else stays as it is."""
+    plan = planned(after(OLD))
+    tried = with_canary(plan, Canary(25, 90))
+    (split,) = set(tried.operations) - set(plan.operations)
+    assert split == SplitRoute(CHAIN, NEW.entrypoint, OLD.entrypoint, 25, "a canary for 90 s")
+    assert isinstance(tried.operations[tried.operations.index(split) + 1], Route)
+
+
+def test_a_first_release_and_an_unchanged_one_are_no_canary() -> None:
+    """There is nothing to compare with."""
+    for plan in (reconcile(desired_state(OLD), MemoryTarget().observe(CHAIN)), planned(after(OLD, OLD))):
+        assert with_canary(plan, Canary(10)) == plan
+
+
+def test_a_canary_needs_both_releases() -> None:
+    """An old service that has to end first can not be compared with."""
+    with pytest.raises(UsageError, match="Leaf can not be tried as a canary"):
+        with_canary(planned(after(OLD, RECREATED)), Canary(10))
+
+
+def test_a_split_that_was_left_is_ended_by_the_next_push() -> None:
+    """Whichever release is pushed then."""
+    target = serving(OLD)
+    plan = with_canary(planned(after(OLD), target), Canary(10))
+    for operation in plan.operations[: [type(op) for op in plan.operations].index(SplitRoute) + 1]:
+        target.apply(operation, silent)
+    for wanted in (OLD, NEW):
+        again = MemoryTarget()
+        again.put(target.observe(CHAIN))
+        run(planned(after(OLD, wanted), again), again)
+        door = again.observe(CHAIN).front_door
+        assert door is not None
+        assert (door.route, door.canary) == (wanted.entrypoint, None)
+        assert running(again) == names(wanted)
