@@ -180,6 +180,21 @@ class ComponentError(ChainctlError):
         self.code = code
 
 
+class NotFoundError(ComponentError, KeyError):
+    """No component of this name, version or revision is in the state."""
+
+    exit_code = ExitCode.USAGE
+
+    def __str__(self) -> str:
+        return ComponentError.__str__(self)
+
+
+class InUseError(ComponentError):
+    """A component is not removed while others refer to it."""
+
+    exit_code = ExitCode.USAGE
+
+
 class DefinitionError(ComponentError, TypeError):
     """A class of components, or one of its triggers, is declared in a way that cannot work."""
 
