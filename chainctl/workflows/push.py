@@ -17,6 +17,7 @@ from chainctl.deploy.canary import Canary
 from chainctl.deploy.canary_plan import with_canary
 from chainctl.deploy.execute import Watch, execute, unwatched
 from chainctl.deploy.plan import DeployPlan
+from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
@@ -81,7 +82,7 @@ def push(
         draft = replace(draft, release=draft.release.published_as(published))
         warm = warm_names(ledger, draft.release, rollout.keep_warm)
         plan, observed = plan_rollout(draft.release, target, released(last), warm)
-        plan, watch = _tried(plan, rollout.canary, target, emit, clock)
+        plan, watch = _tried(plan, observed, rollout.canary, target, emit, clock)
         if plan.is_empty:
             emit(Notice(f"{draft.chain} is up to date"))
         else:
@@ -97,6 +98,7 @@ def push(
 
 def _tried(
     plan: DeployPlan,
+    observed: ObservedState,
     canary: Canary | None,
     target: DeployTarget,
     emit: Emit,
@@ -105,7 +107,7 @@ def _tried(
     """Try the release with a part of the traffic, where there is an old one to compare it with."""
     if canary is None:
         return plan, unwatched
-    tried = with_canary(plan, canary)
+    tried = with_canary(plan, canary, observed)
     if tried == plan and not plan.is_empty:
         emit(Notice("There is no traffic to split: no canary is tried."))
     return tried, watching(canary, target, emit, clock)
