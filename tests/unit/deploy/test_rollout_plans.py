@@ -19,6 +19,7 @@ from chainctl.deploy.release import Gpu, Release, Resources, Strategy
 from chainctl.deploy.state import Capacity, DesiredState, ObservedState, ServiceStatus, desired_state
 from chainctl.deploy.take_back import undoing
 from chainctl.errors import DeployError, UsageError
+from chainctl.events import Event, Notice
 from tests.fakes.chains import silent, still_clock
 from tests.fakes.target import MemoryTarget
 from tests.unit.deploy.test_reconcile import CHAIN, RELEASES, all_lines, observations, put, release, serving
@@ -188,8 +189,11 @@ def test_when_the_new_one_fails_the_old_one_is_started_again(chainlet: str) -> N
     target.never_ready = {chainlet}
     plan = planned(after(OLD, wanted), target)
     target.fails = lambda op: target.never_ready.discard(chainlet) if _restarts(op, OLD) else None
+    told: list[Event] = []
     with pytest.raises(DeployError):
-        run(plan, target)
+        execute(plan, target, told.append, still_clock)
+    old = OLD.service_of(chainlet).name
+    assert told[-1] == Notice(f"{old} runs again, as its successor failed")
     assert running(target) == names(OLD)
     door = target.observe(CHAIN).front_door
     assert door is not None
