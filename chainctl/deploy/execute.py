@@ -101,7 +101,7 @@ def _take_back(
         try:
             target.apply(operation, emit)
             if isinstance(operation, AwaitReady):
-                emit(Notice(f"{operation.service.name} runs again, as its successor failed"))
+                emit(Notice(f"{operation.service.name} runs again, as before"))
         except ChainctlError as another:
             told = f"{line_of(operation)}: {another.message}"
             if error is None:

@@ -193,7 +193,7 @@ def test_when_the_new_one_fails_the_old_one_is_started_again(chainlet: str) -> N
     with pytest.raises(DeployError):
         execute(plan, target, told.append, still_clock)
     old = OLD.service_of(chainlet).name
-    assert told[-1] == Notice(f"{old} runs again, as its successor failed")
+    assert told[-1] == Notice(f"{old} runs again, as before")
     assert running(target) == names(OLD)
     door = target.observe(CHAIN).front_door
     assert door is not None
