@@ -26,14 +26,31 @@ class SecretSources:
 
     def find(self, name: str) -> bytes | None:
         """Return a secret's value, None where no place has it. Raises UsageError for an unreadable file."""
-        for variable in (_PREFIX + name, _PREFIX + name.upper().replace("-", "_").replace(".", "_")):
-            if variable in self._environ:
-                return self._environ[variable].encode("utf-8", "surrogateescape")
+        variable = self._variable(name)
+        if variable is not None:
+            return self._environ[variable].encode("utf-8", "surrogateescape")
         in_file = _lines(self._file).get(name) if self._file else None
         if in_file is not None:
             return in_file.encode()
         path = self._directory / name
         return path.read_bytes() if path.is_file() else None
+
+    def place_of(self, name: str) -> str | None:
+        """Say where a secret's value comes from, None where no place has it. Raises as `find` does."""
+        variable = self._variable(name)
+        if variable is not None:
+            return f"the environment variable {variable}"
+        if self._file and name in _lines(self._file):
+            return f"the file {self._file}"
+        return f"the directory {self._directory}" if (self._directory / name).is_file() else None
+
+    def in_file(self) -> list[str]:
+        """Names that the secrets file has, sorted. Raises UsageError for an unreadable file."""
+        return sorted(_lines(self._file)) if self._file else []
+
+    def _variable(self, name: str) -> str | None:
+        candidates = (_PREFIX + name, _PREFIX + name.upper().replace("-", "_").replace(".", "_"))
+        return next((variable for variable in candidates if variable in self._environ), None)
 
 
 class Vault:
@@ -67,6 +84,11 @@ class Vault:
             raise _missing(missing, wanted)
         return {name: self._fingerprint(chain, name, value or b"") for name, value in values.items()}
 
+    def fingerprint(self, chain: str, name: str) -> str | None:
+        """Fingerprint one secret, None where it has no value."""
+        value = self._sources.find(name)
+        return None if value is None else self._fingerprint(chain, name, value)
+
     def _fingerprint(self, chain: str, name: str, value: bytes) -> str:
         key = self._token_of(chain).encode()
         return hmac.new(key, name.encode() + b"\0" + value, hashlib.sha256).hexdigest()[:16]
@@ -81,8 +103,8 @@ def _missing(names: list[str], wanted: Mapping[str, Iterable[str]]) -> MissingSe
 
 def _hint(name: str) -> str:
     return (
-        f"set the environment variable `{_PREFIX}{name}`, put `{name}=…` into a file and give"
-        " `--secrets FILE`, or save it in the secrets directory (`chainctl doctor` shows where)."
+        f"save it with `chainctl secret set {name}`, set the environment variable `{_PREFIX}{name}`, or put"
+        f" `{name}=…` into a file and give `--secrets FILE`."
     )
 
 

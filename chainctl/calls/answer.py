@@ -15,6 +15,10 @@ class NotSentError(ConnectionError):
     """The other side did not begin to work on the request, so that sending it again is safe."""
 
 
+class NotConnectedError(NotSentError):
+    """There was no connection to send the request on."""
+
+
 class BrokenAnswerError(ConnectionError):
     """The connection ended before the answer did; the other side may have done the work."""
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Optional, TypeVar
 
 from chainctl.calls.address import Address
-from chainctl.calls.answer import Answer, BrokenAnswerError, NotSentError, Parts
+from chainctl.calls.answer import Answer, BrokenAnswerError, NotConnectedError, NotSentError, Parts
 from chainctl.calls.client_connection import ClientConnection
 from chainctl.calls.time_limit import TimeLimit
 
@@ -42,14 +42,28 @@ class HttpClient:
 
     Heads come from `request_head`, deadlines are of the loop's clock, in seconds. `tls` says what
     certificates are accepted where the address is TLS; those that the system trusts without it.
+    `connect_sec` bounds the time for a connection, `on_wake` is called with the first of idle ones.
     """
 
-    def __init__(self, address: Address, tls: Optional[ssl.SSLContext] = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        tls: Optional[ssl.SSLContext] = None,
+        *,
+        connect_sec: Optional[float] = None,
+    ) -> None:
         self.address = address
+        self.on_wake: Optional[Callable[[], None]] = None
+        self._connect_sec = connect_sec
         self._idle: list[tuple[float, ClientConnection]] = []
         self._tls = (tls or ssl.create_default_context()) if address.is_tls else None
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
         self._sweeper: Optional[asyncio.TimerHandle] = None
+
+    @property
+    def is_used(self) -> bool:
+        """Say whether there were idle connections not long ago: so long somebody makes calls."""
+        return self._sweeper is not None
 
     async def request(self, head: bytes, parts: Parts, deadline: Optional[float] = None) -> Answer:
         """Send a request and read its whole answer.
@@ -154,6 +168,8 @@ class HttpClient:
         if self._sweeper is None:
             loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(_IDLE_SEC, self._sweep, loop)
+            if self.on_wake is not None:
+                self.on_wake()
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Close what was idle for long; the longest idle are first, as the latest is always taken."""
@@ -167,10 +183,19 @@ class HttpClient:
     async def _connected(self, deadline: Optional[float]) -> ClientConnection:
         loop = asyncio.get_running_loop()
         left = None if deadline is None else deadline - loop.time()
+        if self._connect_sec is not None and (left is None or left > self._connect_sec):
+            return await self._connected_soon(loop, self._connect_sec)
         if left is None:
             return await self._connect(loop)
         with TimeLimit(left):
             return await self._connect(loop)
+
+    async def _connected_soon(self, loop: asyncio.AbstractEventLoop, within_sec: float) -> ClientConnection:
+        try:
+            with TimeLimit(within_sec):
+                return await self._connect(loop)
+        except TimeoutError as error:
+            raise NotConnectedError(f"no connection to {self.address} in {within_sec:g} s") from error
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> ClientConnection:
         address = self.address
@@ -186,7 +211,7 @@ class HttpClient:
                     protocol, address.host, address.port, ssl=self._tls
                 )
         except OSError as error:
-            raise NotSentError(f"cannot connect to {address}: {error}") from error
+            raise NotConnectedError(f"cannot connect to {address}: {error}") from error
         return connection
 
 

@@ -21,6 +21,7 @@ from chainctl.calls.hedge import hedged
 from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.calls.message import Message
 from chainctl.calls.remote_error import RemoteFault, error_of
+from chainctl.calls.replica_watch import Client, ReplicaWatch, is_watched
 from chainctl.calls.retry import RETRIED_HEADER, RetryBudget, backoff_sec, may_help
 from chainctl.calls.time_limit import TimeLimit
 from chainctl.errors import MissingDependencyError
@@ -340,6 +341,8 @@ class Transport:
             limit = self.service.options.concurrency_limit
             http = HttpClient(self._address)
             client = self._clients[loop] = _LoopClient(loop, http, asyncio.Semaphore(limit))
+            if self._path == INNER_PATH and is_watched(self._address):
+                http.on_wake = ReplicaWatch(loop, self._address, http, client.use).wake
         self._last_client = client
         return client
 
@@ -354,10 +357,14 @@ class Transport:
 class _LoopClient:
     """What one event loop needs to call the service: connections, and permits for calls under way."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, http: HttpClient, permits: asyncio.Semaphore) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, http: Client, permits: asyncio.Semaphore) -> None:
         self.loop = loop
         self.http = http
         self.permits = permits
+
+    def use(self, http: Client) -> None:
+        """Make calls from now on with another client: as many replicas as there are."""
+        self.http = http
 
 
 async def _awaited(work: Awaitable[T]) -> T:

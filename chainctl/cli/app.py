@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
 
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
 class VerbGroup(TyperGroup):
     """Lists verbs from the table; loads one of them only to run it or to show its own help."""
 
@@ -38,10 +41,18 @@ class VerbGroup(TyperGroup):
 
 
 def loaded(verb: Verb) -> Command:
-    """Import a verb's file and make its command."""
-    function = getattr(importlib.import_module(verb.module), verb.function)
-    holder = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    holder.command(verb.name, context_settings={"help_option_names": ["-h", "--help"]})(function)
+    """Import a verb's file and make its command, or the group of its actions."""
+    module = importlib.import_module(verb.module)
+    names = {verb.name: verb.function} if not verb.actions else verb.actions_functions
+    holder = typer.Typer(
+        help=verb.summary if verb.actions else None,
+        no_args_is_help=bool(verb.actions),
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings=_HELP,
+    )
+    for name, function in names.items():
+        holder.command(name, context_settings=_HELP)(getattr(module, function))
     return typer.main.get_command(holder)
 
 
@@ -50,7 +61,7 @@ app = typer.Typer(
     cls=VerbGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
 
 

@@ -51,12 +51,12 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
         rows.append(
             [observed.chain, listed.target, "", str(door.status) if door else "", release, "", _url(listed)]
         )
-        for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name)):
+        for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name, s.replica)):
             since = age_text(now - service.since) if service.since else ""
             number = listed.warm.get(service.name)
             status = _status(service, is_warm=number is not None)
             older = "" if number is None else str(number)
-            name = service.name + _mark(service, door)
+            name = service.own_name + _mark(service, door)
             rows.append(["", "", service.chainlet, status, older, since, name])
     return table(["CHAIN", "TARGET", "CHAINLET", "STATUS", "RELEASE", "AGE", "ADDRESS"], rows) if rows else ""
 
@@ -64,6 +64,8 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
 def _mark(service: ObservedService, door: ObservedDoor | None) -> str:
     """An arrow for what has the traffic, a broken one for what has a part of it."""
     if door is None:
+        return ""
+    if service.name == door.route and service.replica > door.replicas:
         return ""
     return {door.route: " →", door.canary: " ⇢"}.get(service.name, "")
 
@@ -86,6 +88,7 @@ def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
             "services": [
                 {
                     "name": s.name,
+                    "replica": s.replica,
                     "chainlet": s.chainlet,
                     "status": str(s.status),
                     "warm": s.name in listed.warm,

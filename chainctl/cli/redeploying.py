@@ -44,6 +44,7 @@ def print_redeployed(
         "release": done.number,
         "from_release": done.origin,
         "changed": not done.plan.is_empty,
+        "replicas": [{"chainlet": name, "replicas": count} for name, count in done.replicas],
         "warm": [service for service, _ in done.plan.warm],
     }
     print_result(done.url, value, as_json=as_json)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class Verb:
     """One command. `module` is below `chainctl.cli.commands` and holds a function of its name.
 
-    `takes_chain` says that its first argument is the name of a chain, for completion.
+    `takes_chain` says that its first argument is the name of a chain, for completion. A verb with
+    `actions` has a function for each of them instead, such as `secret_set` for `chainctl secret set`.
     """
 
     name: str
     summary: str
     takes_chain: bool = False
+    actions: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -23,6 +25,11 @@ class Verb:
     @property
     def function(self) -> str:
         return self.name.replace("-", "_")
+
+    @property
+    def actions_functions(self) -> dict[str, str]:
+        """The functions of a verb's actions, by the names that users type."""
+        return {action: f"{self.function}_{action}" for action in self.actions}
 
 
 VERBS = {
@@ -40,6 +47,7 @@ VERBS = {
         Verb("history", "List the releases of a chain, and what each changed.", takes_chain=True),
         Verb("rollback", "Bring an older release of a chain up again; builds nothing.", takes_chain=True),
         Verb("restart", "Start the services of a chain anew, without a lost request.", takes_chain=True),
+        Verb("scale", "Run more or fewer replicas of a chain's services."),
         Verb("call", "Call a chain with a JSON object of arguments; prints the answer.", takes_chain=True),
         Verb("bench", "Load a chain; shows its speed, what bounds it, what it would need.", takes_chain=True),
         Verb("ps", "List chains and their services.", takes_chain=True),
@@ -49,6 +57,7 @@ VERBS = {
         Verb("logs", "Print the logs of all chainlets, interleaved by time.", takes_chain=True),
         Verb("trace", "Show where the time of calls went, call by call.", takes_chain=True),
         Verb("top", "Show rates, latencies and errors of each chainlet, now.", takes_chain=True),
+        Verb("secret", "Save, list and remove values of secrets.", actions=("set", "list", "rm")),
         Verb("down", "Remove a chain: its address, its services, its network.", takes_chain=True),
         Verb("run-local", "Run a chain on this machine without containers, once or as a server."),
         Verb("doctor", "Check engine, builder, disk, GPU, images and ports."),

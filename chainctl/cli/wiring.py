@@ -13,6 +13,7 @@ from typing import Any
 
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
+from chainctl.adapters.downloads import DownloadCache, Downloads
 from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.build.backend import BuildBackend
 from chainctl.build.image_contents import ImageReader
@@ -148,7 +149,9 @@ def docker_world(settings: Settings) -> World:
     engine = Engine.connect(engine_address(settings))
     ledger = Ledger(state_dir(settings), "docker")
     vault = Vault(secret_sources(settings), ledger.token)
-    target = DockerTarget(engine, vault, drain_sec=settings.drain_sec)
+    target = DockerTarget(
+        engine, vault, data=downloads(state_dir(settings), vault), drain_sec=settings.drain_sec
+    )
     use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
     backend = DockerBuildBackend(
         engine,
@@ -191,9 +194,15 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     ledger = Ledger(state, "local")
     vault = Vault(secret_sources(settings), ledger.token)
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
-    target = LocalTarget(paths, vault, drain_sec=settings.drain_sec, inherited=os.environ)
+    data = downloads(state, vault)
+    target = LocalTarget(paths, vault, data=data, drain_sec=settings.drain_sec, inherited=os.environ)
     backend, store = LocalBuildBackend(paths.root), LocalImageStore(paths)
     return World("local", target, target, backend, ledger, vault, store, this_platform)
+
+
+def downloads(state: Path, vault: Vault) -> Downloads:
+    """The files that services read, kept in the state directory."""
+    return Downloads(DownloadCache(state / "data"), vault.value_of)
 
 
 def engine_address(settings: Settings) -> EngineAddress:

@@ -37,4 +37,5 @@ def _split(
             hint='push without `--canary`, or give it `strategy="replace"`.',
         )
     cause = f"a canary for {canary.seconds:g} s"
-    return [SplitRoute(route.chain, route.service, old.name, canary.percent, cause)]
+    counts = (route.replicas, route.before_replicas)
+    return [SplitRoute(route.chain, route.service, old.name, canary.percent, cause, *counts)]

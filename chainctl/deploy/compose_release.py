@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chainctl.build.plan import BuildPlan
 from chainctl.deploy.release import (
     Call,
+    DataMount,
     Fingerprint,
     Gpu,
     Release,
@@ -61,7 +62,8 @@ def secret_names(graph: ChainGraph) -> dict[str, list[str]]:
     """Return each declared secret with the chainlets that declare it."""
     wanted: dict[str, list[str]] = {}
     for spec in graph.chainlets:
-        for key in spec.remote_config.assets.secret_keys:
+        assets = spec.remote_config.assets
+        for key in [*assets.secret_keys, *(v.secret_key for v in assets.volumes if v.secret_key)]:
             wanted.setdefault(key, []).append(spec.name)
     return dict(sorted(wanted.items()))
 
@@ -77,9 +79,11 @@ def _service(
     callees = sorted({edge.callee for edge in graph.callees(spec.name)})
     calls = tuple(Call(callee, ready[callee].name) for callee in callees)
     image = str(images.image_of(spec.name).ref)
+    data = _data(config)
+    configured = [repr(resources), env, [repr(s) for s in secrets], settings.token_fingerprint]
     fingerprint = Fingerprint(
         image=image,
-        config=digest_of([repr(resources), env, [repr(s) for s in secrets], settings.token_fingerprint])[:16],
+        config=digest_of([*configured, *_identities(data)])[:16],
         calls=digest_of([[c.chainlet, c.service] for c in calls])[:16],
     )
     return ServiceSpec(
@@ -93,8 +97,24 @@ def _service(
         calls=calls,
         start_timeout_sec=_start_timeout(config, settings),
         fingerprint=fingerprint,
+        data=data,
         strategy=Strategy(config.strategy) if config.strategy else None,
+        replicas=config.compute.replicas,
+        declared_replicas=config.compute.replicas,
     )
+
+
+def _data(config: RemoteConfig) -> tuple[DataMount, ...]:
+    mounts = (
+        DataMount(v.name, v.source, v.sha256, v.dest, v.filename, v.secret_key or "")
+        for v in config.assets.volumes
+    )
+    return tuple(sorted(mounts, key=lambda mount: mount.directory))
+
+
+def _identities(data: Sequence[DataMount]) -> list[list[str]]:
+    """What a service sees of its data: not where they come from."""
+    return [[mount.sha256, mount.directory, mount.filename] for mount in data]
 
 
 def _resources(compute: Compute, settings: DeploySettings) -> Resources:

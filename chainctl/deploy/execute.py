@@ -15,6 +15,7 @@ from chainctl.deploy.operations import (
     StopService,
 )
 from chainctl.deploy.plan import DeployPlan, line_of
+from chainctl.deploy.release import replica_name
 from chainctl.deploy.take_back import undoing
 from chainctl.errors import CanaryError, ChainctlError, DeployError, UsageError
 from chainctl.events import Emit, Notice, OperationFinished, OperationStarted
@@ -70,7 +71,7 @@ def _undo_failed(
 ) -> None:
     """What failed has not been done, but for a split: that was done, and what followed from it is the error."""
     *done, failed = begun
-    culprit = failed.service.name if isinstance(failed, AwaitReady) else None
+    culprit = replica_name(failed.service.name, failed.replica) if isinstance(failed, AwaitReady) else None
     _take_back(
         plan, begun if isinstance(failed, SplitRoute) else done, target, emit, kept=culprit, error=error
     )

@@ -13,6 +13,7 @@ from chainctl.deploy.release import (
     in_dependency_order,
     service_name,
 )
+from chainctl.deploy.scale import in_scale_of
 
 
 def restarted(release: Release, chainlets: Collection[str]) -> Release:
@@ -22,8 +23,8 @@ def restarted(release: Release, chainlets: Collection[str]) -> Release:
 
 
 def carried_over(release: Release, last: Release | None) -> Release:
-    """Return a release in the generations of the last one: a push of the same undoes no restart."""
-    return in_generations(release, generations_of(last)) if last else release
+    """Return a release in the generations and the scale of the last one: a push of the same undoes neither."""
+    return in_scale_of(in_generations(release, generations_of(last)), last) if last else release
 
 
 def generations_of(release: Release) -> dict[str, int]:

@@ -17,19 +17,21 @@ class EnsureNetwork:
 
 @dataclass(frozen=True, slots=True)
 class StartService:
-    """Start a service from its image, replacing a stopped one of the same name."""
+    """Start a replica of a service from its image, replacing a stopped one of the same name."""
 
     service: ServiceSpec
     cause: str
     replaces: str | None = None
+    replica: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitReady:
-    """Wait until a started service says that it is ready."""
+    """Wait until a started replica says that it is ready."""
 
     service: ServiceSpec
     cause: str
+    replica: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,17 @@ class EnsureFrontDoor:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Flip the front door to a service; requests under way finish where they began."""
+    """Flip the front door to the first `replicas` of a service; requests under way finish where they began.
+
+    `before` had the traffic, with so many replicas; it may be the same service.
+    """
 
     chain: str
     service: str
     cause: str
     before: str | None = None
+    replicas: int = 1
+    before_replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,16 @@ class SplitRoute:
     before: str
     percent: int
     cause: str
+    replicas: int = 1
+    before_replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class StopService:
-    """Drain a service (SIGTERM, its requests finish), then remove it.
+    """Drain a replica of a service (SIGTERM, its requests finish), then remove it.
 
     `restores` is what it is started from again when the plan fails: for one that ends before the flip.
+    With `has_others` other replicas go on: callers are given time to turn to them.
     """
 
     chain: str
@@ -78,6 +88,8 @@ class StopService:
     chainlet: str
     cause: str
     restores: ServiceSpec | None = None
+    replica: int = 1
+    has_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from chainctl.deploy.operations import (
     StartService,
     StopService,
 )
+from chainctl.deploy.release import replica_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +46,26 @@ def line_of(operation: Operation) -> str:
     match operation:
         case EnsureNetwork(chain=chain):
             what = f"+ network {chain}"
+        case StartService(service=service, replica=replica) if replica > 1:
+            what = f"+ replica {replica} of {service.name} ({service.chainlet})"
         case StartService(service=service, replaces=None):
             what = f"+ service {service.name} ({service.chainlet})"
         case StartService(service=service, replaces=old):
             what = f"~ service {service.name} ({service.chainlet}), for {old}"
-        case AwaitReady(service=service):
-            what = f"? ready {service.name} ({service.chainlet})"
+        case AwaitReady(service=service, replica=replica):
+            what = f"? ready {replica_name(service.name, replica)} ({service.chainlet})"
         case EnsureFrontDoor(front_door=door, replaces=replaces):
             what = f"{'~' if replaces else '+'} front door on {door.bind}:{door.port or 'a free port'}"
+        case Route(service=service_name, before=before, replicas=replicas) if before == service_name:
+            what = f"~ route to {_counted(replicas)} of {service_name}"
         case Route(service=service_name, before=None):
             what = f"+ route to {service_name}"
         case Route(service=service_name, before=before):
             what = f"~ route from {before} to {service_name}"
         case SplitRoute(service=service_name, before=before, percent=percent):
             what = f"~ {percent} % of the traffic from {before} to {service_name}"
+        case StopService(service=service_name, chainlet=chainlet, replica=replica) if replica > 1:
+            what = f"- replica {replica} of {service_name} ({chainlet})"
         case StopService(service=service_name, chainlet=chainlet):
             what = f"- service {service_name} ({chainlet})"
         case RemoveFrontDoor():
@@ -80,11 +87,23 @@ def plan_text(plan: DeployPlan) -> str:
 
 def total_of(plan: DeployPlan) -> str:
     """Count what a plan does to services; there is nothing to do only where nothing at all is."""
-    created = sum(op.replaces is None for op in plan.started)
-    replaced = len(plan.started) - created
-    removed = sum(isinstance(op, StopService) for op in plan.operations) - replaced
-    parts = [(created, "to create"), (replaced, "to replace"), (max(removed, 0), "to remove")]
+    services = [op for op in plan.started if op.replica == 1]
+    stops = [op for op in plan.operations if isinstance(op, StopService)]
+    created = sum(op.replaces is None for op in services)
+    replaced = len(services) - created
+    removed = sum(op.replica == 1 for op in stops) - replaced
+    parts = [
+        (created, "to create"),
+        (replaced, "to replace"),
+        (max(removed, 0), "to remove"),
+        (len(plan.started) - len(services), "more to start as replicas"),
+        (sum(op.replica > 1 for op in stops), "replicas to stop"),
+    ]
     shown = [f"{count} {what}" for count, what in parts if count]
     nothing = "nothing to do" if plan.is_empty else "no service to change"
     warm = f", {len(plan.warm)} warm" if plan.warm else ""
     return f"Plan: {', '.join(shown) or nothing}, {len(plan.kept)} kept{warm}."
+
+
+def _counted(replicas: int) -> str:
+    return f"{replicas} replica{'s' if replicas != 1 else ''}"

@@ -18,6 +18,13 @@ from chainctl.deploy.operations import (
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.recreation import Recreation, after_recreation, first_stops, recreations
 from chainctl.deploy.release import ServiceSpec, in_dependency_order
+from chainctl.deploy.replication import (
+    entrypoint_replicas,
+    missing_replicas,
+    replica_starts,
+    spread_cause,
+    surplus_stops,
+)
 from chainctl.deploy.state import DesiredState, ObservedService, ObservedState, ServiceStatus
 
 _RUNNING = ServiceStatus.RUNNING
@@ -41,7 +48,8 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     warm = _warm(desired, observed, recreated)
     ended = {op.service for op in operations if isinstance(op, StopService)}
     operations += [op for op in _stops(desired, observed) if op.service not in ended | warm.keys()]
-    started = {op.service.name for op in starts}
+    operations += surplus_stops(desired, _newest_first(observed))
+    started = {op.service.name for op in starts if op.replica == 1}
     kept = [(s.name, s.chainlet) for s in desired.services if s.name not in started]
     return DeployPlan(desired.chain, tuple(operations), tuple(sorted(kept)), tuple(sorted(warm.items())))
 
@@ -64,7 +72,7 @@ def _changes(
 
 def _started_and_ready(starts: Sequence[StartService]) -> Iterator[Operation]:
     yield from starts
-    yield from (AwaitReady(op.service, "traffic waits for it") for op in starts)
+    yield from (AwaitReady(op.service, "traffic waits for it", op.replica) for op in starts)
 
 
 def _warm(
@@ -81,11 +89,10 @@ def _warm(
 
 def _starts(desired: DesiredState, observed: ObservedState) -> Iterator[StartService]:
     for service in in_dependency_order(desired.services):
-        there = observed.service(service.name)
-        if there is None:
-            yield _new(service, observed, desired.warm)
-        elif there.status is not _RUNNING:
-            yield StartService(service, f"it is {there.status}")
+        if observed.service(service.name) is None:
+            yield from replica_starts(service, _new(service, observed, desired.warm))
+        else:
+            yield from missing_replicas(service, observed)
 
 
 def _new(service: ServiceSpec, observed: ObservedState, warm: frozenset[str]) -> StartService:
@@ -107,12 +114,13 @@ def _front_door(desired: DesiredState, observed: ObservedState) -> Iterator[Oper
         yield EnsureFrontDoor(desired.chain, desired.front_door, "its settings changed", replaces=True)
     elif door.status is not _RUNNING:
         yield EnsureFrontDoor(desired.chain, desired.front_door, f"it is {door.status}")
-    before = door.route if door else None
+    before, spread = (door.route, door.replicas) if door else (None, 1)
+    cause = spread_cause(desired, door) if door else ""
     if before != desired.entrypoint:
         cause = "first release" if before is None else "the entrypoint was replaced"
-        yield Route(desired.chain, desired.entrypoint, cause, before)
-    elif door is not None and door.canary is not None:
-        yield Route(desired.chain, desired.entrypoint, f"{door.canary} had a part of the traffic", before)
+    if cause:
+        count = entrypoint_replicas(desired)
+        yield Route(desired.chain, desired.entrypoint, cause, before, count, spread)
 
 
 def _stops(desired: DesiredState, observed: ObservedState) -> Iterator[StopService]:
@@ -122,7 +130,7 @@ def _stops(desired: DesiredState, observed: ObservedState) -> Iterator[StopServi
     for service in _newest_first(observed):
         if service.name not in wanted:
             cause = "replaced" if service.chainlet in chainlets else "no longer in the chain"
-            yield StopService(desired.chain, service.name, service.chainlet, cause)
+            yield StopService(desired.chain, service.name, service.chainlet, cause, replica=service.replica)
 
 
 def _removal(observed: ObservedState) -> Iterator[Operation]:
@@ -130,7 +138,7 @@ def _removal(observed: ObservedState) -> Iterator[Operation]:
     if observed.front_door is not None:
         yield RemoveFrontDoor(chain, cause)
     for service in _newest_first(observed):
-        yield StopService(chain, service.name, service.chainlet, cause)
+        yield StopService(chain, service.name, service.chainlet, cause, replica=service.replica)
     if observed.has_network:
         yield RemoveNetwork(chain, cause)
 

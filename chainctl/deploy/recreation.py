@@ -65,7 +65,8 @@ def first_stops(
         recreation = found.get(one.chainlet)
         if recreation is not None and one in recreation.old:
             cause = f"ended before its successor starts: {recreation.reason}"
-            yield StopService(desired.chain, one.name, one.chainlet, cause, specs.get(one.name))
+            restores = specs.get(one.name)
+            yield StopService(desired.chain, one.name, one.chainlet, cause, restores, one.replica)
 
 
 def after_recreation(services: Iterable[ServiceSpec], chainlets: Collection[str]) -> set[str]:

@@ -55,6 +55,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class DataMount:
+    """A file that a service reads, as `directory/filename`; it is known by its digest.
+
+    `source` is a URL or a path on the machine of the command, `secret` names the one that is sent
+    to the server as bearer token, "" for none.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    directory: str
+    filename: str
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """Digests of what a service is made of, kept apart so that a change can be explained.
 
@@ -87,7 +103,8 @@ class ServiceSpec:
     `image` is what the target calls the image. `published` names the same one by digest in a
     registry, "" where it was pushed to none: it says where the image is, not what it is, so that the
     service's name does not cover it. `strategy` is how it takes the place of an older one; None lets
-    the plan choose. The name does not cover that either.
+    the plan choose. The name does not cover that either, nor `replicas`, how many of it run:
+    `declared_replicas` is what the chain file said when that was decided.
     """
 
     name: str
@@ -101,7 +118,10 @@ class ServiceSpec:
     start_timeout_sec: float
     fingerprint: Fingerprint
     published: str = ""
+    data: tuple[DataMount, ...] = ()
     strategy: Strategy | None = None
+    replicas: int = 1
+    declared_replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +173,9 @@ class Release:
         names = sorted(s.name for s in self.services)
         published = sorted(s.published for s in self.services if s.published)
         parts = [self.chain, self.entrypoint, names, self.front_door.digest]
-        return digest_of([*parts, published] if published else parts)
+        counts = sorted([s.name, s.replicas, s.declared_replicas] for s in self.services if _is_scaled(s))
+        scale = [{"replicas": counts}] if counts else []
+        return digest_of([*parts, published, *scale] if published else [*parts, *scale])
 
 
 def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
@@ -168,6 +190,21 @@ def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
     room = _DNS_LABEL_LIMIT - _DIGEST_LENGTH - 1
     stem = f"{dns_label(chain)}-{dns_label(chainlet)}"[:room].strip("-")
     return f"{stem}-{digest}" if stem else digest
+
+
+def replica_name(service: str, replica: int) -> str:
+    """Name one replica of a service; no service has a dot in its name. The first is called as the service."""
+    return service if replica == 1 else f"{service}.{replica}"
+
+
+def replica_of(name: str) -> tuple[str, int]:
+    """Take the name of a replica apart."""
+    service, _, number = name.rpartition(".")
+    return (service, int(number)) if service and number.isdecimal() else (name, 1)
+
+
+def _is_scaled(service: ServiceSpec) -> bool:
+    return (service.replicas, service.declared_replicas) != (1, 1)
 
 
 def dns_label(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from chainctl.deploy.release import Fingerprint, FrontDoor, Release, ServiceSpec
+from chainctl.deploy.release import Fingerprint, FrontDoor, Release, ServiceSpec, replica_name
 
 
 class ServiceStatus(enum.StrEnum):
@@ -22,7 +22,7 @@ class ServiceStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedService:
-    """A service that exists on a target, running or not. `since` is seconds since the epoch."""
+    """A replica of a service that exists on a target, running or not. `since` is seconds since the epoch."""
 
     name: str
     chainlet: str
@@ -31,6 +31,12 @@ class ObservedService:
     image: str
     since: float = 0.0
     restarts: int = 0
+    replica: int = 1
+
+    @property
+    def own_name(self) -> str:
+        """Return the name of the replica itself."""
+        return replica_name(self.name, self.replica)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class ObservedDoor:
 
     `route` is the service that gets the traffic, None when there is none. `status` is RUNNING
     only while it answers. `canary` is the service that gets a part of the traffic beside `route`.
+    `replicas` is over how many replicas of `route` its traffic is spread.
     """
 
     url: str
@@ -46,6 +53,7 @@ class ObservedDoor:
     route: str | None
     status: ServiceStatus = ServiceStatus.RUNNING
     canary: str | None = None
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,11 @@ class ObservedState:
     capacity: Capacity = field(default=Capacity(), compare=False)
 
     def service(self, name: str) -> ObservedService | None:
-        return next((s for s in self.services if s.name == name), None)
+        """Return the first replica that there is."""
+        return min((s for s in self.services if s.name == name), key=lambda s: s.replica, default=None)
+
+    def replica(self, name: str, number: int) -> ObservedService | None:
+        return next((s for s in self.services if (s.name, s.replica) == (name, number)), None)
 
 
 @dataclass(frozen=True, slots=True)

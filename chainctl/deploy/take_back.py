@@ -13,7 +13,7 @@ from chainctl.deploy.operations import (
     StopService,
 )
 from chainctl.deploy.plan import DeployPlan
-from chainctl.deploy.release import in_dependency_order
+from chainctl.deploy.release import in_dependency_order, replica_name
 
 _CAUSE = "the release failed"
 
@@ -21,27 +21,41 @@ _CAUSE = "the release failed"
 def undoing(plan: DeployPlan, begun: Sequence[Operation], *, kept: str | None = None) -> list[Operation]:
     """Return what leads back: the traffic first, then new services go, then old ones that ended come again.
 
-    Nothing once the route has flipped: then the new services have the traffic. The service named
+    Nothing once the route has flipped: then the new services have the traffic. The replica named
     `kept` stays, as the evidence of why it failed.
     """
     if any(isinstance(op, Route) for op in begun):
         return []
     splits = [op for op in begun if isinstance(op, SplitRoute)]
-    new = [op.service for op in begun if isinstance(op, StartService) and op.service.name != kept]
+    new = [op for op in begun if isinstance(op, StartService) and _name(op) != kept]
     return [
-        *(Route(plan.chain, op.before, _CAUSE, op.service) for op in splits),
-        *(StopService(plan.chain, s.name, s.chainlet, _CAUSE) for s in reversed(new)),
+        *(Route(plan.chain, op.before, _CAUSE, op.service, op.before_replicas, op.replicas) for op in splits),
+        *(_stop(plan, op) for op in reversed(new)),
         *_restored(plan, begun),
     ]
 
 
 def _restored(plan: DeployPlan, begun: Sequence[Operation]) -> list[Operation]:
     """Start again what made room, and route to it where it had the traffic."""
-    ended = [op.restores for op in begun if isinstance(op, StopService) and op.restores]
-    specs = in_dependency_order(ended)
+    ended = [op for op in begun if isinstance(op, StopService) and op.restores]
+    specs = in_dependency_order(op.restores for op in ended if op.restores)
     routed = {op.before for op in plan.operations if isinstance(op, Route)}
+    again = [(s, n) for s in specs for n in sorted(op.replica for op in ended if op.service == s.name)]
     return [
-        *(StartService(spec, _CAUSE) for spec in specs),
-        *(AwaitReady(spec, _CAUSE) for spec in specs),
-        *(Route(plan.chain, spec.name, _CAUSE) for spec in specs if spec.name in routed),
+        *(StartService(spec, _CAUSE, replica=number) for spec, number in again),
+        *(AwaitReady(spec, _CAUSE, number) for spec, number in again),
+        *(
+            Route(plan.chain, spec.name, _CAUSE, replicas=sum(s is spec for s, _ in again))
+            for spec in specs
+            if spec.name in routed
+        ),
     ]
+
+
+def _stop(plan: DeployPlan, start: StartService) -> StopService:
+    service = start.service
+    return StopService(plan.chain, service.name, service.chainlet, _CAUSE, replica=start.replica)
+
+
+def _name(start: StartService) -> str:
+    return replica_name(start.service.name, start.replica)

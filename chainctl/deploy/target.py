@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import Operation
-from chainctl.deploy.release import SecretRef
+from chainctl.deploy.release import DataMount, SecretRef
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.events import Emit
 
@@ -22,6 +23,18 @@ class Vault(Protocol):
 
     def token(self, chain: str) -> str:
         """Return the internal token that a chain's services call each other with."""
+        ...
+
+
+class DataSource(Protocol):
+    """Gives files that services read, on this machine, whole and checked."""
+
+    def get(self, data: DataMount) -> Path:
+        """Return the file under its own name. Raises DownloadError and MissingSecretError."""
+        ...
+
+    def drop(self, data: DataMount) -> None:
+        """Forget the file: the target has a copy of its own."""
         ...
 
 

@@ -16,6 +16,8 @@ from chainctl.sdk.paths import AbsPath
 
 DEFAULT_TIMEOUT_SEC = 600.0
 DEFAULT_CONCURRENCY_LIMIT = 300
+MOST_REPLICAS = 20
+"""Of one chainlet: a front door has places for as many of two releases, and some to spare."""
 
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)([KMGTP]i?)?B?$")
 _UNITS = {
@@ -96,7 +98,8 @@ class Compute(FrozenModel):
 
     `memory` is a Kubernetes quantity ("512Mi", "2Gi"). `predict_concurrency` bounds concurrent
     runs of `run_remote`. Left alone, a sync chainlet runs one call at a time (its model may not
-    be thread-safe) and an async one is not bounded here.
+    be thread-safe) and an async one is not bounded here. `replicas` is how many run of it;
+    `chainctl scale` asks for another number, which holds until the one written here changes.
     """
 
     cpu_count: int = pydantic.Field(default=1, ge=1)
@@ -105,6 +108,7 @@ class Compute(FrozenModel):
     gpu_count: int = pydantic.Field(default=1, ge=1)
     predict_concurrency: Union[int, Literal["cpu_count"]] = 1
     instance_type: Optional[str] = None
+    replicas: int = pydantic.Field(default=1, ge=1, le=MOST_REPLICAS)
 
     @pydantic.field_validator("memory")
     @classmethod
@@ -150,13 +154,48 @@ def parse_memory(text: str) -> int:
     return amount
 
 
+class Volume(FrozenModel):
+    """One file that is at `dest/filename` when the chainlet starts, as a `Download` declares it.
+
+    `source` is a URL or a path; `secret_key` names the secret that is sent to its server as bearer token.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    dest: str
+    filename: str
+    secret_key: Optional[str] = None
+
+
 class Assets(FrozenModel):
-    """What a chainlet may read at run time; `secret_keys` become files that only it sees."""
+    """What a chainlet may read at run time; `secret_keys` become files that only it sees.
+
+    `volumes` takes `Download`s: their files are read-only.
+    """
 
     cached: ListOf[Any] = ListOf()
     secret_keys: ListOf[str] = ListOf()
     external_data: ListOf[Any] = ListOf()
     weights: ListOf[Any] = ListOf()
+    volumes: ListOf[Volume] = ListOf()
+
+    @pydantic.field_validator("volumes", mode="before")
+    @classmethod
+    def _are_volumes(cls, value: Any) -> Any:
+        """Take what knows its volume, as a `Download` does, for that volume."""
+        is_listed = isinstance(value, (list, tuple))
+        return [getattr(one, "volume", one) for one in value] if is_listed else value
+
+    @pydantic.field_validator("volumes")
+    @classmethod
+    def _are_apart(cls, value: ListOf[Volume]) -> ListOf[Volume]:
+        """Check that no two volumes want one name or one place. Raises ValueError."""
+        for what, seen in (("name", [v.name for v in value]), ("dest", [v.dest for v in value])):
+            twice = sorted({one for one in seen if seen.count(one) > 1})
+            if twice:
+                raise ValueError(f"two volumes have the {what} {twice[0]!r}: give each its own")
+        return value
 
     @pydantic.field_validator("secret_keys")
     @classmethod

@@ -70,6 +70,7 @@ def serve(
     starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
     signal.signal(signal.SIGTERM, _keep_going)
+    signal.signal(signal.SIGWINCH, lambda _number, _frame: service.leave())
     server.run()
     if exporter is not None:
         exporter.close()

@@ -15,7 +15,14 @@ from uvicorn.server import ServerState
 from chainctl.server.app import ChainletApp
 from chainctl.server.lean import LeanConnection
 
-_CALLS = (b"POST /run_remote HTTP/1.1\r\n", b"POST /-/", b"GET /-/", b"GET /healthz ", b"GET /readyz ")
+_CALLS = (
+    b"POST /run_remote HTTP/1.1\r\n",
+    b"POST /-/",
+    b"GET /-/",
+    b"GET /healthz ",
+    b"GET /readyz ",
+    b"GET /openz ",
+)
 _LONGEST = max(map(len, _CALLS))
 _PATIENCE_SEC = 60.0
 

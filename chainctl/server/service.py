@@ -1,8 +1,8 @@
 """A request's path, headers and body in; the Reply of one chainlet's Worker out, however it was transported.
 
 Routes: `POST /run_remote`, `GET /healthz` (the process answers), `/readyz` (calls can be taken),
-`/schema`, `/openapi.json`, `/metrics`, `/-/spans`. Everything but the two health routes wants the
-chain's internal token.
+`/openz` (it is one of the replicas to turn to), `/schema`, `/openapi.json`, `/metrics`, `/-/spans`.
+Everything but the three health routes wants the chain's internal token.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ INNER = "/-"
 """Where a chain's own services call; the same routes are there as for others."""
 _MOST_DIGITS = 19
 _GONE = 499  # the caller went away
-_OPEN_PATHS = ("/healthz", "/readyz")
+_OPEN_PATHS = ("/healthz", "/readyz", "/openz")
 _TOKEN = TOKEN_HEADER.encode()
 _DOOR = b"x-chainctl-door"  # set by the front door on all that comes from outside
 _SHARED = SHARED_HEADER.encode()
@@ -42,6 +42,7 @@ _METHODS = {
     RUN: "POST",
     "/healthz": "GET",
     "/readyz": "GET",
+    "/openz": "GET",
     "/schema": "GET",
     "/openapi.json": "GET",
     "/metrics": "GET",
@@ -53,7 +54,10 @@ Headers = Mapping[bytes, bytes]
 
 
 class ChainletService:
-    """One chainlet behind HTTP; `worker` is set when it has booted. `body_limit` is in bytes."""
+    """One chainlet behind HTTP; `worker` is set when it has booted. `body_limit` is in bytes.
+
+    `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
+    """
 
     def __init__(
         self,
@@ -65,11 +69,16 @@ class ChainletService:
         sampler: Sampler = follow_caller,
     ) -> None:
         self.worker: Optional[Worker] = None
+        self.is_leaving = False
         self.name = name
         self.body_limit = body_limit
         self.telemetry = telemetry
         self._sampler = sampler
         self._token = token.encode() if token else None
+
+    def leave(self) -> None:
+        """Say from now on that callers should turn to other replicas."""
+        self.is_leaving = True
 
     def refusal(self, method: str, path: str, headers: Headers) -> Optional[Reply]:
         """Answer what needs no body: unknown routes, wrong methods, strangers, bodies that cannot be read."""
@@ -226,6 +235,10 @@ class ChainletService:
             return self._seen(path, query)
         if self.worker is None:
             return _json(503, {"status": "starting", "chainlet": self.name})
+        if route == "/openz":
+            return _json(
+                503 if self.is_leaving else 200, {"chainlet": self.name, "open": not self.is_leaving}
+            )
         if route == "/readyz":
             health = await self.worker.health()
             status = {"status": "ready" if health.is_ready else "unhealthy", "chainlet": self.name}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from chainctl.deploy.release import Release
+from chainctl.deploy.release import Release, ServiceSpec
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.state.ledger import Ledger, Record
 
@@ -49,6 +49,11 @@ def warm_services(ledger: Ledger, observed: ObservedState) -> dict[str, int]:
     return found
 
 
+def _scale(old: ServiceSpec, new: ServiceSpec) -> Iterator[str]:
+    if old.replicas != new.replicas:
+        yield f"{new.chainlet}: {new.replicas} replicas, {old.replicas} before"
+
+
 def _changes(record: Record, earlier: Sequence[Record]) -> Iterator[str]:
     if not earlier:
         yield "first release"
@@ -73,6 +78,7 @@ def _differences(before: Release, after: Release) -> Iterator[str]:
         else:
             mine = replace(new[name].fingerprint, calls=old[name].fingerprint.calls)
             yield from (f"{name}: {cause}" for cause in mine.causes(old[name].fingerprint))
+            yield from _scale(old[name], new[name])
     if before.front_door != after.front_door:
         yield "the front door changed"
     if [s.published for s in before.services] != [s.published for s in after.services]:

@@ -17,7 +17,8 @@ from chainctl.deploy.canary import Canary
 from chainctl.deploy.canary_plan import with_canary
 from chainctl.deploy.execute import Watch, execute, unwatched
 from chainctl.deploy.plan import DeployPlan
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.reconcile import reconcile
+from chainctl.deploy.state import ObservedState, desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
@@ -72,6 +73,9 @@ def push(
     Raises BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
     CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError.
     """
+    done = None if registry else _as_it_is(draft, backend, target, ledger, emit)
+    if done is not None:
+        return done
     with ledger.lock(draft.chain):
         existing = backend.existing(image.ref for image in draft.images.images)
         last = ledger.latest(draft.chain)
@@ -84,16 +88,48 @@ def push(
         plan, observed = plan_rollout(draft.release, target, released(last), warm)
         plan, watch = _tried(plan, observed, rollout.canary, target, emit, clock)
         if plan.is_empty:
-            emit(Notice(f"{draft.chain} is up to date"))
+            emit(_up_to_date(draft))
         else:
             emit(PhaseStarted("Deploy"))
         execute(plan, target, emit, clock, watch)
         number = _record(draft, last, ledger, origin, clock)
-    door = (observed if plan.is_empty else target.observe(draft.chain)).front_door
-    if door is None:
+    after = observed if plan.is_empty else target.observe(draft.chain)
+    return _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
+
+
+def _as_it_is(
+    draft: Draft, backend: BuildBackend, target: DeployTarget, ledger: Ledger, emit: Emit
+) -> Pushed | None:
+    """Return the release that serves when it is the one that is wanted: then there is nothing to lock for.
+
+    The engine is asked for its images and for what runs at the same time. None when anything differs.
+    """
+    last = ledger.latest(draft.chain)
+    if last is None or last.release.digest != draft.release.digest:
+        return None
+    with ThreadPoolExecutor(1, "observe") as pool:
+        observing = pool.submit(target.observe, draft.chain)
+        refs = {image.ref for image in draft.images.images}
+        has_images = refs <= backend.existing(refs)
+        observed = observing.result()
+    plan = reconcile(desired_state(draft.release), observed)
+    if not (has_images and plan.is_empty):
+        return None
+    emit(_up_to_date(draft))
+    return _pushed(draft, last.number, observed, plan)
+
+
+def _up_to_date(draft: Draft) -> Notice:
+    return Notice(f"{draft.chain} is up to date")
+
+
+def _pushed(
+    draft: Draft, number: int, observed: ObservedState, plan: DeployPlan, built: tuple[str, ...] = ()
+) -> Pushed:
+    if observed.front_door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
     images = tuple((s.chainlet, s.published or s.image) for s in draft.release.services)
-    return Pushed(draft.chain, door.url, number, tuple(i.image.chainlet for i in missing), plan, images)
+    return Pushed(draft.chain, observed.front_door.url, number, built, plan, images)
 
 
 def _tried(

@@ -38,6 +38,7 @@ class Redeployed:
     number: int
     origin: int
     plan: DeployPlan
+    replicas: tuple[tuple[str, int], ...] = ()
 
 
 def redeploy(
@@ -47,15 +48,17 @@ def redeploy(
     keep_warm: int,
     emit: Emit,
     clock: Callable[[], float],
+    warm: frozenset[str] | None = None,
 ) -> Redeployed:
     """Bring up a release that is made of a record's images, and record it. The caller holds the lock.
 
+    `warm` names services that stay, instead of those of the last `keep_warm` releases.
     All that could be missing, images and secrets, is looked for before anything is touched.
     Raises DeployError, MissingSecretError, EngineError.
     """
     chain = release.chain
     last = site.ledger.latest(chain)
-    warm = warm_names(site.ledger, release, keep_warm)
+    warm = warm_names(site.ledger, release, keep_warm) if warm is None else warm
     plan, observed = plan_rollout(release, site.target, released(last), warm)
     starting = [op.service for op in plan.started]
     _require_images(record, starting, site.backend)
@@ -65,7 +68,8 @@ def redeploy(
     execute(plan, site.target, emit, clock)
     number = _recorded(record, release, last, site, clock)
     door = (observed if plan.is_empty else site.target.observe(chain)).front_door
-    return Redeployed(chain, door.url if door else "", number, record.number, plan)
+    replicas = tuple((service.chainlet, service.replicas) for service in release.services)
+    return Redeployed(chain, door.url if door else "", number, record.number, plan, replicas)
 
 
 def latest_of(ledger: Ledger, chain: str) -> Record:

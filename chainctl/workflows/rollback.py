@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chainctl.deploy.scale import in_scale_of, without_scale
 from chainctl.errors import UsageError
 from chainctl.events import Emit
 from chainctl.state.ledger import Ledger, Record
@@ -13,13 +14,15 @@ from chainctl.workflows.redeploy import Redeployed, Site, latest_of, redeploy
 def rollback(
     chain: str, to: int | None, site: Site, keep_warm: int, emit: Emit, clock: Callable[[], float]
 ) -> Redeployed:
-    """Bring an older release up; without a number the last one that differs from what serves.
+    """Bring an older release up; without a number the last one that differs from what serves in more than scale.
 
+    The scale of what serves is kept, as an older count may be too few for the traffic of now.
     Raises UsageError when there is none, LockHeldError, and what `redeploy` raises.
     """
     with site.ledger.lock(chain):
         record = _wanted(chain, to, site.ledger)
-        return redeploy(record, record.release, site, keep_warm, emit, clock)
+        release = in_scale_of(record.release, latest_of(site.ledger, chain).release)
+        return redeploy(record, release, site, keep_warm, emit, clock)
 
 
 def _wanted(chain: str, to: int | None, ledger: Ledger) -> Record:
@@ -33,7 +36,7 @@ def _wanted(chain: str, to: int | None, ledger: Ledger) -> Record:
         return ledger.load(chain, to)
     for number in reversed(numbers):
         record = ledger.load(chain, number)
-        if record.release.digest != last.release.digest:
+        if without_scale(record.release).digest != without_scale(last.release).digest:
             return record
     raise UsageError(
         f"{chain} has no other release to go back to", hint=f"`chainctl history {chain}` lists them."

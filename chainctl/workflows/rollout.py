@@ -9,6 +9,7 @@ from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.recreation import needs_capacity
 from chainctl.deploy.release import Release
+from chainctl.deploy.scale import without_scale
 from chainctl.deploy.state import ObservedState, desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Ledger, Record
@@ -39,8 +40,9 @@ def warm_names(ledger: Ledger, release: Release, count: int) -> frozenset[str]:
     found: dict[str, Release] = {}
     for number in reversed(ledger.numbers(release.chain)) if count else ():
         older = ledger.load(release.chain, number).release
-        if older.digest != release.digest:
-            found.setdefault(older.digest, older)
+        digest = without_scale(older).digest
+        if digest != without_scale(release).digest:
+            found.setdefault(digest, older)
         if len(found) == count:
             break
     return frozenset(service.name for older in found.values() for service in older.services)

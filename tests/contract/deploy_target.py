@@ -115,6 +115,35 @@ class DeployTargetContract:
         assert before is not None
         assert after.front_door.url == before.url
 
+    def test_replicas_start_serve_and_stop_alone(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """A scale is a plan of its difference; each count is observed as it was wanted."""
+        spec = spec_of("one")
+        for count in (1, 3, 2, 1):
+            release = _release(replace(spec, replicas=count))
+            _execute(target, release)
+            seen = target.observe(CHAIN)
+            assert sorted((s.name, s.replica) for s in seen.services) == [
+                (spec.name, number) for number in range(1, count + 1)
+            ]
+            assert all(s.status is ServiceStatus.RUNNING for s in seen.services)
+            assert seen.front_door is not None
+            assert (seen.front_door.route, seen.front_door.replicas) == (spec.name, count)
+            assert reconcile(desired_state(release), seen).is_empty
+
+    def test_replicas_are_replaced_and_taken_down_together(
+        self, target: DeployTarget, spec_of: SpecOf
+    ) -> None:
+        """A new release has all of its replicas before the flip; the old ones go after it."""
+        old, new = (_release(replace(spec_of(name), replicas=2)) for name in ("one", "two"))
+        _execute(target, old)
+        _execute(target, new)
+        seen = target.observe(CHAIN)
+        assert [(s.name, s.replica) for s in seen.services] == [(new.entrypoint, 1), (new.entrypoint, 2)]
+        assert seen.front_door is not None
+        assert (seen.front_door.route, seen.front_door.replicas) == (new.entrypoint, 2)
+        execute(reconcile(nothing(CHAIN), seen), target, silent, lambda: 0.0)
+        assert target.observe(CHAIN) == ObservedState(CHAIN)
+
     def test_traffic_is_split_and_given_to_one_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """Both are seen while it is split, counted from nothing; a flip to either ends it."""
         old, new = spec_of("one"), spec_of("two")

@@ -50,6 +50,7 @@ from chainctl.deploy.release import (
 from chainctl.deploy.state import DesiredState, nothing
 from chainctl.errors import EngineError, MissingSecretError
 from chainctl.events import Event
+from tests.fakes.data import MemoryData
 
 pytestmark = pytest.mark.docker
 Found = TypeVar("Found")
@@ -188,6 +189,7 @@ class Rig:
     chain: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:9]}")
     events: list[Event] = field(default_factory=list)
     secrets: dict[str, bytes] = field(default_factory=dict)
+    data: MemoryData = field(default_factory=MemoryData)
 
     @property
     def vault(self) -> FakeVault:
@@ -195,7 +197,7 @@ class Rig:
 
     @property
     def target(self) -> DockerTarget:
-        return DockerTarget(self.engine, self.vault, drain_sec=8)
+        return DockerTarget(self.engine, self.vault, data=self.data, drain_sec=8)
 
     def spec(self, chainlet: str = "Hello", version: str = "1", **more: Any) -> ServiceSpec:
         fingerprint = Fingerprint(self.image, version, "0")

@@ -209,9 +209,9 @@ def test_a_flip_that_was_cut_off_is_done_again(pair: Pair) -> None:
     with Connection.opened(rig.engine) as connection:
         prepare(connection, door, other, second.name, address)
         assert (route_of(rig), service_at(url)) == (first.name, first.name)
-        flip(connection, door, other, [])
+        flip(connection, door, [other], [])
         assert route_of(rig) is None
-        flip(connection, door, other, [own])
+        flip(connection, door, [other], [own])
         assert route_of(rig) is None
         rig.route(second)
         assert (route_of(rig), service_at(url)) == (second.name, second.name)

@@ -15,10 +15,16 @@ _OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w-])")
 
 @cache
 def options_of(verb: str) -> frozenset[str]:
-    """Return the options that a verb's help lists, long and short; of the command itself for ""."""
+    """Return the options that a verb's help lists, long and short; of the command itself for "".
+
+    Those of a verb with actions are the options of all of its actions.
+    """
     printed = io.StringIO()
+    words = [verb] if verb else []
+    actions = VERBS[verb].actions if verb else ()
     with contextlib.redirect_stdout(printed):
-        assert main([*([verb] if verb else []), "--help"]) == 0
+        for action in actions or [None]:
+            assert main([*words, *([action] if action else []), "--help"]) == 0
     _, _, listed = printed.getvalue().partition("Options")
     return frozenset(found for line in listed.splitlines() for found in _OPTION.findall(_names_of(line)))
 

@@ -123,7 +123,8 @@ def test_verbs_are_all_described() -> None:
 def test_options_are_all_described(verb: str) -> None:
     """A verb's section has a row for each option that its help lists, and no other."""
     section = section_of(DOCS / "cli.md", f"## {verb}")
-    rows = rows_of(section) if "| option |" in section else []
+    _, has_options, options = section.partition("| option |")
+    rows = rows_of(has_options + options) if has_options else []
     described = {word for row in rows for word in re.findall(r"`(--?[a-z-]+)`", row[0])}
     assert described == options_of(verb) - {"--help", "-h"}
 

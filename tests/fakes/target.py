@@ -20,7 +20,7 @@ from chainctl.deploy.operations import (
     StartService,
     StopService,
 )
-from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.release import ServiceSpec, replica_name
 from chainctl.deploy.state import Capacity, ObservedDoor, ObservedService, ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, DeployError
 from chainctl.events import Emit
@@ -86,20 +86,21 @@ class MemoryTarget:
         match operation:
             case EnsureNetwork(chain=chain):
                 self._chain(chain).has_network = True
-            case StartService(service=spec):
-                self._start(self._chain(spec.chain), spec)
-            case AwaitReady(service=spec):
-                self._await(self._chain(spec.chain), spec)
+            case StartService(service=spec, replica=replica):
+                self._start(self._chain(spec.chain), spec, replica)
+            case AwaitReady(service=spec, replica=replica):
+                self._await(self._chain(spec.chain), spec, replica)
             case EnsureFrontDoor(chain=chain, front_door=door):
                 has = self._chain(chain)
-                route = has.door.route if has.door else None
-                has.door = ObservedDoor(f"http://{door.bind}:{door.port or 8080}", door.digest, route)
-            case Route(chain=chain, service=service):
-                self._route(self._chain(chain), service)
-            case SplitRoute(chain=chain, service=service, before=before):
-                self._split(self._chain(chain), service, before)
-            case StopService(chain=chain, service=service):
-                self._stop(self._chain(chain), service)
+                route, spread = (has.door.route, has.door.replicas) if has.door else (None, 1)
+                url = f"http://{door.bind}:{door.port or 8080}"
+                has.door = ObservedDoor(url, door.digest, route, replicas=spread)
+            case Route(chain=chain, service=service, replicas=replicas):
+                self._route(self._chain(chain), service, replicas)
+            case SplitRoute(chain=chain, service=service, before=before, replicas=replicas):
+                self._split(self._chain(chain), service, before, replicas)
+            case StopService(chain=chain, service=service, replica=replica):
+                self._stop(self._chain(chain), service, replica)
             case RemoveFrontDoor(chain=chain):
                 self._chain(chain).door = None
             case RemoveNetwork(chain=chain):
@@ -134,58 +135,68 @@ class MemoryTarget:
 
     def put(self, state: ObservedState) -> None:
         """Make a chain what was observed somewhere; what runs is taken for ready."""
-        running = {s.name for s in state.services if s.status is ServiceStatus.RUNNING}
-        services = {service.name: service for service in state.services}
+        running = {s.own_name for s in state.services if s.status is ServiceStatus.RUNNING}
+        services = {service.own_name: service for service in state.services}
         self._chains[state.chain] = MemoryChain(services, {}, running, state.front_door, state.has_network)
 
     def _chain(self, chain: str) -> MemoryChain:
         return self._chains.setdefault(chain, MemoryChain())
 
-    def _start(self, has: MemoryChain, spec: ServiceSpec) -> None:
-        assert has.has_network, f"{spec.name} starts without a network"
-        there = has.services.get(spec.name)
+    def _start(self, has: MemoryChain, spec: ServiceSpec, replica: int) -> None:
+        name = replica_name(spec.name, replica)
+        assert has.has_network, f"{name} starts without a network"
+        there = has.services.get(name)
         if there is not None and there.status is ServiceStatus.RUNNING:
             return
         missing = [c.service for c in spec.calls if not _runs(has, c.service)]
-        assert not missing, f"{spec.name} starts before what it calls: {missing}"
+        assert not missing, f"{name} starts before what it calls: {missing}"
         self._now += 1
-        has.services[spec.name] = ObservedService(
-            spec.name, spec.chainlet, ServiceStatus.RUNNING, spec.fingerprint, spec.image, self._now
+        is_running = ServiceStatus.RUNNING
+        has.services[name] = ObservedService(
+            spec.name, spec.chainlet, is_running, spec.fingerprint, spec.image, self._now, replica=replica
         )
-        has.specs[spec.name] = spec
-        has.ready.discard(spec.name)
+        has.specs[name] = spec
+        has.ready.discard(name)
 
-    def _await(self, has: MemoryChain, spec: ServiceSpec) -> None:
-        there = has.services[spec.name]
+    def _await(self, has: MemoryChain, spec: ServiceSpec, replica: int) -> None:
+        name = replica_name(spec.name, replica)
         if spec.chainlet in self.never_ready:
-            has.services[spec.name] = replace(there, status=ServiceStatus.FAILED)
+            has.services[name] = replace(has.services[name], status=ServiceStatus.FAILED)
             raise DeployError(f"{spec.chainlet} did not become ready", details=["its last words"])
-        has.ready.add(spec.name)
+        has.ready.add(name)
 
-    def _route(self, has: MemoryChain, service: str) -> None:
+    def _route(self, has: MemoryChain, service: str, replicas: int) -> None:
         assert has.door is not None, "there is no door to route"
-        assert service in has.ready, f"traffic for {service}, which is not ready"
-        has.door = replace(has.door, route=service, canary=None)
+        _require_ready(has, service, replicas)
+        has.door = replace(has.door, route=service, canary=None, replicas=replicas)
 
-    def _split(self, has: MemoryChain, service: str, before: str) -> None:
+    def _split(self, has: MemoryChain, service: str, before: str, replicas: int) -> None:
         assert has.door is not None, "there is no door to split"
         assert has.door.route == before, f"{before} has no traffic to split"
-        assert service in has.ready, f"traffic for {service}, which is not ready"
+        _require_ready(has, service, replicas)
         has.door = replace(has.door, canary=service)
 
-    def _stop(self, has: MemoryChain, service: str) -> None:
-        has.services.pop(service, None)
-        has.specs.pop(service, None)
-        has.ready.discard(service)
+    def _stop(self, has: MemoryChain, service: str, replica: int) -> None:
+        name = replica_name(service, replica)
+        has.services.pop(name, None)
+        has.specs.pop(name, None)
+        has.ready.discard(name)
+        if replica > 1:
+            return
         if has.door is not None and has.door.route == service:
             has.door = replace(has.door, route=None)
         if has.door is not None and has.door.canary == service:
             has.door = replace(has.door, canary=None)
 
 
+def _require_ready(has: MemoryChain, service: str, replicas: int) -> None:
+    names = {replica_name(service, number) for number in range(1, replicas + 1)}
+    assert names <= has.ready, f"traffic for {sorted(names - has.ready)}, which are not ready"
+
+
 def _shown(has: MemoryChain, service: ObservedService) -> ObservedService:
     """One that runs but was never ready is as good as stopped."""
-    is_unfinished = service.status is ServiceStatus.RUNNING and service.name not in has.ready
+    is_unfinished = service.status is ServiceStatus.RUNNING and service.own_name not in has.ready
     return replace(service, status=ServiceStatus.STOPPED) if is_unfinished else service
 
 

@@ -12,7 +12,7 @@ from chainctl.adapters.docker.front_door_port import is_taken, no_port, ports_fo
 from chainctl.adapters.docker.front_door_reload import await_settings, reload_door, require_valid
 from chainctl.adapters.docker.haproxy_config import DIRECTORY, DoorSettings, door_files
 from chainctl.adapters.docker.haproxy_control import door_state
-from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_in, route_text
+from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, replicas_in, route_in, route_text
 from chainctl.adapters.docker.haproxy_state import DoorState
 from chainctl.adapters.docker.labels import DOOR, door_name, door_volume, retired_door_name
 from chainctl.adapters.docker.network import ensure_volume, remove_volume
@@ -115,7 +115,8 @@ def _put_back_on_failure(connection: Connection, chain: str, old: Container | No
 def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
     """Start a door at the first port that is free; an old one in its place is stopped before."""
     chain, kept = wanted.chain, old.published[1] if old and old.published else None
-    route = route_in(get_files(connection, old.id, str(DIRECTORY))) if old else None
+    files = get_files(connection, old.id, str(DIRECTORY)) if old else {}
+    route = route_text(route_in(files), replicas_in(files))
     ensure_volume(connection, door_volume(chain), chain)
     for port in ports_for(connection, wanted.front_door, kept):
         if old is not None and port == kept:
@@ -125,10 +126,10 @@ def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None
     raise no_port(wanted.front_door)
 
 
-def _starts_at(connection: Connection, wanted: WantedDoor, port: int, route: str | None) -> bool:
+def _starts_at(connection: Connection, wanted: WantedDoor, port: int, route: str) -> bool:
     """Make and start a door at a port; False when the port is taken."""
     name = door_name(wanted.chain)
-    files = {**door_files(wanted.settings), ROUTE_FILE: route_text(route).encode()}
+    files = {**door_files(wanted.settings), ROUTE_FILE: route.encode()}
     create(connection, name, door_body(wanted.chain, wanted.front_door, port))
     put_files(
         connection,

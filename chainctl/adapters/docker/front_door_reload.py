@@ -29,7 +29,7 @@ def reload_door(connection: Connection, door: Container, settings: DoorSettings,
     if state.digest == settings.digest and all(there.get(name) == files[name] for name in files):
         return
     if state.route is not None:
-        files[ROUTE_FILE] = route_text(state.route).encode()
+        files[ROUTE_FILE] = route_text(state.route, state.replicas).encode()
     owned = [OwnedFile(name, _SECRET_MODE, USER_ID, files[name]) for name in sorted(files)]
     put_files(connection, door.id, str(DIRECTORY), owned)
     signal(connection, door.id, "SIGUSR2")

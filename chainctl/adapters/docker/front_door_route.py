@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from chainctl.adapters.docker.front_door_body import USER_ID
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
 from chainctl.adapters.docker.haproxy_control import (
@@ -11,17 +14,20 @@ from chainctl.adapters.docker.haproxy_control import (
     flip,
     park,
     prepare,
+    rename,
     split,
 )
 from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_text
 from chainctl.adapters.docker.haproxy_state import DoorState, Slot, choose_slot
 from chainctl.adapters.docker.labels import door_name, network_name
+from chainctl.adapters.docker.replica_hosts import hosts_of
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import find_own
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.deploy.canary import Traffic
-from chainctl.deploy.release import SERVICE_PORT
+from chainctl.deploy.operations import SplitRoute
+from chainctl.deploy.release import SERVICE_PORT, replica_name
 from chainctl.errors import DeployError
 
 _REACHED_SEC = 10.0
@@ -31,37 +37,38 @@ _MODE = 0o400
 _WEIGHTS = 256
 
 
-def route_to(connection: Connection, chain: str, service: str) -> None:
-    """Give a chain's traffic to a service that is ready, then write down the same for restarts.
+def route_to(connection: Connection, chain: str, service: str, replicas: int = 1) -> None:
+    """Give a chain's traffic to replicas that are ready, then write down the same for restarts.
 
     Cut off anywhere, the door still serves, the old service or the new; until both the running
     door and its file have the new one, observing shows no route, so that it is done again.
     Raises DeployError.
     """
     door = door_name(chain)
-    address = _address(connection, chain, service)
+    places = _places(connection, chain, service, replicas)
     state = _state(connection, door)
-    if state.route != service:
-        _flip(connection, door, state, service, address)
-    files = [OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service).encode())]
+    if (state.route, state.replicas) != (service, replicas):
+        _flip(connection, door, state, places)
+    files = [OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service, replicas).encode())]
     put_files(connection, door, str(DIRECTORY), files)
     park(connection, door, *_blocking(connection, chain, _state(connection, door)))
 
 
-def split_route(connection: Connection, chain: str, service: str, before: str, percent: int) -> None:
+def split_route(connection: Connection, operation: SplitRoute) -> None:
     """Give a service a part of the traffic that another has; the file stays, so a restarted door undoes it.
 
     Raises DeployError.
     """
+    chain, service, before = operation.chain, operation.service, operation.before
     door = door_name(chain)
-    address = _address(connection, chain, service)
+    places = _places(connection, chain, service, operation.replicas)
     state = _state(connection, door)
-    old = state.slot_of(before)
-    if old is None or not old.is_serving:
+    old = [slot.name for slot in state.slots if slot.is_serving and slot.service == before]
+    if not old:
         raise DeployError(f"{before} has no traffic of which {service} could have a part", hint="push again")
-    chosen, _ = _reach(connection, door, state, service, address)
-    new_weight = max(1, round(percent * _WEIGHTS / 100))
-    split(connection, door, {chosen: new_weight, old.name: max(1, _WEIGHTS - new_weight)})
+    chosen, _ = _reach(connection, door, state, places)
+    share = max(1, round(operation.percent * _WEIGHTS / 100))
+    split(connection, door, _shared(chosen, share) | _shared(old, _WEIGHTS - share))
 
 
 def counted_traffic(connection: Connection, chain: str) -> dict[str, Traffic]:
@@ -73,62 +80,98 @@ def counted_traffic(connection: Connection, chain: str) -> dict[str, Traffic]:
     return traffic
 
 
-def drain_service(connection: Connection, chain: str, service: str, within_sec: float) -> None:
-    """Take a service from the door and wait until the requests that it has are answered, or time is up."""
+def drain_service(
+    connection: Connection, chain: str, service: str, within_sec: float, replica: int = 1
+) -> None:
+    """Take a replica from the door and wait until the requests that it has are answered, or time is up."""
     door = door_name(chain)
-    slot = _slot_of(connection, door, service)
+    slot = _slot_of(connection, door, service, replica)
     if slot is None:
         return
     drain(connection, door, slot.name)
 
     def is_idle() -> bool | None:
-        now = _slot_of(connection, door, service)
+        now = _slot_of(connection, door, service, replica)
         return True if now is None or now.streams == 0 else None
 
     first_answer(is_idle, within_sec, longest_pause_sec=_POLL_SEC)
     park(connection, door, slot.name)
 
 
-def _flip(connection: Connection, door: str, state: DoorState, service: str, address: str) -> None:
-    """A service that has traffic already, because the route was split, is not asked to prove itself again."""
-    chosen, now = _reach(connection, door, state, service, address)
-    flip(connection, door, chosen, [s.name for s in now.slots if s.is_serving and s.name != chosen])
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a replica is: the host that the door resolves, and the address that it has now."""
+
+    service: str
+    replica: int
+    host: str
+    address: str
+
+
+def _places(connection: Connection, chain: str, service: str, replicas: int) -> list[_Place]:
+    return [
+        _Place(service, number, host, _address(connection, chain, replica_name(service, number)))
+        for number, host in enumerate(hosts_of(service, replicas), 1)
+    ]
+
+
+def _shared(slots: Sequence[str], weight: int) -> dict[str, int]:
+    """Share out a weight among replicas; each has one of 1 at least."""
+    return {slot: max(1, round(weight / len(slots))) for slot in slots}
+
+
+def _flip(connection: Connection, door: str, state: DoorState, places: Sequence[_Place]) -> None:
+    """Replicas that have traffic already, of a split or a smaller scale, do not prove themselves again."""
+    chosen, now = _reach(connection, door, state, places)
+    flip(connection, door, chosen, [s.name for s in now.slots if s.is_serving and s.name not in chosen])
 
 
 def _reach(
-    connection: Connection, door: str, state: DoorState, service: str, address: str
-) -> tuple[str, DoorState]:
-    """Have a slot lead to a service and be found healthy, without traffic unless it has some."""
-    mine = state.slot_of(service)
-    if mine is not None and _is_reached(mine, address):
-        return mine.name, state
-    chosen = choose_slot(state, service).name
-    prepare(connection, door, chosen, service, address)
+    connection: Connection, door: str, state: DoorState, places: Sequence[_Place]
+) -> tuple[list[str], DoorState]:
+    """Have a slot lead to each place and be found healthy, without traffic unless it has some."""
+    chosen: dict[_Place, str] = {}
+    for place in places:
+        mine = state.slot_of(place.service, place.replica)
+        if mine is not None and _is_reached(mine, place):
+            chosen[place] = mine.name
+            if mine.host != place.host:
+                rename(connection, door, mine.name, place.host)
+        else:
+            chosen[place] = choose_slot(state, place.service, place.replica, chosen.values()).name
+            prepare(connection, door, chosen[place], place.host, place.address)
+    now = _reached(connection, door, chosen)
+    return list(chosen.values()), now
 
-    def reached() -> DoorState | None:
+
+def _reached(connection: Connection, door: str, chosen: Mapping[_Place, str]) -> DoorState:
+    """Wait until all slots are resolved and healthy. Raises DeployError."""
+    late: list[_Place] = []
+
+    def all_reached() -> DoorState | None:
         now = _state(connection, door)
-        return now if _is_prepared(now, chosen, service, address) else None
+        late[:] = [place for place, name in chosen.items() if not _is_prepared(now, name, place)]
+        return None if late else now
 
-    now = first_answer(reached, _REACHED_SEC, longest_pause_sec=_POLL_SEC)
-    if now is None:
-        park(connection, door, chosen)
-        raise DeployError(
-            f"The front door does not reach {service} at {address}:{SERVICE_PORT}",
-            hint="check that the engine lets the chain's containers talk, then push again",
-        )
-    return chosen, now
+    now = first_answer(all_reached, _REACHED_SEC, longest_pause_sec=_POLL_SEC)
+    if now is not None:
+        return now
+    park(connection, door, *(chosen[place] for place in late))
+    raise DeployError(
+        f"The front door does not reach {late[0].host} at {late[0].address}:{SERVICE_PORT}",
+        hint="check that the engine lets the chain's containers talk, then push again",
+    )
 
 
-def _is_reached(slot: Slot, address: str) -> bool:
+def _is_reached(slot: Slot, place: _Place) -> bool:
     """Say whether it is resolved and healthy: with traffic `UP`, in drain `DRAIN`, both without a count of checks."""
     status = "UP" if slot.is_serving else "DRAIN"
-    return (slot.address, slot.status) == (f"{address}:{SERVICE_PORT}", status)
+    return (slot.address, slot.status) == (f"{place.address}:{SERVICE_PORT}", status)
 
 
-def _is_prepared(state: DoorState, chosen: str, service: str, address: str) -> bool:
-    """In drain, resolved and found healthy: `DRAIN` without a count of checks."""
-    slot = state.slot_of(service)
-    return slot is not None and slot.name == chosen and _is_reached(slot, address)
+def _is_prepared(state: DoorState, chosen: str, place: _Place) -> bool:
+    slot = state.slot_of(place.service, place.replica)
+    return slot is not None and slot.name == chosen and _is_reached(slot, place)
 
 
 def _blocking(connection: Connection, chain: str, state: DoorState) -> list[str]:
@@ -138,17 +181,17 @@ def _blocking(connection: Connection, chain: str, state: DoorState) -> list[str]
     resolved and checked makes the flip back to it one command.
     """
     idle = [s for s in state.slots if not (s.is_serving or s.is_free or s.streams)]
-    return [s.name for s in idle if s.service is None or not _runs(connection, chain, s.service)]
+    return [s.name for s in idle if s.service is None or not _runs(connection, chain, s.service, s.replica)]
 
 
-def _runs(connection: Connection, chain: str, service: str) -> bool:
-    container = find_own(connection, service, chain)
+def _runs(connection: Connection, chain: str, service: str, replica: int) -> bool:
+    container = find_own(connection, replica_name(service, replica), chain)
     return container is not None and container.is_running
 
 
-def _slot_of(connection: Connection, door: str, service: str) -> Slot | None:
+def _slot_of(connection: Connection, door: str, service: str, replica: int) -> Slot | None:
     state = door_state(connection, door)
-    return state.slot_of(service) if state else None
+    return state.slot_of(service, replica) if state else None
 
 
 def _state(connection: Connection, door: str) -> DoorState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chainctl.adapters.docker.haproxy_config import CONTROL_PORT
 from chainctl.adapters.docker.haproxy_route import BACKEND
@@ -40,11 +40,17 @@ def prepare(connection: Connection, door: str, slot: str, service: str, address:
     )
 
 
-def flip(connection: Connection, door: str, to_slot: str, from_slots: list[str]) -> None:
-    """Give the traffic to one slot and take it from others, at once. Raises DeployError."""
+def rename(connection: Connection, door: str, slot: str, host: str) -> None:
+    """Have a slot resolve another name of the replica that it leads to; its traffic goes on."""
+    ask(connection, door, f"set server {BACKEND}/{slot} fqdn {host}")
+
+
+def flip(connection: Connection, door: str, to_slots: Sequence[str], from_slots: Sequence[str]) -> None:
+    """Give the traffic to slots and take it from others, at once. Raises DeployError."""
+    ready = [f"set server {BACKEND}/{slot} state ready" for slot in to_slots]
     drains = [f"set server {BACKEND}/{slot} state drain" for slot in from_slots]
-    weights = [f"set server {BACKEND}/{slot} weight 1" for slot in (to_slot, *from_slots)]
-    said = ask(connection, door, f"set server {BACKEND}/{to_slot} state ready", *drains, *weights)
+    weights = [f"set server {BACKEND}/{slot} weight 1" for slot in (*to_slots, *from_slots)]
+    said = ask(connection, door, *ready, *drains, *weights)
     if said.strip():
         raise DeployError(f"The front door refused to flip: {said.strip()}", hint="push again")
 

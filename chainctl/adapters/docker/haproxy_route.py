@@ -5,29 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from chainctl.adapters.docker.replica_hosts import hosts_of, replica_at
 from chainctl.deploy.release import SERVICE_PORT
 
 ROUTE_FILE = "route.cfg"
 BACKEND = "live"
-SLOTS = tuple(f"s{number}" for number in range(1, 17))
+OPEN_PATH = "/openz"
+SLOTS = tuple(f"s{number}" for number in range(1, 49))
+"""Enough for twice the replicas that a chainlet may have, and for older releases whose last requests go on."""
 _NOWHERE = f"127.0.0.1:{SERVICE_PORT} disabled"
 _FIRST = re.compile(rf"^    server {SLOTS[0]} (\S+):{SERVICE_PORT}$", re.MULTILINE)
+_TAKEN = re.compile(rf"^    server \S+ \S+:{SERVICE_PORT}$", re.MULTILINE)
 _HEAD = f"""\
 backend {BACKEND} from door
     balance roundrobin
+    # A replica that starts anew, or is about to end, says 503 here and gets no requests.
+    option httpchk GET {OPEN_PATH}
+    http-check expect ! status 503
     default-server check inter 500ms fastinter 200ms fall 2 rise 1 init-addr libc,none \
 resolvers engine resolve-prefer ipv4 resolve-opts allow-dup-ip
 """
 
 
-def route_text(service: str | None) -> str:
-    """Return the slots that a door starts with: a flip goes to a free one while it runs."""
-    first = f"{service}:{SERVICE_PORT}" if service else _NOWHERE
-    places = [first, *[_NOWHERE] * (len(SLOTS) - 1)]
+def route_text(service: str | None, replicas: int = 1) -> str:
+    """Return the slots that a door starts with: a flip goes to free ones while it runs."""
+    taken = [f"{host}:{SERVICE_PORT}" for host in (hosts_of(service, replicas) if service else ())]
+    places = [*taken, *[_NOWHERE] * (len(SLOTS) - len(taken))]
     return _HEAD + "".join(f"    server {slot} {place}\n" for slot, place in zip(SLOTS, places, strict=True))
 
 
 def route_in(files: Mapping[str, bytes]) -> str | None:
     """Return the service that a restarted door would route to."""
     found = _FIRST.search(files.get(ROUTE_FILE, b"").decode(errors="replace"))
-    return found[1] if found else None
+    return replica_at(found[1])[0] if found else None
+
+
+def replicas_in(files: Mapping[str, bytes]) -> int:
+    """Return over how many replicas a restarted door would spread the traffic."""
+    return max(1, len(_TAKEN.findall(files.get(ROUTE_FILE, b"").decode(errors="replace"))))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.labels import DOOR_ALIAS
+from chainctl.adapters.docker.replica_hosts import replica_at
 from chainctl.errors import DeployError
 
 QUESTIONS = ("show info", f"show servers state {BACKEND}", f"show stat {BACKEND} 4 -1")
@@ -25,7 +27,8 @@ _NOT_SERVING = _FORCED_OR_INHERITED_MAINTENANCE | _FORCED_OR_INHERITED_DRAIN
 class Slot:
     """One server of the backend.
 
-    `service` is the name that it resolves, None when it is parked. `address` is `IP:port` as
+    `service` is what it leads to, None when it is parked; `replica` which of them, `host` the name that it
+    resolves. `address` is `IP:port` as
     resolved, `status` HAProxy's word, `streams` how many requests it has under way. `weight` is 1
     unless the traffic is split.
     """
@@ -37,6 +40,8 @@ class Slot:
     streams: int
     admin: int
     weight: int = 1
+    replica: int = 1
+    host: str = ""
 
     @property
     def is_serving(self) -> bool:
@@ -57,20 +62,30 @@ class DoorState:
 
     @property
     def route(self) -> str | None:
-        """Return the service with the traffic; None when there is none, or not only one."""
-        serving = [slot.service for slot in self.slots if slot.is_serving]
-        return serving[0] if len(serving) == 1 else None
+        """Return the service with the traffic; None when there is none, or not only one service."""
+        serving = {slot.service for slot in self.slots if slot.is_serving}
+        return serving.pop() if len(serving) == 1 else None
+
+    @property
+    def replicas(self) -> int:
+        """Return over how many replicas of the route the traffic is spread."""
+        return sum(slot.is_serving and slot.service == self.route for slot in self.slots)
+
+    @property
+    def serving(self) -> dict[str, int]:
+        """Return how many replicas of each service have traffic."""
+        return Counter(slot.service for slot in self.slots if slot.is_serving and slot.service)
 
     @property
     def split(self) -> tuple[str, ...]:
         """Return the services that share the traffic by weight, () when it is not split."""
         serving = [slot for slot in self.slots if slot.is_serving]
-        if len(serving) < _SHARERS or all(slot.weight == 1 for slot in serving):
+        if len(self.serving) < _SHARERS or all(slot.weight == 1 for slot in serving):
             return ()
-        return tuple(slot.service for slot in serving if slot.service is not None)
+        return tuple(self.serving)
 
-    def slot_of(self, service: str) -> Slot | None:
-        return next((slot for slot in self.slots if slot.service == service), None)
+    def slot_of(self, service: str, replica: int = 1) -> Slot | None:
+        return next((s for s in self.slots if (s.service, s.replica) == (service, replica)), None)
 
 
 def parse_state(text: str) -> DoorState | None:
@@ -83,10 +98,10 @@ def parse_state(text: str) -> DoorState | None:
     return DoorState(description[1], tuple(slots))
 
 
-def choose_slot(state: DoorState, service: str) -> Slot:
-    """Return the slot that has the service already, or a free one. Raises DeployError."""
-    mine = state.slot_of(service)
-    free = next((slot for slot in state.slots if slot.is_free), None)
+def choose_slot(state: DoorState, service: str, replica: int = 1, taken: Collection[str] = ()) -> Slot:
+    """Return the slot that has the replica already, or a free one that is not taken. Raises DeployError."""
+    mine = state.slot_of(service, replica)
+    free = next((slot for slot in state.slots if slot.is_free and slot.name not in taken), None)
     chosen = mine or free
     if chosen is None:
         raise DeployError(
@@ -97,15 +112,19 @@ def choose_slot(state: DoorState, service: str) -> Slot:
 
 
 def _slot(row: Mapping[str, str], statistics: Mapping[str, str]) -> Slot:
-    name = row["srv_fqdn"]
+    host = row["srv_fqdn"]
+    is_parked = host in ("-", DOOR_ALIAS)
+    service, replica = replica_at(host)
     return Slot(
         name=row["srv_name"],
-        service=None if name in ("-", DOOR_ALIAS) else name,
+        service=None if is_parked else service,
         address=statistics.get("addr", ""),
         status=statistics.get("status", ""),
         streams=int(statistics.get("scur") or 0),
         admin=int(row["srv_admin_state"]),
         weight=int(row.get("srv_uweight") or 1),
+        replica=replica,
+        host="" if is_parked else host,
     )
 
 

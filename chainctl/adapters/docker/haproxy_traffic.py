@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.haproxy_state import SERVERS, STATISTICS, table
 from chainctl.adapters.docker.labels import DOOR_ALIAS
+from chainctl.adapters.docker.replica_hosts import replica_at
 from chainctl.deploy.canary import Traffic
 
 TRAFFIC_QUESTIONS = (f"show servers state {BACKEND}", f"show stat {BACKEND} 4 -1")
@@ -23,10 +24,20 @@ def parse_traffic(text: str) -> dict[str, Traffic] | None:
     services = {row["srv_name"]: row["srv_fqdn"] for row in table(text, SERVERS, " ")}
     found: dict[str, Traffic] = {}
     for row in table(text, STATISTICS, ","):
-        service = services.get(row["svname"], "-")
-        if service not in ("-", DOOR_ALIAS):
-            found[service] = _traffic(row)
+        host = services.get(row["svname"], "-")
+        if host not in ("-", DOOR_ALIAS):
+            service = replica_at(host)[0]
+            found[service] = _joined(found[service], _traffic(row)) if service in found else _traffic(row)
     return found
+
+
+def _joined(one: Traffic, other: Traffic) -> Traffic:
+    """Count replicas together; their mean times weigh as many answers as they have."""
+    answered = one.answered + other.answered
+    spent = one.mean_sec * one.answered + other.mean_sec * other.answered
+    return Traffic(
+        one.begun + other.begun, answered, one.failed + other.failed, spent / answered if answered else 0.0
+    )
 
 
 def _traffic(row: Mapping[str, str]) -> Traffic:

@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Mapping
 
-from chainctl.deploy.release import Fingerprint, ServiceSpec
+from chainctl.deploy.release import Fingerprint, ServiceSpec, replica_of
 from chainctl.errors import UsageError
 
 CHAIN = "chainctl.chain"
@@ -18,6 +18,7 @@ GPU = "chainctl.gpu"
 IMAGE_PART = "chainctl.fingerprint.image"
 CONFIG_PART = "chainctl.fingerprint.config"
 CALLS_PART = "chainctl.fingerprint.calls"
+REPLICA = "chainctl.replica"
 GENERATION_PART = "chainctl.fingerprint.generation"
 
 DOOR_ALIAS = "front"
@@ -59,6 +60,11 @@ def shared_volume(chain: str) -> str:
     return f"{network_name(chain)}-shared"
 
 
+def data_volume(chain: str, sha256: str) -> str:
+    """Return the name of the volume that holds one file for all services of a chain."""
+    return f"{network_name(chain)}-data-{sha256[:16]}"
+
+
 def filler_name(service: str) -> str:
     return f"{service}-filler"
 
@@ -69,20 +75,27 @@ def chain_labels(chain: str) -> dict[str, str]:
 
 
 def service_labels(spec: ServiceSpec) -> dict[str, str]:
-    """Return what can be known of a service without its release."""
+    """Return what can be known of a replica of a service, under its own name, without its release."""
+    service, replica = replica_of(spec.name)
     gpu = spec.resources.gpu
     model = {GPU: gpu.model} if gpu and gpu.model else {}
     return {
         **chain_labels(spec.chain),
         ROLE: Role.SERVICE,
         CHAINLET: spec.chainlet,
-        SERVICE: spec.name,
+        SERVICE: service,
+        REPLICA: str(replica),
         IMAGE_PART: spec.fingerprint.image,
         CONFIG_PART: spec.fingerprint.config,
         CALLS_PART: spec.fingerprint.calls,
         GENERATION_PART: str(spec.fingerprint.generation),
         **model,
     }
+
+
+def replica_in(labels: Mapping[str, str]) -> int:
+    """Read back which replica it is; without a label the only one."""
+    return int(labels.get(REPLICA) or 1)
 
 
 def fingerprint_in(labels: Mapping[str, str]) -> Fingerprint:

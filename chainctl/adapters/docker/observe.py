@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
 from chainctl.adapters.docker.haproxy_control import door_state
@@ -57,5 +59,12 @@ def _door(connection: Connection, name: str, containers: Sequence[Container]) ->
         return None
     door = doors[0]
     host = published_host(door.published[0] if door.published else "", connection.engine.address)
-    state = door_state(connection, door.id) if door.is_running else None
-    return observed_door(door, host, get_files(connection, door.id, str(DIRECTORY)), state)
+    with ThreadPoolExecutor(1, "files") as pool:  # each takes the engine some 50 ms
+        files = pool.submit(_files, connection.engine, door)
+        state = door_state(connection, door.id) if door.is_running else None
+        return observed_door(door, host, files.result(), state)
+
+
+def _files(engine: Engine, door: Container) -> Mapping[str, bytes]:
+    with Connection.opened(engine) as connection:
+        return get_files(connection, door.id, str(DIRECTORY))

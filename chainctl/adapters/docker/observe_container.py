@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chainctl.adapters.docker.labels import CHAIN, CHAINLET, ROLE, SERVICE, fingerprint_in
+from chainctl.adapters.docker.labels import CHAIN, CHAINLET, ROLE, SERVICE, fingerprint_in, replica_in
 from chainctl.deploy.state import ObservedService, ServiceStatus
 
 KEEPS_RUNNING = "unless-stopped"
@@ -100,6 +100,7 @@ def observed_service(container: Container) -> ObservedService:
         image=container.image,
         since=container.started,
         restarts=container.restarts,
+        replica=replica_in(container.labels),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from chainctl.adapters.docker.front_door_body import SCHEME
 from chainctl.adapters.docker.haproxy_config import digest_in
-from chainctl.adapters.docker.haproxy_route import route_in
+from chainctl.adapters.docker.haproxy_route import replicas_in, route_in
 from chainctl.adapters.docker.haproxy_state import DoorState
 from chainctl.adapters.docker.observe_container import Container
 from chainctl.deploy.state import ObservedDoor, ServiceStatus
@@ -22,17 +22,20 @@ def observed_door(
     """
     port = container.published[1] if container.published else 0
     digest, route = digest_in(files), route_in(files)
-    canary = None
+    replicas, canary = replicas_in(files), None
     if state is not None:
         digest = digest if digest == state.digest else ""
         canary = _canary(route, state.split)
-        route = route if route == state.route or canary else None
+        replicas = state.serving.get(route or "", replicas)
+        is_so = (route, replicas) == (state.route, replicas_in(files))
+        route = route if is_so or canary else None
     return ObservedDoor(
         url=f"{container.labels.get(SCHEME, 'http')}://{host}:{port}",
         digest=digest,
         route=route,
         status=_status(container, state),
         canary=canary,
+        replicas=replicas,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chainctl.adapters.docker.labels import filler_name, secrets_volume
 from chainctl.adapters.docker.network import ensure_volume, remove_volume
-from chainctl.adapters.docker.services_body import SECRETS_DIR, USER_ID, filler_body
+from chainctl.adapters.docker.services_body import SECRETS_DIR, USER_ID, filler_body, secrets_mount
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import create, remove
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
@@ -33,7 +33,7 @@ def make_secrets(connection: Connection, spec: ServiceSpec, files: list[OwnedFil
     """
     remove_secrets(connection, spec.name)
     ensure_volume(connection, secrets_volume(spec.name), spec.chain)
-    create(connection, filler_name(spec.name), filler_body(spec))
+    create(connection, filler_name(spec.name), filler_body(spec, secrets_mount(spec, is_read_only=False)))
     put_files(connection, filler_name(spec.name), "/", files)
     remove(connection, filler_name(spec.name))
 

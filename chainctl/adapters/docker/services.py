@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from chainctl.adapters.docker.data_volume import ensure_data
 from chainctl.adapters.docker.labels import shared_volume
 from chainctl.adapters.docker.secrets import make_secrets, remove_secrets, secret_files
 from chainctl.adapters.docker.services_body import service_body
 from chainctl.adapters.docker.services_room import require_room
 from chainctl.adapters.docker.shared_volume import ensure_shared_volume, not_shared
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import Body, create, find_own, remove, start, stop
+from chainctl.adapters.docker.target_containers import Body, create, find_own, remove, signal, start, stop
 from chainctl.deploy.release import ServiceSpec
-from chainctl.deploy.target import Vault
+from chainctl.deploy.replication import LEAVE_SEC, LEAVE_SIGNAL
+from chainctl.deploy.target import DataSource, Vault
 from chainctl.errors import DeployError
 from chainctl.events import Emit
 
@@ -24,12 +27,12 @@ _FALLBACK_PYTHON = "python3"
 
 
 def start_service(
-    connection: Connection, spec: ServiceSpec, vault: Vault, grace_sec: float, emit: Emit
+    connection: Connection, spec: ServiceSpec, vault: Vault, data: DataSource, grace_sec: float, emit: Emit
 ) -> None:
     """Start a service unless it runs; what stopped under its name is replaced, its log included.
 
     Raises DeployError when it does not fit on the engine, when its image is not there and when
-    the engine refuses it; MissingSecretError before anything is changed.
+    the engine refuses it; MissingSecretError before anything is changed; what `data` raises.
     """
     there = find_own(connection, spec.name, spec.chain)
     if there is not None and there.is_running:
@@ -40,6 +43,7 @@ def start_service(
     body = partial(service_body, spec, _python_of(connection, spec), engine, grace_sec)
     remove(connection, spec.name)
     make_secrets(connection, spec, files)
+    ensure_data(connection, spec, data)
     is_sharing = ensure_shared_volume(connection, spec.chain, emit)
     with _gpus_explained(spec):
         try:
@@ -50,6 +54,14 @@ def start_service(
             emit(not_shared(spec.chain, error.message))
             remove(connection, spec.name)
             _run(connection, spec.name, body(is_sharing=False))
+
+
+def let_callers_turn_away(connection: Connection, service: str, chain: str) -> None:
+    """Have a replica that runs tell callers to turn to others, and give them the time to notice."""
+    there = find_own(connection, service, chain)
+    if there is not None and there.is_running:
+        signal(connection, service, LEAVE_SIGNAL.name)
+        threading.Event().wait(LEAVE_SEC)
 
 
 def stop_service(connection: Connection, service: str, chain: str, grace_sec: float) -> None:

@@ -10,13 +10,14 @@ from chainctl.adapters.docker.labels import (
     ROLE,
     Role,
     chain_labels,
+    data_volume,
     network_name,
     secrets_volume,
     service_labels,
     shared_volume,
 )
 from chainctl.adapters.docker.target_containers import Body
-from chainctl.deploy.release import SERVICE_PORT, Gpu, ServiceSpec
+from chainctl.deploy.release import SERVICE_PORT, DataMount, Gpu, ServiceSpec, replica_of
 from chainctl.deploy.shared_memory import shared_bytes
 
 SECRETS_DIR = PurePosixPath("/run/secrets")
@@ -33,7 +34,7 @@ LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"
 def service_body(
     spec: ServiceSpec, python: str, engine: EngineInfo, grace_sec: float, *, is_sharing: bool
 ) -> Body:
-    """Return the container of a service; it is let restart only once it has been ready.
+    """Return the container of a replica, under its own name; it is let restart only once it has been ready.
 
     `python` is the image's interpreter, `grace_sec` the time between SIGTERM and SIGKILL;
     `is_sharing` says whether there is a volume through which the chain's services share memory.
@@ -57,19 +58,27 @@ def service_body(
             "Mounts": [
                 secrets_mount(spec, is_read_only=True),
                 *([_shared_mount(spec.chain)] if is_sharing else []),
+                *(data_mount(spec.chain, one, one.directory, is_read_only=True) for one in spec.data),
             ],
             "DeviceRequests": _devices(spec.resources.gpu, engine),
         },
-        "NetworkingConfig": {"EndpointsConfig": {network_name(spec.chain): {"Aliases": [spec.name]}}},
+        "NetworkingConfig": {"EndpointsConfig": {network_name(spec.chain): {"Aliases": aliases(spec.name)}}},
     }
 
 
-def filler_body(spec: ServiceSpec) -> Body:
-    """Return a container that is never started: through it files get into the secrets' volume."""
+def aliases(name: str) -> list[str]:
+    """Return what a replica is called in its network: as all of its service, which is what callers ask for,
+    and by its number, which is what the door asks for."""
+    service, replica = replica_of(name)
+    return [service, f"{service}.{replica}"]
+
+
+def filler_body(spec: ServiceSpec, mount: dict[str, object]) -> Body:
+    """Return a container that is never started: through it files get into a volume."""
     return {
         "Image": spec.image,
         "Labels": {**chain_labels(spec.chain), ROLE: Role.FILLER},
-        "HostConfig": {"NetworkMode": "none", "Mounts": [secrets_mount(spec, is_read_only=False)]},
+        "HostConfig": {"NetworkMode": "none", "Mounts": [mount]},
     }
 
 
@@ -96,6 +105,16 @@ def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]
         "Target": str(SECRETS_DIR),
         "ReadOnly": is_read_only,
         "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(spec.chain)},
+    }
+
+
+def data_mount(chain: str, data: DataMount, target: str, *, is_read_only: bool) -> dict[str, object]:
+    return {
+        "Type": "volume",
+        "Source": data_volume(chain, data.sha256),
+        "Target": target,
+        "ReadOnly": is_read_only,
+        "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(chain)},
     }
 
 

@@ -14,7 +14,7 @@ from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.network import ensure_network, remove_network
 from chainctl.adapters.docker.observe import observe_chain, observed_chains
 from chainctl.adapters.docker.readiness import await_ready
-from chainctl.adapters.docker.services import start_service, stop_service
+from chainctl.adapters.docker.services import let_callers_turn_away, start_service, stop_service
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import (
@@ -29,9 +29,10 @@ from chainctl.deploy.operations import (
     StartService,
     StopService,
 )
-from chainctl.deploy.release import FrontDoor
+from chainctl.deploy.release import FrontDoor, replica_name
+from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
-from chainctl.deploy.target import LogLine, Vault
+from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.events import Emit, Event
 
 DRAIN_SEC = 30.0
@@ -50,11 +51,13 @@ class DockerTarget:
         engine: Engine,
         vault: Vault,
         *,
+        data: DataSource,
         drain_sec: float = DRAIN_SEC,
         answer_sec: int = ANSWER_SEC,
     ) -> None:
         self._engine = engine
         self._vault = vault
+        self._data = data
         self._drain_sec = drain_sec
         self._answer_sec = answer_sec
         self._told: set[Event] = set()
@@ -104,19 +107,23 @@ class DockerTarget:
         match operation:
             case EnsureNetwork(chain=chain):
                 ensure_network(connection, chain)
-            case StartService(service=spec):
-                start_service(connection, spec, self._vault, self._drain_sec, self._once(emit))
-            case AwaitReady(service=spec):
-                await_ready(connection, spec)
+            case StartService(service=service_spec, replica=replica):
+                spec = as_replica(service_spec, replica)
+                start_service(connection, spec, self._vault, self._data, self._drain_sec, self._once(emit))
+            case AwaitReady(service=spec, replica=replica):
+                await_ready(connection, as_replica(spec, replica))
             case EnsureFrontDoor(chain=chain, front_door=door):
                 ensure_front_door(connection, self._wanted(chain, door), emit)
-            case Route(chain=chain, service=service):
-                route_to(connection, chain, service)
-            case SplitRoute(chain=chain, service=service, before=before, percent=percent):
-                split_route(connection, chain, service, before, percent)
-            case StopService(chain=chain, service=service):
-                drain_service(connection, chain, service, self._drain_sec)
-                stop_service(connection, service, chain, self._drain_sec)
+            case Route(chain=chain, service=service, replicas=replicas):
+                route_to(connection, chain, service, replicas)
+            case SplitRoute():
+                split_route(connection, operation)
+            case StopService(chain=chain, service=service, replica=replica):
+                name = replica_name(service, replica)
+                drain_service(connection, chain, service, self._drain_sec, replica)
+                if operation.has_others:
+                    let_callers_turn_away(connection, name, chain)
+                stop_service(connection, name, chain, self._drain_sec)
             case RemoveFrontDoor(chain=chain):
                 remove_front_door(connection, chain, self._drain_sec)
             case RemoveNetwork(chain=chain):

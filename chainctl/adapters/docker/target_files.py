@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chainctl.adapters.docker.target_connection import Connection
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,25 @@ def put_files(connection: Connection, container: str, directory: str, files: Ite
         connection.client.put_archive(container, directory, archive(files))
 
 
+def put_large_file(
+    connection: Connection, container: str, directory: str, file: OwnedFile, source: Path
+) -> None:
+    """Write a file of any size as it is read; the content of `file` is not used. Raises DeployError."""
+    with connection.changing(f"write {file.path} into {container}"):
+        connection.client.put_archive(container, directory, _streamed(file, source))
+
+
+def _streamed(file: OwnedFile, source: Path) -> Iterator[bytes]:
+    """Yield a tar of one file, piece by piece."""
+    entry = tarfile.TarInfo(file.path)
+    entry.mode, entry.uid, entry.gid, entry.size = file.mode, file.owner, file.owner, source.stat().st_size
+    yield entry.tobuf(tarfile.PAX_FORMAT)
+    with source.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            yield chunk
+    yield b"\0" * (-entry.size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
+
+
 def get_files(connection: Connection, container: str, directory: str) -> Mapping[str, bytes]:
     """Return the files of a directory of a container by name, none when it does not exist."""
     from docker.errors import APIError
@@ -58,5 +80,5 @@ def _files_in(data: bytes) -> dict[str, bytes]:
         for entry in tar:
             content = tar.extractfile(entry)
             if content is not None:
-                found[entry.name.partition("/")[2]] = content.read()
+                found[entry.name.partition("/")[2] or entry.name] = content.read()
     return found

@@ -34,12 +34,16 @@ class RememberedService(_Remembered):
 
 
 class RememberedDoor(_Remembered):
-    """A front door. `route` is the service it leads to, `canary` the one with a part of its traffic."""
+    """A front door. `route` is the service it leads to, `canary` the one with a part of its traffic.
+
+    `replicas` is over how many replicas of `route` the traffic is spread.
+    """
 
     url: str
     digest: str
     route: str | None = None
     canary: str | None = None
+    replicas: int = 1
 
 
 class RetiredService(_Remembered):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainctl.adapters.local.memory import RememberedDoor, RememberedService, RunMemory
+from chainctl.deploy.release import replica_of
 from chainctl.deploy.state import ObservedDoor, ObservedService, ObservedState, ServiceStatus
 
 
@@ -19,14 +20,16 @@ def observed(chain: str, memory: RunMemory | None, *, is_supervised: bool) -> Ob
 
 
 def _service(service: RememberedService, *, is_supervised: bool) -> ObservedService:
+    name, replica = replica_of(service.name)
     return ObservedService(
-        name=service.name,
+        name=name,
         chainlet=service.chainlet,
         status=service.status if is_supervised else ServiceStatus.STOPPED,
         fingerprint=service.fingerprint,
         image=service.image,
         since=service.since,
         restarts=service.restarts,
+        replica=replica,
     )
 
 
@@ -35,4 +38,5 @@ def _door(door: RememberedDoor | None, *, is_supervised: bool) -> ObservedDoor |
         return None
     status = ServiceStatus.RUNNING if is_supervised else ServiceStatus.STOPPED
     canary = door.canary if is_supervised else None
-    return ObservedDoor(door.url, door.digest, door.route, status, canary)
+    replicas = door.replicas if is_supervised else 1  # a new supervisor restores the first one only
+    return ObservedDoor(door.url, door.digest, door.route, status, canary, replicas)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from chainctl.deploy.release import dns_label
+from chainctl.deploy.release import dns_label, replica_name, replica_of
 
 MEMORY_NAME = "state.json"
 
@@ -52,7 +52,9 @@ class RunPaths:
         return self.state / "logs" / f"{service}.log"
 
     def socket_of(self, service: str) -> Path:
-        return self.runtime / "s" / _short(service)
+        """Replicas of a service have sockets side by side, so that callers find all of them."""
+        base, replica = replica_of(service)
+        return self.runtime / "s" / replica_name(_short(base), replica)
 
     def secrets_of(self, service: str) -> Path:
         return self.secrets / _short(service)

@@ -33,8 +33,13 @@ def inherited_env(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def process_env(spec: ServiceSpec, run: RunPaths, app: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the whole environment; what chainctl says wins over the spec, the spec over the shell."""
+def process_env(
+    spec: ServiceSpec, run: RunPaths, app: Path, inherited: Mapping[str, str], data: Mapping[str, Path]
+) -> dict[str, str]:
+    """Return the whole environment; what chainctl says wins over the spec, the spec over the shell.
+
+    `data` has the place of each file that the service reads: here there is no other way to tell it.
+    """
     threads = str(max(1, math.ceil(spec.resources.cpus)))
     return {
         **inherited_env(inherited),
@@ -48,6 +53,7 @@ def process_env(spec: ServiceSpec, run: RunPaths, app: Path, inherited: Mapping[
         "CHAINCTL_CHAIN": spec.chain,
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_CHAINLET": spec.chainlet,
+        **({"CHAINCTL_DATA": json.dumps({n: str(p) for n, p in sorted(data.items())})} if data else {}),
         **_sharing(spec, run),
     }
 

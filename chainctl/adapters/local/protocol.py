@@ -34,11 +34,15 @@ class Start(_Message):
 
 
 class Stop(_Message):
-    """Drain a service and remove it. Without `drain_sec` the time that the supervisor was started with holds."""
+    """Drain a replica and remove it. Without `drain_sec` the time that the supervisor was started with holds.
+
+    With `has_others` its callers are given time to turn to other replicas.
+    """
 
     verb: Literal["stop"] = "stop"
     name: str
     drain_sec: float | None = None
+    has_others: bool = False
 
 
 class List(_Message):
@@ -73,10 +77,11 @@ class CloseDoor(_Message):
 
 
 class SetRoute(_Message):
-    """Flip the front door to a service."""
+    """Flip the front door to the first replicas of a service."""
 
     verb: Literal["route"] = "route"
     name: str
+    replicas: int = Field(default=1, ge=1)
 
 
 class SplitTraffic(_Message):
@@ -86,6 +91,7 @@ class SplitTraffic(_Message):
     name: str
     before: str
     percent: int = Field(ge=1, le=99)
+    replicas: int = Field(default=1, ge=1)
 
 
 class CountTraffic(_Message):

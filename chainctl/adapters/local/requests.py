@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from pathlib import Path
 
 from chainctl.adapters.local.images import APP, image_directory
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.adapters.local.process_env import process_env
-from chainctl.adapters.local.protocol import OpenDoor, Start
-from chainctl.deploy.release import FrontDoor, SecretRef, ServiceSpec
+from chainctl.adapters.local.protocol import OpenDoor, SplitTraffic, Start, Stop
+from chainctl.deploy.operations import SplitRoute, StopService
+from chainctl.deploy.release import FrontDoor, SecretRef, ServiceSpec, replica_name
 from chainctl.deploy.target import Vault
 from chainctl.errors import DeployError
 
 
 def start_request(
-    spec: ServiceSpec, paths: LocalPaths, vault: Vault, python: str, inherited: Mapping[str, str]
+    spec: ServiceSpec,
+    paths: LocalPaths,
+    vault: Vault,
+    python: str,
+    inherited: Mapping[str, str],
+    data: Mapping[str, Path],
 ) -> Start:
     """Return the order to start a service. Raises DeployError, MissingSecretError."""
     app = image_directory(paths.images, spec.image).absolute() / APP
@@ -28,7 +35,7 @@ def start_request(
         fingerprint=spec.fingerprint,
         argv=(python, str(app / "shim.py")),
         cwd=str(app),
-        env=process_env(spec, paths.run(spec.chain), app, inherited),
+        env=process_env(spec, paths.run(spec.chain), app, inherited, data),
         secrets={secret.name: _wrapped(vault, secret) for secret in spec.secrets},
         token=vault.token(spec.chain),
     )
@@ -44,6 +51,22 @@ def door_request(chain: str, door: FrontDoor, vault: Vault) -> OpenDoor:
         api_key=None if door.api_key is None else base64.b64encode(vault.value(door.api_key).strip()),
         tls=None if door.tls is None else _wrapped(vault, door.tls),
     )
+
+
+def split_request(operation: SplitRoute) -> SplitTraffic:
+    """Return the order to split the traffic."""
+    return SplitTraffic(
+        name=operation.service,
+        before=operation.before,
+        percent=operation.percent,
+        replicas=operation.replicas,
+    )
+
+
+def stop_request(operation: StopService, drain_sec: float) -> Stop:
+    """Return the order to stop one replica."""
+    name = replica_name(operation.service, operation.replica)
+    return Stop(name=name, drain_sec=drain_sec, has_others=operation.has_others)
 
 
 def _wrapped(vault: Vault, secret: SecretRef) -> bytes:

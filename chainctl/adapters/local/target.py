@@ -25,12 +25,10 @@ from chainctl.adapters.local.protocol import (
     CountTraffic,
     SetRoute,
     Shutdown,
-    SplitTraffic,
-    Stop,
     Verb,
 )
 from chainctl.adapters.local.readiness import await_ready
-from chainctl.adapters.local.requests import door_request, start_request
+from chainctl.adapters.local.requests import door_request, split_request, start_request, stop_request
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import (
     AwaitReady,
@@ -44,8 +42,9 @@ from chainctl.deploy.operations import (
     StartService,
     StopService,
 )
+from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
-from chainctl.deploy.target import LogLine, Vault
+from chainctl.deploy.target import DataSource, LogLine, Vault
 from chainctl.errors import EngineError
 from chainctl.events import Emit, Notice
 
@@ -64,6 +63,7 @@ class LocalTarget:
         paths: LocalPaths,
         vault: Vault,
         *,
+        data: DataSource,
         python: str = sys.executable,
         drain_sec: float = 30.0,
         patience_sec: float = 20.0,
@@ -71,6 +71,7 @@ class LocalTarget:
     ) -> None:
         self._paths = paths
         self._vault = vault
+        self._data = data
         self._python = python
         self._drain_sec = drain_sec
         self._patience_sec = patience_sec
@@ -98,20 +99,22 @@ class LocalTarget:
         match operation:
             case EnsureNetwork(chain=chain):
                 self._ensure_supervisor(self._paths.run(chain))
-            case StartService(service=spec):
+            case StartService(service=service_spec, replica=replica):
+                spec = as_replica(service_spec, replica)
                 self._share(self._paths.run(spec.chain), emit)
-                request = start_request(spec, self._paths, self._vault, self._python, self._inherited)
+                data = {one.name: self._data.get(one) for one in spec.data}
+                request = start_request(spec, self._paths, self._vault, self._python, self._inherited, data)
                 self._ask(self._paths.run(spec.chain), request)
-            case AwaitReady(service=spec):
-                await_ready(self._paths.run(spec.chain), spec)
+            case AwaitReady(service=spec, replica=replica):
+                await_ready(self._paths.run(spec.chain), as_replica(spec, replica))
             case EnsureFrontDoor(chain=chain, front_door=door):
                 self._ask(self._paths.run(chain), door_request(chain, door, self._vault))
-            case Route(chain=chain, service=service):
-                self._ask(self._paths.run(chain), SetRoute(name=service))
-            case SplitRoute(chain=chain, service=service, before=before, percent=percent):
-                self._ask(self._paths.run(chain), SplitTraffic(name=service, before=before, percent=percent))
-            case StopService(chain=chain, service=service):
-                self._undo(self._paths.run(chain), Stop(name=service, drain_sec=self._drain_sec))
+            case Route(chain=chain, service=service, replicas=replicas):
+                self._ask(self._paths.run(chain), SetRoute(name=service, replicas=replicas))
+            case SplitRoute(chain=chain):
+                self._ask(self._paths.run(chain), split_request(operation))
+            case StopService(chain=chain):
+                self._undo(self._paths.run(chain), stop_request(operation, self._drain_sec))
             case RemoveFrontDoor(chain=chain):
                 self._undo(self._paths.run(chain), CloseDoor())
             case RemoveNetwork(chain=chain):

@@ -36,6 +36,7 @@ from chainctl.deploy.release import Call, Fingerprint, FrontDoor, Resources, Sec
 from chainctl.deploy.state import ObservedState
 from chainctl.errors import MissingSecretError
 from tests.contract.local.local_shim import SHIM
+from tests.fakes.data import MemoryData
 
 CHAIN = "demo"
 CAUSE = "a test asks for it"
@@ -53,6 +54,7 @@ def rig(
         target = LocalTarget(
             paths,
             DictVault(secrets or {}),
+            data=MemoryData(),
             drain_sec=drain_sec,
             patience_sec=patience_sec,
             inherited=os.environ,

@@ -12,6 +12,7 @@ from chainctl.adapters.local.target import LocalTarget
 from chainctl.deploy.operations import EnsureNetwork, RemoveNetwork, StartService
 from chainctl.events import Event, Notice
 from tests.contract.local.local_rig import CAUSE, CHAIN, DictVault, rig
+from tests.fakes.data import MemoryData
 
 pytestmark = pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no shared memory here")
 
@@ -36,7 +37,7 @@ def test_services_run_without_shared_memory(tmp_path: Path) -> None:
     (tmp_path / "shm" / "chainctl").symlink_to(tmp_path)
     with rig() as r:
         paths = replace(r.paths, shared=tmp_path / "shm" / "chainctl")
-        r.target = LocalTarget(paths, DictVault({}), drain_sec=5.0, inherited=os.environ)
+        r.target = LocalTarget(paths, DictVault({}), data=MemoryData(), drain_sec=5.0, inherited=os.environ)
         events: list[Event] = []
         r.target.apply(EnsureNetwork(CHAIN, CAUSE), events.append)
         for name in ("one", "two"):

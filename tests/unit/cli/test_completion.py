@@ -66,7 +66,7 @@ def test_completion_loads_nothing_heavy(state: Path, words: str) -> None:
     assert "chainctl" in loaded
 
 
-@pytest.mark.parametrize("verb", VERBS.values(), ids=str)
+@pytest.mark.parametrize("verb", [v for v in VERBS.values() if not v.actions], ids=lambda verb: verb.name)
 def test_the_table_knows_whose_first_argument_is_a_chain(verb: Verb) -> None:
     """It must agree with the function, which is not loaded to complete."""
     function = getattr(importlib.import_module(verb.module), verb.function)

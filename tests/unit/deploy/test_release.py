@@ -15,6 +15,7 @@ from chainctl.build.settings import BuildSettings
 from chainctl.deploy.compose_release import callees_first, compose_release, secret_names
 from chainctl.deploy.release import (
     Call,
+    DataMount,
     Fingerprint,
     FrontDoor,
     Gpu,
@@ -280,3 +281,23 @@ def test_images_do_not_know_where_they_run() -> None:
 def test_digests_are_canonical() -> None:
     """The order of keys and the kind of sequence do not matter."""
     assert digest_of({"a": 1, "b": (1, 2)}) == digest_of({"b": [1, 2], "a": 1})
+
+
+VOLUME = {"name": "weights", "source": "https://a/w", "sha256": "0" * 64, "dest": "/m", "filename": "w"}
+
+
+def test_data_are_what_they_hold_not_where_they_come_from() -> None:
+    """Another mirror is no other service; another file or place is. A server's secret is asked for."""
+
+    def leaf(**changes: str) -> ServiceSpec:
+        config = {"assets": {"volumes": [{**VOLUME, **changes}]}}
+        graph = graph_of({"Leaf": []}, specs=[chainlet("Leaf", config=config)])
+        return release_of(graph).service_of("Leaf")
+
+    first = leaf()
+    assert first.data == (DataMount("weights", "https://a/w", "0" * 64, "/m", "w"),)
+    assert leaf(source="https://b/w", name="other").name == first.name
+    names = {leaf(sha256="1" * 64).name, leaf(dest="/n").name, leaf(filename="v").name, first.name}
+    assert len(names) == 4
+    config = {"assets": {"volumes": [{**VOLUME, "secret_key": "hub"}]}}
+    assert secret_names(graph_of({"Leaf": []}, specs=[chainlet("Leaf", config=config)])) == {"hub": ["Leaf"]}

@@ -14,7 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainctl as chains
-from chainctl.sdk.config import parse_memory
+from chainctl.sdk.config import Volume, parse_memory
+
+WEIGHTS = Volume(
+    name="weights", source="https://host/w.bin", sha256="0" * 64, dest="/models", filename="w.bin"
+)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,10 @@ from chainctl.sdk.config import parse_memory
                 "instance_type": None,
             },
         ),
-        (chains.Assets(), {"cached": [], "secret_keys": [], "external_data": [], "weights": []}),
+        (
+            chains.Assets(),
+            {"cached": [], "secret_keys": [], "external_data": [], "weights": [], "volumes": []},
+        ),
         (
             chains.ChainletOptions(),
             {
@@ -122,6 +129,9 @@ def test_defaults(value: pydantic.BaseModel, defaults: dict[str, Any]) -> None:
         (lambda: chains.Compute(memory="0Gi"), "no memory at all"),
         (lambda: chains.Compute(gpu="A 100; rm"), "GPU type"),
         (lambda: chains.Assets(secret_keys=["../x"]), "secret key"),
+        (lambda: chains.Assets(volumes=[WEIGHTS, WEIGHTS.model_copy(update={"dest": "/b"})]), "two volumes"),
+        (lambda: chains.Assets(volumes=[WEIGHTS, WEIGHTS.model_copy(update={"name": "b"})]), "two volumes"),
+        (lambda: chains.Assets(volumes=["/models"]), "volumes"),  # type: ignore[list-item]  # the point
         (lambda: chains.RemoteConfig(build_secret_keys=["a,required=false"]), "secret key"),
         (lambda: chains.RemoteConfig(build_secret_keys=["a\n"]), "secret key"),
         (lambda: chains.DockerImage(pip_requirements="torch"), "pip_requirements"),  # type: ignore[arg-type]  # too
@@ -255,3 +265,14 @@ def test_json_form_that_is_none() -> None:
     """Anything else than a configuration's JSON form is refused as such."""
     with pytest.raises(chains.ChainsUsageError, match="no chainlet configuration"):
         chains.RemoteConfig.from_json({"compute": 3})
+
+
+def test_what_declares_a_volume_stands_for_it() -> None:
+    """And it survives the way to the command as JSON."""
+
+    class Declared:
+        volume = WEIGHTS
+
+    config = chains.RemoteConfig(assets=chains.Assets(volumes=[Declared()]))  # type: ignore[list-item]  # validated
+    assert config.assets.volumes == [WEIGHTS]
+    assert chains.RemoteConfig.from_json(json.loads(config.model_dump_json())) == config

@@ -279,6 +279,24 @@ def test_a_repeat_does_nothing_and_says_so(world: World) -> None:
     assert world.ledger.next_number("shop") == 2
 
 
+def test_what_is_up_to_date_needs_no_lock(world: World) -> None:
+    """Looking on is open to everybody, also while another push is at work."""
+    first = world.push()
+    with world.ledger.lock("shop"):
+        again = world.push()
+    assert again == replace(first, built=(), plan=again.plan)
+    assert again.plan.is_empty
+
+
+def test_an_image_that_is_gone_is_built_again_though_all_runs(world: World) -> None:
+    """Else the next start on another machine, or a restart, would find none."""
+    world.push()
+    (gone,) = (ref for ref in world.backend.images if ref.repository.endswith("/left"))
+    world.backend.images.remove(gone)
+    again = world.push()
+    assert (again.number, again.built, again.plan.is_empty) == (1, ("Left",), True)
+
+
 def test_the_revision_is_a_label_and_no_part_of_a_name(world: World) -> None:
     """Each image that is built has it; the same files in another revision are not built again."""
     world.push()

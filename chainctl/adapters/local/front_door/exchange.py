@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -27,10 +27,11 @@ _REPEATABLE = frozenset([b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE
 
 
 class Exchange:
-    """One request under way. After `run`, `link` is the connection to keep, None for none."""
+    """One request under way. After `run`, `link` is the connection to keep, None for none; it leads to `backend`."""
 
     def __init__(self, caller: CallerLink, request: Request, limits: DoorLimits) -> None:
         self.link: UpstreamLink | None = None
+        self.backend: Backend | None = None
         self.status: int | None = None
         self.answered_at = 0.0
         self.is_broken = False
@@ -39,10 +40,16 @@ class Exchange:
         self._limits = limits
         self._upload = Upload(request.body, is_chunked=request.head.is_chunked)
 
-    async def run(self, backend: Backend, kept: UpstreamLink | None, head: bytes) -> bool:
-        """Relay the request and its answer; say whether the caller's connection lives on."""
+    async def run(
+        self, backend: Backend, kept: UpstreamLink | None, head: bytes, spares: Iterable[Backend] = ()
+    ) -> bool:
+        """Relay the request and its answer; say whether the caller's connection lives on.
+
+        Where nothing listens at the backend, and so nobody has read the request, the `spares` are asked.
+        """
+        self.backend = backend
         try:
-            return await self._relay(await self._first_answer(backend, kept, head))
+            return await self._relay(await self._answer_of_any(backend, kept, head, spares))
         except ServiceAbsent:
             return await self.refuse(answers.SERVICE_ABSENT)
         except ServiceLost:
@@ -65,6 +72,20 @@ class Exchange:
             return False
         is_ours = self._upload.lost is None
         return await self.refuse(answers.SERVICE_LOST if is_ours else answers.MALFORMED)
+
+    async def _answer_of_any(
+        self, backend: Backend, kept: UpstreamLink | None, head: bytes, spares: Iterable[Backend]
+    ) -> Response:
+        try:
+            return await self._first_answer(backend, kept, head)
+        except ServiceAbsent:
+            for spare in spares:
+                self.backend = spare
+                try:
+                    return await self._first_answer(spare, None, head)
+                except ServiceAbsent:
+                    continue
+            raise
 
     async def _first_answer(self, backend: Backend, kept: UpstreamLink | None, head: bytes) -> Response:
         """Ask on the kept connection; on a fresh one when that had gone stale."""

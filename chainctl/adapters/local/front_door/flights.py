@@ -14,10 +14,14 @@ _WHOLE = 100
 
 
 class Flights:
-    """Counts the requests, streams and WebSockets that a service is answering."""
+    """Counts the requests, streams and WebSockets that a service is answering.
+
+    `is_away` while its process ended and is not ready again: then others get its requests.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.is_away = False
         self._landed = asyncio.Event()
         self._landed.set()
 
@@ -39,16 +43,17 @@ class Flights:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A service as the front door sees it: its name, its socket, what it is answering."""
+    """A replica of a service as the front door sees it: its socket, what it is answering."""
 
     service: str
     socket: Path
     flights: Flights = field(default_factory=Flights, compare=False)
+    replica: int = 1
 
 
 @dataclass(slots=True)
 class Switch:
-    """The route of a chain: one backend or none. A flip is one assignment.
+    """The route of a chain: one backend or none, with the other replicas of its service.
 
     While the traffic is split, `canary` gets `percent` of a hundred requests, evenly among the others.
     """
@@ -57,32 +62,62 @@ class Switch:
     canary: Backend | None = None
     percent: int = 0
     tallies: dict[str, Tally] = field(default_factory=dict)
+    others: tuple[Backend, ...] = ()
+    canary_others: tuple[Backend, ...] = ()
     _credit: int = 0
+    _turn: int = 0
 
-    def flip(self, backend: Backend | None) -> None:
-        """Give all traffic to one backend, or to none."""
-        self.backend, self.canary = backend, None
+    def flip(self, backend: Backend | None, *others: Backend) -> None:
+        """Give all traffic to one service, with all of its replicas, or to none."""
+        self.backend, self.others = backend, others
+        self.canary, self.canary_others = None, ()
 
-    def split(self, canary: Backend, percent: int) -> None:
-        """Give a part of the traffic to another backend, and count anew."""
-        self.canary, self.percent, self._credit, self.tallies = canary, percent, 0, {}
+    def split(self, canary: Backend, percent: int, *others: Backend) -> None:
+        """Give a part of the traffic to another service, and count anew."""
+        self.canary, self.canary_others = canary, others
+        self.percent, self._credit, self.tallies = percent, 0, {}
 
-    def leave(self, service: str) -> None:
-        """Give no more traffic to a service."""
+    def leave(self, service: str, replica: int = 1) -> None:
+        """Give no more traffic to a replica; the first one leaves with all others."""
+        self.others = _without(self.others, service, replica)
+        self.canary_others = _without(self.canary_others, service, replica)
+        if replica > 1:
+            return
         if self.canary is not None and self.canary.service == service:
-            self.canary = None
+            self.canary, self.canary_others = None, ()
         if self.backend is not None and self.backend.service == service:
             self.flip(None)
 
     def choose(self) -> Backend | None:
         """Return who gets the next request."""
         if self.canary is None or self.backend is None:
-            return self.backend
+            return self._one_of(self.backend, self.others)
         self._credit += self.percent
         if self._credit < _WHOLE:
-            return self.backend
+            return self._one_of(self.backend, self.others)
         self._credit -= _WHOLE
-        return self.canary
+        return self._one_of(self.canary, self.canary_others)
+
+    def spares(self, backend: Backend) -> list[Backend]:
+        """Return the other replicas that could answer in place of one."""
+        for first, others in ((self.backend, self.others), (self.canary, self.canary_others)):
+            if first is not None and first.service == backend.service:
+                return [one for one in (first, *others) if one is not backend]
+        return []
+
+    def _one_of(self, first: Backend | None, others: tuple[Backend, ...]) -> Backend | None:
+        """Return the replica that answers the fewest requests; in turn where several do."""
+        if first is None or not others:
+            return first
+        self._turn += 1
+        every = (first, *others)
+        here = [one for one in every if not one.flights.is_away] or every
+        turned = (here[(self._turn + n) % len(here)] for n in range(len(here)))
+        return min(turned, key=lambda one: one.flights.count)
 
     def tally_of(self, backend: Backend) -> Tally:
         return self.tallies.setdefault(backend.service, Tally())
+
+
+def _without(backends: tuple[Backend, ...], service: str, replica: int) -> tuple[Backend, ...]:
+    return tuple(one for one in backends if (one.service, one.replica) != (service, replica))

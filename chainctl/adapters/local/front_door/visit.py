@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from chainctl.adapters.local.front_door import answers, rewrite
@@ -73,15 +75,28 @@ class Visit:
         if backend is None:
             return await exchange.refuse(answers.NO_ROUTE)
         head = rewrite.request_bytes(request.head, self._keys.token, credential=credential)
-        with backend.flights.flight(), counted(exchange, self._switch.tally_of(backend)):
-            return await self._exchange(exchange, backend, head)
+        with (
+            ExitStack() as flights,
+            backend.flights.flight(),
+            counted(exchange, self._switch.tally_of(backend)),
+        ):
+            return await self._exchange(exchange, backend, head, self._spares(backend, flights))
 
-    async def _exchange(self, exchange: Exchange, backend: Backend, head: bytes) -> bool:
+    async def _exchange(
+        self, exchange: Exchange, backend: Backend, head: bytes, spares: Iterable[Backend]
+    ) -> bool:
         link = self._link_to(backend)
         try:
-            return await exchange.run(backend, link, head)
+            return await exchange.run(backend, link, head, spares)
         finally:
-            self._kept = None if exchange.link is None else (backend, exchange.link)
+            self._kept = None if exchange.link is None else (exchange.backend or backend, exchange.link)
+
+    def _spares(self, backend: Backend, flights: ExitStack) -> Iterator[Backend]:
+        """Yield other replicas for a request that one could not take; each counts as asked."""
+        for spare in self._switch.spares(backend):
+            if not spare.flights.is_away:
+                flights.enter_context(spare.flights.flight())
+                yield spare
 
     def _link_to(self, backend: Backend) -> UpstreamLink | None:
         """Return the kept connection when it leads to this very backend."""

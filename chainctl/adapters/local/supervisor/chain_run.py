@@ -39,6 +39,7 @@ from chainctl.adapters.local.supervisor.doorway import Doorway
 from chainctl.adapters.local.supervisor.service import Service
 from chainctl.adapters.local.supervisor.settings import RunSettings
 from chainctl.deploy.canary import Traffic
+from chainctl.deploy.release import replica_name, replica_of
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError
 
@@ -68,7 +69,7 @@ class ChainRun:
             case Start():
                 return await self._start(request)
             case Stop():
-                return await self._stop(request.name, request.drain_sec)
+                return await self._stop(request)
             case List():
                 return Listing(memory=self._memory())
             case AskReady():
@@ -78,7 +79,7 @@ class ChainRun:
             case CloseDoor():
                 return self._close_door()
             case SetRoute():
-                return self._set_route(request.name)
+                return self._set_route(request.name, request.replicas)
             case SplitTraffic():
                 return self._split(request)
             case CountTraffic():
@@ -109,9 +110,12 @@ class ChainRun:
             self._remember()
         return Done()
 
-    async def _stop(self, name: str, drain_sec: float | None = None) -> Done:
+    async def _stop(self, order: Stop) -> Done:
+        name, drain_sec = order.name, order.drain_sec
         async with self._locks[name]:
-            self._switch.leave(name)
+            self._switch.leave(*replica_of(name))
+            if order.has_others and name in self._services:
+                await self._services[name].leave(self._drain_sec if drain_sec is None else drain_sec)
             self._route = None if self._route == name else self._route
             chainlet = self._chainlet_of(name)
             await self._halt(name, drain_sec)
@@ -154,8 +158,8 @@ class ChainRun:
         self._remember()
         return Done()
 
-    def _set_route(self, name: str) -> Done:
-        self._switch.flip(self._service(name).backend)
+    def _set_route(self, name: str, replicas: int) -> Done:
+        self._switch.flip(*self._backends(name, replicas))
         self._route = name
         self._remember()
         return Done()
@@ -167,7 +171,8 @@ class ChainRun:
             raise DeployError(
                 f"{order.before} has no traffic of which {order.name} could have a part", hint="push again"
             )
-        self._switch.split(self._service(order.name).backend, order.percent)
+        first, *others = self._backends(order.name, order.replicas)
+        self._switch.split(first, order.percent, *others)
         self._remember()
         return Done()
 
@@ -179,8 +184,12 @@ class ChainRun:
 
     def _restore_route(self, backend: Backend) -> None:
         """Lead the door again to the service it led to before the last supervisor ended."""
-        if self._route == backend.service:
-            self._switch.flip(backend)
+        if self._route == backend.service and backend.replica == 1:
+            self._switch.flip(backend, *self._switch.others)
+
+    def _backends(self, name: str, replicas: int) -> list[Backend]:
+        """Return the first replicas of a service. Raises DeployError when one is missing."""
+        return [self._service(replica_name(name, number)).backend for number in range(1, replicas + 1)]
 
     def _service(self, name: str) -> Service:
         if name in self._services:
@@ -208,6 +217,7 @@ class ChainRun:
             digest=self._doorway.digest,
             route=self._route,
             canary=canary.service if canary else None,
+            replicas=1 + len(self._switch.others),
         )
 
     def _remember(self) -> None:

@@ -17,6 +17,8 @@ from chainctl.adapters.local.supervisor.log_file import LogFile
 from chainctl.adapters.local.supervisor.probe import probe
 from chainctl.adapters.local.supervisor.process import ChildProcess, spawn
 from chainctl.adapters.local.supervisor.secret_files import remove_secrets, write_secrets
+from chainctl.deploy.release import replica_of
+from chainctl.deploy.replication import LEAVE_SEC, LEAVE_SIGNAL
 from chainctl.deploy.state import ServiceStatus
 
 FIRST_DELAY_SEC = 0.5
@@ -30,7 +32,8 @@ class Service:
     """One supervised process. `changed` is called whenever what is remembered of it changes."""
 
     def __init__(self, order: Start, run: RunPaths, changed: Callable[[], None]) -> None:
-        self.backend = Backend(order.name, run.socket_of(order.name))
+        name, replica = replica_of(order.name)
+        self.backend = Backend(name, run.socket_of(order.name), replica=replica)
         self.status = ServiceStatus.RUNNING
         self._order = order
         self._secrets = run.secrets_of(order.name)
@@ -70,15 +73,23 @@ class Service:
     async def readiness(self) -> Readiness:
         """Ask the process whether it is ready."""
         health = await probe(self.backend.socket)
-        if health.is_ready and self.status is ServiceStatus.RUNNING and not self._was_ready:
-            self._was_ready = True
-            self._changed()
+        if health.is_ready and self.status is ServiceStatus.RUNNING:
+            self.backend.flights.is_away = False
+            if not self._was_ready:
+                self._was_ready = True
+                self._changed()
         return Readiness(
             is_ready=health.is_ready and self.status is ServiceStatus.RUNNING,
             status=self.status,
             exit_code=self._exit_code,
             body=health.body,
         )
+
+    async def leave(self, within_sec: float) -> None:
+        """Have the process tell its callers that it takes no more calls, and give them time to turn away."""
+        if self._child is not None:
+            self._child.send(LEAVE_SIGNAL)
+            await asyncio.sleep(min(within_sec, LEAVE_SEC))
 
     async def stop(self, drain_sec: float) -> None:
         """Let requests under way finish, then SIGTERM, then SIGKILL; leave nothing behind."""
@@ -146,14 +157,15 @@ class Service:
                 self._child.send(signal.SIGTERM)
             return await self._child.wait()
         finally:
+            self.backend.flights.is_away = True
             watch.cancel()
             self._log.end_line()
             kill_processes_of(self.backend.socket)
 
     async def _watch_until_ready(self) -> None:
-        """Note when the process is ready for the first time: from then on a crash is restarted."""
+        """Note when the process is ready: from the first time on a crash is restarted."""
         delay = 0.05
-        while not self._was_ready:
+        while not self._was_ready or self.backend.flights.is_away:
             await asyncio.sleep(delay)
             await self.readiness()
             delay = min(delay * 1.5, 1.0)

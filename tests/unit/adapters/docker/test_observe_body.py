@@ -10,7 +10,7 @@ import pytest
 
 from chainctl.adapters.docker.engine_info import EngineInfo, EnginePing, GpuAccess
 from chainctl.adapters.docker.front_door_body import door_body
-from chainctl.adapters.docker.services_body import environment, filler_body, service_body
+from chainctl.adapters.docker.services_body import environment, filler_body, secrets_mount, service_body
 from chainctl.adapters.docker.services_room import require_room
 from chainctl.deploy.release import Call, Fingerprint, FrontDoor, Gpu, Resources, SecretRef, ServiceSpec
 from chainctl.deploy.shared_memory import shared_bytes
@@ -58,7 +58,7 @@ def test_a_front_door(golden: Callable[[str, str], None]) -> None:
 
 def test_a_filler(golden: Callable[[str, str], None]) -> None:
     """The only container that may write the secrets, and it never starts."""
-    golden("docker/filler.json", shown(filler_body(SPEC)))
+    golden("docker/filler.json", shown(filler_body(SPEC, secrets_mount(SPEC, is_read_only=False))))
 
 
 def test_what_chainctl_tells_a_service_can_not_be_overruled() -> None:

@@ -34,7 +34,7 @@ def spec_of(**env: str) -> ServiceSpec:
 def test_the_whole_environment() -> None:
     """A few variables of the shell, thread counts, the spec's own, then the contract."""
     shell = {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0", "AWS_SECRET_ACCESS_KEY": "no"}
-    assert process_env(spec_of(MINE="1"), RUN, APP, shell) == {
+    assert process_env(spec_of(MINE="1"), RUN, APP, shell, {}) == {
         "PATH": "/bin",
         "CUDA_VISIBLE_DEVICES": "0",
         "PYTHONUNBUFFERED": "1",
@@ -57,7 +57,7 @@ def test_where_memory_is_shared_the_service_is_told() -> None:
     """A directory of the chain's own, and how much of its memory the service may put there."""
     run = replace(RUN, shared=Path("/dev/shm/own/demo-shared"))
     spec = replace(spec_of(), resources=Resources(cpus=1, memory_bytes=1 << 20, pids=1))
-    env = process_env(spec, run, APP, {})
+    env = process_env(spec, run, APP, {}, {})
     assert (
         env.items()
         >= {
@@ -68,13 +68,15 @@ def test_where_memory_is_shared_the_service_is_told() -> None:
 
 
 def test_the_spec_wins_over_the_shell_and_not_over_the_contract() -> None:
-    """A chain may set HOME and thread counts; it cannot move its socket, and only adds to the path."""
+    """A chain may set HOME and thread counts; it cannot move its socket or its data, and only adds to the path."""
     env = process_env(
         spec_of(HOME="/h", OMP_NUM_THREADS="1", CHAINCTL_LISTEN="x", PYTHONPATH="/more"),
         RUN,
         APP,
         {"HOME": "/shell", "PYTHONPATH": "/shell"},
+        {"weights": Path("/state/data/named/1/w.bin")},
     )
+    assert json.loads(env["CHAINCTL_DATA"]) == {"weights": "/state/data/named/1/w.bin"}
     assert (env["HOME"], env["OMP_NUM_THREADS"]) == ("/h", "1")
     assert env["CHAINCTL_LISTEN"].startswith("unix:")
     assert env["PYTHONPATH"] == f"{APP}/code:{APP}/packages:{APP}:/more"

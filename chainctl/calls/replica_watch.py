@@ -1,0 +1,118 @@
+"""The address of a service in; a client of all replicas that are there now, looked for anew while it is used, out.
+
+Several containers share one network alias; several processes have sockets side by side. A service
+with one replica is called through one plain client, which pays nothing for this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Optional, Union
+
+from chainctl.calls.address import Address
+from chainctl.calls.fleet import Fleet
+from chainctl.calls.http_client import HttpClient
+
+LOOK_SEC = 0.5
+Client = Union[HttpClient, Fleet]
+
+
+class ReplicaWatch:
+    """Looks for replicas from the first answer on, as long as there are connections.
+
+    `only` is the client for a service with one replica, `use` is told which client to use.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        address: Address,
+        only: HttpClient,
+        use: Callable[[Client], None],
+    ) -> None:
+        self._loop = loop
+        self._address = address
+        self._only = only
+        self._use = use
+        self._fleet: Optional[Fleet] = None
+        self._has_looked = False
+        self._next: Optional[asyncio.TimerHandle] = None
+
+    def wake(self) -> None:
+        """Begin to look, unless that is being done."""
+        if self._next is None:
+            self._has_looked = False
+            self._look()
+
+    def _look(self) -> None:
+        self._next = self._loop.call_later(LOOK_SEC, self._again)
+        if self._address.socket:
+            self._found(sockets_beside(self._address.socket))
+            return
+        asking = self._loop.run_in_executor(None, resolved, self._address)
+        asking.add_done_callback(self._resolved)
+
+    def _again(self) -> None:
+        client: Client = self._only if self._fleet is None else self._fleet
+        if client.is_used:
+            self._look()
+        else:
+            self._next = None
+            self._turn_to_one()
+
+    def _resolved(self, asking: asyncio.Future[list[Address]]) -> None:
+        if not asking.cancelled() and asking.exception() is None and self._next is not None:
+            self._found(asking.result())
+
+    def _found(self, addresses: list[Address]) -> None:
+        """Turn to what was found; where nothing was, go on with what there is."""
+        if len(addresses) == 1:
+            self._turn_to_one()
+        elif addresses:
+            self._turn_to(addresses)
+        self._has_looked = True
+
+    def _turn_to(self, addresses: list[Address]) -> None:
+        is_first = self._fleet is None
+        fleet = self._fleet = self._fleet or Fleet(self.wake)
+        fleet.set(addresses, are_proven=not self._has_looked)
+        fleet.probe(self._loop)
+        if is_first:
+            self._use(fleet)
+            self._only.close()
+
+    def _turn_to_one(self) -> None:
+        if self._fleet is not None:
+            self._use(self._only)
+            self._fleet.close()
+            self._fleet = None
+
+
+def is_watched(address: Address) -> bool:
+    """Say whether an address can stand for several replicas: a number stands for one."""
+    if address.socket:
+        return True
+    try:
+        ipaddress.ip_address(address.host)
+    except ValueError:
+        return not address.is_tls
+    return False
+
+
+def sockets_beside(path: str) -> list[Address]:
+    """Return the sockets of all replicas: `path`, `path.2`, `path.3` and so on, as far as they are there."""
+    own = Path(path)
+    numbered = (p for p in own.parent.glob(f"{own.name}.*") if p.name[len(own.name) + 1 :].isdecimal())
+    found = [*([own] if own.exists() else []), *sorted(numbered)]
+    return [Address("localhost", socket=str(one)) for one in found]
+
+
+def resolved(address: Address) -> list[Address]:
+    """Return the address of every replica. Raises OSError when the name is not known."""
+    found = socket.getaddrinfo(address.host, address.port, socket.AF_INET, socket.SOCK_STREAM)
+    hosts = sorted({str(place[0]) for *_, place in found})
+    return [Address(host, address.port, path=address.path) for host in hosts]

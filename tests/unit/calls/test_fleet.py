@@ -1,0 +1,207 @@
+"""Calls over several replicas, on loopback: spread, passed on, turned away, found again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chainctl.calls.address import Address
+from chainctl.calls.answer import Answer, BrokenAnswerError, NotSentError
+from chainctl.calls.fleet import Fleet
+from chainctl.calls.http_client import HttpClient, request_head
+from chainctl.calls.replica_watch import Client, ReplicaWatch, is_watched, resolved, sockets_beside
+from tests.unit.worker.loopback import Loopback, Step, answer, loopback, refusing_port, run
+
+NOT_STARTED = answer(b"{}", 503, "x-chainctl-not-started: 1")
+HEAD = request_head(Address("replicas", 8000), "POST", "/-/run_remote", {})
+
+
+@contextlib.asynccontextmanager
+async def fleet_of(*addresses: Address, are_proven: bool = True) -> AsyncIterator[Fleet]:
+    """A fleet of replicas, closed at the end."""
+    fleet = Fleet(lambda: None)
+    fleet.set(addresses, are_proven=are_proven)
+    try:
+        yield fleet
+    finally:
+        fleet.close()
+
+
+def at(served: Loopback) -> Address:
+    return Address.of(served.url)
+
+
+async def until_probed(fleet: Fleet) -> None:
+    """Ask all replicas, and wait for what they say."""
+    before = asyncio.all_tasks()
+    fleet.probe(asyncio.get_running_loop())
+    await asyncio.wait(asyncio.all_tasks() - before)
+
+
+async def ask(fleet: Client) -> Answer:
+    return await fleet.request(HEAD, (b"{}",))
+
+
+def test_calls_go_to_all_in_turn() -> None:
+    """Where all have as few calls under way, each is next in its turn."""
+
+    async def work() -> None:
+        async with loopback(answer(b"x")) as one, loopback(answer(b"x")) as two:
+            async with fleet_of(at(one), at(two)) as fleet:
+                for _ in range(6):
+                    await ask(fleet)
+            assert (len(one.requests), len(two.requests)) == (3, 3)
+
+    run(work())
+
+
+def test_a_call_goes_where_the_fewest_are_under_way() -> None:
+    """A replica that is slow gets no more than it has."""
+
+    async def work() -> None:
+        go_on = asyncio.Event()
+        slow = Step(b"", go_on, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        async with loopback(slow) as one, loopback(answer(b"x")) as two:
+            async with fleet_of(at(one), at(two)) as fleet:
+                waiting = [asyncio.ensure_future(ask(fleet)) for _ in range(2)]
+                await one.came.wait()
+                for _ in range(5):
+                    await ask(fleet)
+                assert len(one.requests) == 1
+                go_on.set()
+                await asyncio.gather(*waiting)
+
+    run(work())
+
+
+def test_what_was_not_begun_is_asked_of_the_next() -> None:
+    """A refused connection and an answer that says so cost no call; later ones do not go there."""
+
+    async def work() -> None:
+        with refusing_port() as port:
+            async with loopback(NOT_STARTED) as starting, loopback(answer(b"x")) as good:
+                gone = Address("127.0.0.1", port)
+                async with fleet_of(gone, at(starting), at(good)) as fleet:
+                    for _ in range(6):
+                        assert (await ask(fleet)).status == 200
+                assert len(starting.requests) <= 1
+                assert len(good.requests) == 6
+
+    run(work())
+
+
+def test_what_may_have_been_begun_is_not_repeated() -> None:
+    """The caller decides about that; the replica is passed over from then on."""
+
+    async def work() -> None:
+        async with loopback(Step(b"", end="close")) as broken, loopback(answer(b"x")) as good:
+            async with fleet_of(at(broken), at(good)) as fleet:
+                outcomes = await asyncio.gather(*(ask(fleet) for _ in range(2)), return_exceptions=True)
+                assert sorted(type(one) for one in outcomes if isinstance(one, Exception)) == [
+                    BrokenAnswerError
+                ]
+                for _ in range(3):
+                    await ask(fleet)
+            assert len(broken.requests) == 1
+
+    run(work())
+
+
+def test_without_any_that_answers_the_failure_is_told() -> None:
+    """It is tried all the same: what is not there now may be there next."""
+
+    async def work() -> None:
+        with refusing_port() as port, refusing_port() as other:
+            async with fleet_of(Address("127.0.0.1", port), Address("127.0.0.1", other)) as fleet:
+                for _ in range(3):
+                    with pytest.raises(NotSentError):
+                        await ask(fleet)
+
+    run(work())
+
+
+def test_a_new_replica_gets_calls_once_it_answers() -> None:
+    """One that starts says 503, one that is open anything else; one that leaves says 503 again."""
+
+    async def work() -> None:
+        probes = [answer(b"", 503), answer(b"{}"), answer(b"x"), answer(b"", 503), answer(b"y")]
+        async with loopback(*probes) as new, loopback(answer(b"x")) as old:
+            async with fleet_of(at(old)) as fleet:
+                fleet.set([at(old), at(new)], are_proven=False)
+                await until_probed(fleet)
+                await ask(fleet)
+                assert [r.line for r in new.requests] == ["GET /openz HTTP/1.1"]
+                await until_probed(fleet)
+                await asyncio.gather(ask(fleet), ask(fleet))
+                assert [r.line.split()[0] for r in new.requests] == ["GET", "GET", "POST"]
+                await until_probed(fleet)
+                for _ in range(3):
+                    await ask(fleet)
+                assert len(new.requests) == 4
+
+    run(work())
+
+
+def test_a_stream_counts_until_its_end() -> None:
+    """While a stream is read, other calls go elsewhere; it may be closed before it was begun."""
+
+    async def work() -> None:
+        async with loopback(answer(b"x")) as one, loopback(answer(b"x")) as two:
+            async with fleet_of(at(one), at(two)) as fleet:
+                _, chunks = await fleet.stream(HEAD, (b"{}",))
+                for _ in range(3):
+                    await ask(fleet)
+                assert sorted([len(one.requests), len(two.requests)]) == [1, 3]
+                assert b"".join([chunk async for chunk in chunks]) == b"x"
+                await ask(fleet)
+                await ask(fleet)
+                assert sorted([len(one.requests), len(two.requests)]) == [2, 4]
+
+    run(work())
+
+
+def test_sockets_of_replicas_are_beside_each_other(tmp_path: Path) -> None:
+    """Only those that are numbered are replicas."""
+    for name in ("abc", "abc.2", "abc.10", "abc.x", "abcd", "abcd.2"):
+        (tmp_path / name).touch()
+    found = [Path(str(one.socket)).name for one in sockets_beside(str(tmp_path / "abc"))]
+    assert found == ["abc", "abc.10", "abc.2"]
+
+
+def test_names_are_watched_and_numbers_are_not() -> None:
+    """What has one address for certain needs no look."""
+    assert is_watched(Address.of("unix:/run/x.sock"))
+    assert is_watched(Address.of("http://shop-pay-12345678:8000"))
+    assert not is_watched(Address.of("http://127.0.0.1:8000"))
+    assert not is_watched(Address.of("https://example.org"))
+    assert resolved(Address.of("http://localhost:8000")) == [Address("127.0.0.1", 8000)]
+
+
+def test_a_scale_reaches_a_client_that_is_used(tmp_path: Path) -> None:
+    """More sockets become a fleet, one is called through the plain client again."""
+
+    async def work() -> None:
+        loop, used = asyncio.get_running_loop(), asyncio.Queue[Client]()
+        path = tmp_path / "s"
+        async with loopback(answer(b"x"), path=path) as one:
+            address = Address("localhost", socket=str(path))
+            only = HttpClient(address)
+            only.on_wake = ReplicaWatch(loop, address, only, used.put_nowait).wake
+            await ask(only)
+            assert used.empty()
+            async with loopback(answer(b"x"), path=tmp_path / "s.2") as two:
+                fleet = await asyncio.wait_for(used.get(), 20)
+                assert isinstance(fleet, Fleet)
+                await two.came.wait()
+                while len(two.requests) < 3:
+                    await ask(fleet)
+                (tmp_path / "s.2").unlink(missing_ok=True)
+                assert await asyncio.wait_for(used.get(), 20) is only
+            assert len(one.requests) >= 1
+            only.close()
+
+    run(work())
