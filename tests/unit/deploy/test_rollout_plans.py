@@ -171,6 +171,17 @@ def test_room_is_no_reason_where_it_is_enough_unknown_or_not_to_matter() -> None
         assert not any(isinstance(op, StopService) for op in operations[:flip])
 
 
+def test_replicas_need_room_together() -> None:
+    """Two of one fit, two times two do not."""
+    wanted = big(NEW, "Left")
+    services = tuple(replace(s, replicas=2) if s.chainlet == "Left" else s for s in wanted.services)
+    plan = planned(after(OLD, replace(wanted, services=services)), capacity=Capacity(memory_bytes=20 * GIB))
+    causes = [op.cause for op in plan.operations if isinstance(op, StopService) and "successor" in op.cause]
+    assert causes == [
+        "ended before its successor starts: two times 2 replicas need 36Gi of memory, there are 20Gi"
+    ]
+
+
 def test_what_nobody_could_start_again_is_not_ended_for_room() -> None:
     """Its release was recorded elsewhere; only one who asks for it in so many words gets that."""
     small = Capacity(memory_bytes=10 * GIB)
