@@ -65,15 +65,14 @@ def test_a_call_goes_where_the_fewest_are_under_way() -> None:
     async def work() -> None:
         go_on = asyncio.Event()
         slow = Step(b"", go_on, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        async with loopback(slow) as one, loopback(answer(b"x")) as two:
-            async with fleet_of(at(one), at(two)) as fleet:
-                waiting = [asyncio.ensure_future(ask(fleet)) for _ in range(2)]
-                await one.came.wait()
-                for _ in range(5):
-                    await ask(fleet)
-                assert len(one.requests) == 1
-                go_on.set()
-                await asyncio.gather(*waiting)
+        async with loopback(slow) as one, loopback(answer(b"x")) as two, fleet_of(at(one), at(two)) as fleet:
+            waiting = [asyncio.ensure_future(ask(fleet)) for _ in range(2)]
+            await one.came.wait()
+            for _ in range(5):
+                await ask(fleet)
+            assert len(one.requests) == 1
+            go_on.set()
+            await asyncio.gather(*waiting)
 
     run(work())
 
@@ -101,9 +100,8 @@ def test_what_may_have_been_begun_is_not_repeated() -> None:
         async with loopback(Step(b"", end="close")) as broken, loopback(answer(b"x")) as good:
             async with fleet_of(at(broken), at(good)) as fleet:
                 outcomes = await asyncio.gather(*(ask(fleet) for _ in range(2)), return_exceptions=True)
-                assert sorted(type(one) for one in outcomes if isinstance(one, Exception)) == [
-                    BrokenAnswerError
-                ]
+                failed = [type(one) for one in outcomes if isinstance(one, Exception)]
+                assert failed == [BrokenAnswerError]
                 for _ in range(3):
                     await ask(fleet)
             assert len(broken.requests) == 1
@@ -129,19 +127,18 @@ def test_a_new_replica_gets_calls_once_it_answers() -> None:
 
     async def work() -> None:
         probes = [answer(b"", 503), answer(b"{}"), answer(b"x"), answer(b"", 503), answer(b"y")]
-        async with loopback(*probes) as new, loopback(answer(b"x")) as old:
-            async with fleet_of(at(old)) as fleet:
-                fleet.set([at(old), at(new)], are_proven=False)
-                await until_probed(fleet)
+        async with loopback(*probes) as new, loopback(answer(b"x")) as old, fleet_of(at(old)) as fleet:
+            fleet.set([at(old), at(new)], are_proven=False)
+            await until_probed(fleet)
+            await ask(fleet)
+            assert [r.line for r in new.requests] == ["GET /openz HTTP/1.1"]
+            await until_probed(fleet)
+            await asyncio.gather(ask(fleet), ask(fleet))
+            assert [r.line.split()[0] for r in new.requests] == ["GET", "GET", "POST"]
+            await until_probed(fleet)
+            for _ in range(3):
                 await ask(fleet)
-                assert [r.line for r in new.requests] == ["GET /openz HTTP/1.1"]
-                await until_probed(fleet)
-                await asyncio.gather(ask(fleet), ask(fleet))
-                assert [r.line.split()[0] for r in new.requests] == ["GET", "GET", "POST"]
-                await until_probed(fleet)
-                for _ in range(3):
-                    await ask(fleet)
-                assert len(new.requests) == 4
+            assert len(new.requests) == 4
 
     run(work())
 
@@ -150,16 +147,19 @@ def test_a_stream_counts_until_its_end() -> None:
     """While a stream is read, other calls go elsewhere; it may be closed before it was begun."""
 
     async def work() -> None:
-        async with loopback(answer(b"x")) as one, loopback(answer(b"x")) as two:
-            async with fleet_of(at(one), at(two)) as fleet:
-                _, chunks = await fleet.stream(HEAD, (b"{}",))
-                for _ in range(3):
-                    await ask(fleet)
-                assert sorted([len(one.requests), len(two.requests)]) == [1, 3]
-                assert b"".join([chunk async for chunk in chunks]) == b"x"
+        async with (
+            loopback(answer(b"x")) as one,
+            loopback(answer(b"x")) as two,
+            fleet_of(at(one), at(two)) as fleet,
+        ):
+            _, chunks = await fleet.stream(HEAD, (b"{}",))
+            for _ in range(3):
                 await ask(fleet)
-                await ask(fleet)
-                assert sorted([len(one.requests), len(two.requests)]) == [2, 4]
+            assert sorted([len(one.requests), len(two.requests)]) == [1, 3]
+            assert b"".join([chunk async for chunk in chunks]) == b"x"
+            await ask(fleet)
+            await ask(fleet)
+            assert sorted([len(one.requests), len(two.requests)]) == [2, 4]
 
     run(work())
 
