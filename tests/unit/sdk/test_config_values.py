@@ -89,6 +89,7 @@ WEIGHTS = Volume(
                 "options": chains.ChainletOptions(),
                 "build_commands": [],
                 "build_secret_keys": [],
+                "strategy": None,
             },
         ),
         (
