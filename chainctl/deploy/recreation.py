@@ -82,14 +82,17 @@ def _lack(service: ServiceSpec, capacity: Capacity) -> str:
     """Say of what there is enough for one of a service and not for two, "" where they may or must be beside."""
     if service.strategy is Strategy.REPLACE:
         return ""
-    wanted = service.resources
-    if _holds_only_one(wanted.memory_bytes, capacity.memory_bytes):
+    wanted, count = service.resources, service.replicas
+    two = "two of it" if count == 1 else f"two times {count} replicas"
+    memory = count * wanted.memory_bytes
+    if _holds_only_one(memory, capacity.memory_bytes):
         return (
-            f"two of it need {shown_bytes(2 * wanted.memory_bytes)} of memory,"
+            f"{two} need {shown_bytes(2 * memory)} of memory,"
             f" there are {shown_bytes(capacity.memory_bytes or 0)}"
         )
-    if wanted.gpu and _holds_only_one(wanted.gpu.count, capacity.gpus):
-        return f"two of it need {2 * wanted.gpu.count} GPUs, there {_are(capacity.gpus or 0)}"
+    gpus = count * wanted.gpu.count if wanted.gpu else 0
+    if gpus and _holds_only_one(gpus, capacity.gpus):
+        return f"{two} need {2 * gpus} GPUs, there {_are(capacity.gpus or 0)}"
     return ""
 
 

@@ -100,9 +100,8 @@ def test_what_may_have_been_begun_is_not_repeated() -> None:
         async with loopback(Step(b"", end="close")) as broken, loopback(answer(b"x")) as good:
             async with fleet_of(at(broken), at(good)) as fleet:
                 outcomes = await asyncio.gather(*(ask(fleet) for _ in range(2)), return_exceptions=True)
-                assert sorted(type(one) for one in outcomes if isinstance(one, Exception)) == [
-                    BrokenAnswerError
-                ]
+                failed = [type(one) for one in outcomes if isinstance(one, Exception)]
+                assert failed == [BrokenAnswerError]
                 for _ in range(3):
                     await ask(fleet)
             assert len(broken.requests) == 1
@@ -148,16 +147,19 @@ def test_a_stream_counts_until_its_end() -> None:
     """While a stream is read, other calls go elsewhere; it may be closed before it was begun."""
 
     async def work() -> None:
-        async with loopback(answer(b"x")) as one, loopback(answer(b"x")) as two:
-            async with fleet_of(at(one), at(two)) as fleet:
-                _, chunks = await fleet.stream(HEAD, (b"{}",))
-                for _ in range(3):
-                    await ask(fleet)
-                assert sorted([len(one.requests), len(two.requests)]) == [1, 3]
-                assert b"".join([chunk async for chunk in chunks]) == b"x"
+        async with (
+            loopback(answer(b"x")) as one,
+            loopback(answer(b"x")) as two,
+            fleet_of(at(one), at(two)) as fleet,
+        ):
+            _, chunks = await fleet.stream(HEAD, (b"{}",))
+            for _ in range(3):
                 await ask(fleet)
-                await ask(fleet)
-                assert sorted([len(one.requests), len(two.requests)]) == [2, 4]
+            assert sorted([len(one.requests), len(two.requests)]) == [1, 3]
+            assert b"".join([chunk async for chunk in chunks]) == b"x"
+            await ask(fleet)
+            await ask(fleet)
+            assert sorted([len(one.requests), len(two.requests)]) == [2, 4]
 
     run(work())
 

@@ -45,6 +45,7 @@ WEIGHTS = Volume(
                 "gpu": None,
                 "gpu_count": 1,
                 "predict_concurrency": 1,
+                "replicas": 1,
                 "instance_type": None,
             },
         ),
