@@ -50,21 +50,9 @@ def server() -> Iterator[str]:
     try:
         _run([programs / "initdb", "-D", data, "-U", _USER, "-A", "trust", "--no-sync"], user)
         options = f"-c listen_addresses='' -c unix_socket_directories={directory} -c fsync=off"
-        log = directory / "log"
-        start = [
-            programs / "pg_ctl",
-            "-D",
-            data,
-            "-l",
-            log,
-            "-t",
-            str(_START_SEC),
-            "-w",
-            "-o",
-            options,
-            "start",
-        ]
-        _run(start, user)
+        log, control = directory / "log", programs / "pg_ctl"
+        how: list[str | Path] = ["-D", data, "-l", log, "-t", str(_START_SEC), "-w", "-o", options]
+        _run([control, *how, "start"], user)
         try:
             yield f"postgresql+psycopg://{_USER}@/postgres?host={directory}"
         finally:
