@@ -18,6 +18,7 @@ from chainctl.sdk.read_secrets import ReadSecrets
 from chainctl.worker.redaction import Redactor
 
 _CLOSE_SEC = 5.0
+_CHILD = "chainctl.graph.component_child"
 
 
 class ComponentFailedError(ComponentError):
@@ -122,7 +123,7 @@ class _Child:
         reading, writing = os.pipe()
         self._answers: IO[bytes] = os.fdopen(reading, "rb")
         self._process = subprocess.Popen(
-            [python, "-P", "-u", "-m", "chainctl.components.child", str(writing)],
+            [python, "-P", "-u", "-m", _CHILD, str(writing)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
