@@ -138,6 +138,10 @@ class CanaryError(ChainctlError):
     """A new release did worse than the old one with a part of its traffic; the old one has all of it again."""
 
 
+class JobsFailedError(ChainctlError):
+    """A trigger of a component raised; the details are what it raised."""
+
+
 class EngineError(ChainctlError):
     """The engine that runs containers, or the local supervisor, does not answer."""
 

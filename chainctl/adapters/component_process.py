@@ -46,6 +46,7 @@ class ProcessRunner:
         python: str = sys.executable,
     ) -> None:
         self.chain = chain
+        self.secrets = frozenset(secrets or {})
         self._environ = dict(environ)
         self._secrets = dict(secrets or {})
         self._output = _redacting(output, self._secrets)

@@ -101,8 +101,8 @@ class Applying:
             return jobs
         if is_blocked:
             self._block(head, left, "what it refers to is not ready")
-        elif not head.is_created and not self._created(node, head, runner):
-            self._block(head, left, "`on_create` raised")
+        elif not head.is_created and (raised := self._create(node, head, runner)):
+            self._block(head, left, f"`on_create` raised\n{raised}")
         else:
             for job in left:
                 self._run_job(node, head, job, runner)
@@ -112,22 +112,25 @@ class Applying:
             self._write(lambda rows: rows.set_status(node.key, READY if is_ok else FAILED))
         return jobs
 
-    def _created(self, node: Node, head: Head, runner: Runner) -> bool:
-        """Run `on_create`, once for each version; one that raised is tried again the next time."""
+    def _create(self, node: Node, head: Head, runner: Runner) -> str:
+        """Run `on_create`, once for each version; one that raised is tried again the next time.
+
+        Returns what it raised, "" when it did not.
+        """
         try:
             runner.create(node)
         except Exception as error:  # noqa: BLE001 - user code may raise anything
             reason = _shown(error)
             self._write(lambda rows: rows.set_status(node.key, CREATE_FAILED, reason))
             self.told(node.key, "on_create", JobStatus.FAILED)
-            return False
+            return reason
 
         def created(rows: Rows) -> None:
             rows.set_created(head.id)
             rows.set_status(node.key, "applying")
 
         self._write(created)
-        return True
+        return ""
 
     def _run_job(self, node: Node, head: Head, job: Job, runner: Runner) -> None:
         by_method = {one.method: one for one in self._read(node.key)[1]}
