@@ -142,6 +142,10 @@ class CanaryError(ChainctlError):
     """A new release did worse than the old one with a part of its traffic; the old one has all of it again."""
 
 
+class JobsFailedError(ChainctlError):
+    """A trigger of a component raised; the details are what it raised."""
+
+
 class EngineError(ChainctlError):
     """The engine that runs containers, or the local supervisor, does not answer."""
 
@@ -182,6 +186,21 @@ class ComponentError(ChainctlError):
     def __init__(self, message: str, *, code: str = "", hint: str = "", details: Sequence[str] = ()) -> None:
         super().__init__(message, hint=hint, details=details)
         self.code = code
+
+
+class NotFoundError(ComponentError, KeyError):
+    """No component of this name, version or revision is in the state."""
+
+    exit_code = ExitCode.USAGE
+
+    def __str__(self) -> str:
+        return ComponentError.__str__(self)
+
+
+class InUseError(ComponentError):
+    """A component is not removed while others refer to it."""
+
+    exit_code = ExitCode.USAGE
 
 
 class DefinitionError(ComponentError, TypeError):

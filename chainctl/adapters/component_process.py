@@ -18,6 +18,7 @@ from chainctl.sdk.read_secrets import ReadSecrets
 from chainctl.worker.redaction import Redactor
 
 _CLOSE_SEC = 5.0
+_CHILD = "chainctl.graph.component_child"
 
 
 class ComponentFailedError(ComponentError):
@@ -45,6 +46,7 @@ class ProcessRunner:
         python: str = sys.executable,
     ) -> None:
         self.chain = chain
+        self.secrets = frozenset(secrets or {})
         self._environ = dict(environ)
         self._secrets = dict(secrets or {})
         self._output = _redacting(output, self._secrets)
@@ -122,7 +124,7 @@ class _Child:
         reading, writing = os.pipe()
         self._answers: IO[bytes] = os.fdopen(reading, "rb")
         self._process = subprocess.Popen(
-            [python, "-P", "-u", "-m", "chainctl.components.child", str(writing)],
+            [python, "-P", "-u", "-m", _CHILD, str(writing)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -211,7 +211,10 @@ def _imported(name: str) -> object:
         raise DecodeError(
             f"`{name}` cannot be loaded: {error}.", hint=f"install what provides `{module}`."
         ) from error
-    return found_in(home, inside) if inside == "NoneType" else _found(name, found_in(home, inside))
+    found = found_in(home, inside)
+    if getattr(found, "__chainctl_missing__", None):
+        raise DecodeError(f"`{name}` is not installed here.", hint=f"install what provides `{module}`.")
+    return _found(name, found)
 
 
 def _found(name: str, value: object) -> object:

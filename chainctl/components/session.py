@@ -6,6 +6,7 @@ import base64
 import json
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def request_text(node: Node, method: str, chain: Mapping[str, Any] | None, secre
 class Session:
     """Answers the requests of one process. A node's component is made once, and kept with what it set up."""
 
-    def __init__(self) -> None:
+    def __init__(self, loading: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._loading = loading
         self._runners: dict[str, LiveRunner] = {}
         self._known: dict[str, Component] = {}
 
@@ -57,7 +59,9 @@ class Session:
 
     def _runner(self, node: Node, chain: Mapping[str, Any] | None, secrets: Mapping[str, str]) -> LiveRunner:
         if node.hash not in self._runners:
-            component = loaded(node, given=self._known, chain=_deployment(chain), secrets=secrets)
+            deployment = _deployment(chain)
+            with self._loading():
+                component = loaded(node, given=self._known, chain=deployment, secrets=secrets)
             self._known[str(node.key)] = component
             self._runners[node.hash] = LiveRunner([component])
         return self._runners[node.hash]

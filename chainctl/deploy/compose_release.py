@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from chainctl.build.plan import BuildPlan
 from chainctl.deploy.release import (
@@ -79,7 +80,7 @@ def _service(
     callees = sorted({edge.callee for edge in graph.callees(spec.name)})
     calls = tuple(Call(callee, ready[callee].name) for callee in callees)
     image = str(images.image_of(spec.name).ref)
-    data = _data(config)
+    data = _data(config, PurePath(graph.path).parent)
     configured = [repr(resources), env, [repr(s) for s in secrets], settings.token_fingerprint]
     fingerprint = Fingerprint(
         image=image,
@@ -104,12 +105,18 @@ def _service(
     )
 
 
-def _data(config: RemoteConfig) -> tuple[DataMount, ...]:
+def _data(config: RemoteConfig, directory: PurePath) -> tuple[DataMount, ...]:
+    """Return what a chainlet reads; paths are from the directory of the chain file."""
     mounts = (
-        DataMount(v.name, v.source, v.sha256, v.dest, v.filename, v.secret_key or "")
+        DataMount(v.name, source_of(v.source, directory), v.sha256, v.dest, v.filename, v.secret_key or "")
         for v in config.assets.volumes
     )
     return tuple(sorted(mounts, key=lambda mount: mount.directory))
+
+
+def source_of(source: str, directory: PurePath) -> str:
+    """Return a URL as it is, a path as an absolute one."""
+    return source if "://" in source else str(directory / source)
 
 
 def _identities(data: Sequence[DataMount]) -> list[list[str]]:

@@ -119,6 +119,8 @@ def _take_back(
     for operation in undoing(plan, begun, kept=kept):
         try:
             target.apply(operation, emit)
+            if isinstance(operation, AwaitReady):
+                emit(Notice(f"{operation.service.name} runs again, as before"))
         except ChainctlError as another:
             told = f"{line_of(operation)}: {another.message}"
             if error is None:

@@ -25,13 +25,15 @@ from chainctl.deploy.release import replica_name
 class DeployPlan:
     """Operations in order. `kept` names the services that stay untouched, with their chainlets.
 
-    `warm` names those of older releases that stay as well, without traffic.
+    `warm` names those of older releases that stay as well, without traffic. `counts` has how many replicas
+    are wanted of services that have more than one.
     """
 
     chain: str
     operations: tuple[Operation, ...]
     kept: tuple[tuple[str, str], ...] = ()
     warm: tuple[tuple[str, str], ...] = ()
+    counts: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -89,7 +91,11 @@ def _devices(operation: Operation) -> str:
 def plan_text(plan: DeployPlan) -> str:
     """Render a plan for people: one line an operation, kept services, and a total."""
     lines = [line_of(op) for op in plan.operations if not isinstance(op, AwaitReady)]
-    lines += [f"= service {service} ({chainlet})" for service, chainlet in plan.kept]
+    counts = dict(plan.counts)
+    lines += [
+        f"= service {service} ({chainlet})" + (f", {_counted(counts[service])}" if service in counts else "")
+        for service, chainlet in plan.kept
+    ]
     lines += [f"= service {service} ({chainlet}) (warm)" for service, chainlet in plan.warm]
     return "\n".join([*lines, total_of(plan)])
 

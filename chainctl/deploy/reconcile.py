@@ -51,7 +51,14 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     operations += surplus_stops(desired, _newest_first(observed))
     started = {op.service.name for op in starts if op.replica == 1}
     kept = [(s.name, s.chainlet) for s in desired.services if s.name not in started]
-    return DeployPlan(desired.chain, tuple(operations), tuple(sorted(kept)), tuple(sorted(warm.items())))
+    counts = sorted((s.name, s.replicas) for s in desired.services if s.replicas > 1)
+    return DeployPlan(
+        desired.chain,
+        tuple(operations),
+        tuple(sorted(kept)),
+        tuple(sorted(warm.items())),
+        tuple(counts),
+    )
 
 
 def _changes(

@@ -84,14 +84,17 @@ def _lack(service: ServiceSpec, capacity: Capacity) -> str:
         return ""
     if service.chainlet in capacity.crowded:
         return "its GPUs are not there twice"
-    wanted = service.resources
-    if _holds_only_one(wanted.memory_bytes, capacity.memory_bytes):
+    wanted, count = service.resources, service.replicas
+    two = "two of it" if count == 1 else f"two times {count} replicas"
+    memory = count * wanted.memory_bytes
+    if _holds_only_one(memory, capacity.memory_bytes):
         return (
-            f"two of it need {shown_bytes(2 * wanted.memory_bytes)} of memory,"
+            f"{two} need {shown_bytes(2 * memory)} of memory,"
             f" there are {shown_bytes(capacity.memory_bytes or 0)}"
         )
-    if wanted.gpu and _holds_only_one(wanted.gpu.count, capacity.gpus):
-        return f"two of it need {2 * wanted.gpu.count} GPUs, there {_are(capacity.gpus or 0)}"
+    gpus = count * wanted.gpu.count if wanted.gpu and not wanted.gpu.memory_bytes else 0
+    if gpus and _holds_only_one(gpus, capacity.gpus):
+        return f"{two} need {2 * gpus} GPUs, there {_are(capacity.gpus or 0)}"
     return ""
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Optional
+from urllib.parse import unquote, urlsplit
 
 from chainctl.errors import ComponentError, DefinitionError
 from chainctl.sdk.component import Component, output
 from chainctl.sdk.component_checks import check_identifier
+from chainctl.sdk.config import Volume
 from chainctl.sdk.trigger import trigger
 
 THIS_CHAIN = "$this"
@@ -36,23 +41,57 @@ def this_chain() -> ChainDeployment:
 
 
 class Download(Component):
-    """A file that is there before the chain is: from `url` or `path`, checked by its sha256, to `dest`."""
+    """A file that is there before the chain is, for chainlets that list it in `Assets(volumes=[…])`.
+
+    It comes from `url`, or from `path` on the machine of the command, and is checked by its `sha256`.
+    Chainlets find it in the directory `dest`, under its own name or `filename`: `location` says where.
+    `secret_key` names a secret that is sent to the server as bearer token.
+    """
 
     url: Optional[str] = None
     path: Optional[str] = None
     sha256: str
     dest: str
+    filename: Optional[str] = None
+    secret_key: Optional[str] = None
     size: Optional[int] = output(default=None)
 
     breaks = ("dest",)
 
     def postinit(self) -> None:
-        """Check that there is one source, and that the digest is one."""
+        """Check that there is one source, that the digest is one, and where the file is to be."""
         if (self.url is None) == (self.path is None):
             raise _wrong(self, "needs either `url` or `path`", "give one of them.")
-        digest = str(self.sha256).lower()
+        digest = str(self.sha256)
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
             raise _wrong(self, f"has the sha256 {self.sha256!r}, which is none", "run `sha256sum FILE`.")
+        if not PurePosixPath(self.dest).is_absolute() or ".." in PurePosixPath(self.dest).parts:
+            raise _wrong(self, f"has the dest {self.dest!r}", 'give an absolute directory: "/models/phi".')
+        if PurePosixPath(self._name).name != self._name or not self._name:
+            raise _wrong(self, f"would have the file name {self._name!r}", "give it a `filename`.")
+
+    @property
+    def location(self) -> str:
+        """The file's path in a running chainlet; local processes have it elsewhere than in `dest`."""
+        known = json.loads(os.environ.get("CHAINCTL_DATA", "{}"))
+        return str(known.get(self.identifier) or PurePosixPath(self.dest) / self._name)
+
+    @property
+    def volume(self) -> Volume:
+        """What a chainlet's configuration records of it."""
+        return Volume(
+            name=self.identifier,
+            source=str(self.url or self.path),
+            sha256=self.sha256,
+            dest=self.dest,
+            filename=self._name,
+            secret_key=self.secret_key,
+        )
+
+    @property
+    def _name(self) -> str:
+        source = urlsplit(self.url).path if self.url else str(self.path)
+        return self.filename or PurePosixPath(unquote(source)).name
 
     @trigger("apply")
     def fetch(self) -> Any:

@@ -39,7 +39,11 @@ class Database:
         """
         with state_errors(url):
             database = cls(url, _engine(url))
-            _ensure_schema(database)
+            try:
+                _ensure_schema(database)
+            except BaseException:
+                database.close()
+                raise
         return database
 
     @property
@@ -102,7 +106,8 @@ def shown_url(url: str) -> str:
 
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
-        return url.partition("://")[0] + "://…"
+        scheme, is_url, _ = url.partition("://")
+        return f"{scheme}://…" if is_url else "that is set"
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -128,7 +128,8 @@ class Locks:
                 found = connection.execute(query).one_or_none()
                 if found is not None and not _is_over(found, now, self.lease_sec):
                     return found
-                connection.execute(lock.delete().where(*mine))
+                if found is not None:  # only this one: another may have been given out since we looked
+                    connection.execute(lock.delete().where(*mine, lock.c.token == found.token))
                 connection.execute(
                     lock.insert().values(
                         namespace=self.namespace, scope=scope, token=token, host=socket.gethostname(),

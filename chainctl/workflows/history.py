@@ -60,7 +60,7 @@ def _changes(record: Record, earlier: Sequence[Record]) -> Iterator[str]:
         return
     same = [one.number for one in earlier if one.release.digest == record.release.digest]
     if same:
-        yield f"as release {same[-1]}"
+        yield f"as release {same[0]}"
         return
     before, after = earlier[-1].release, record.release
     yield from _differences(before, after)

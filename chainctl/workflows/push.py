@@ -91,7 +91,7 @@ def push(
         draft = replace(draft, release=draft.release.published_as(published))
         warm = warm_names(ledger, draft.release, rollout.keep_warm)
         plan, observed = plan_rollout(draft.release, target, released(last), warm)
-        plan, watch = _tried(plan, rollout.canary, target, emit, clock)
+        plan, watch = _tried(plan, observed, rollout.canary, target, emit, clock)
         if plan.is_empty:
             emit(_up_to_date(draft))
         else:
@@ -139,6 +139,7 @@ def _pushed(
 
 def _tried(
     plan: DeployPlan,
+    observed: ObservedState,
     canary: Canary | None,
     target: DeployTarget,
     emit: Emit,
@@ -147,7 +148,7 @@ def _tried(
     """Try the release with a part of the traffic, where there is an old one to compare it with."""
     if canary is None:
         return plan, unwatched
-    tried = with_canary(plan, canary)
+    tried = with_canary(plan, canary, observed)
     if tried == plan and not plan.is_empty:
         emit(Notice("There is no traffic to split: no canary is tried."))
     return tried, watching(canary, target, emit, clock)

@@ -75,8 +75,8 @@ def look(target: DeployTarget, chain: str, clock: Callable[[], float]) -> Sight:
     answers = ask_all(target, chain, METRICS, read_metrics)
     return Sight(
         clock(),
-        {service.name: reading for service, reading in answers.values},
-        {service.name: service.chainlet for service, _ in answers.values},
+        {service.own_name: reading for service, reading in answers.values},
+        {service.own_name: service.chainlet for service, _ in answers.values},
         answers.silent,
     )
 

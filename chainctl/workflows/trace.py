@@ -66,11 +66,11 @@ def ask_all(target: DeployTarget, chain: str, path: str, parse: Callable[[bytes]
 
     def ask(service: ObservedService) -> tuple[ObservedService, T] | ChainctlError:
         try:
-            return service, parse(target.ask(chain, service.name, path))
+            return service, parse(target.ask(chain, service.own_name, path))
         except ChainctlError as error:
             return error
         except ValueError as error:
-            return ChainctlError(f"{service.name} answered what cannot be understood: {error}")
+            return ChainctlError(f"{service.own_name} answered what cannot be understood: {error}")
 
     with ThreadPoolExecutor(min(len(running), _MOST_THREADS)) as pool:
         told = list(pool.map(ask, running))

@@ -134,7 +134,7 @@ def test_routes_are_as_documented() -> None:
     guarded = starting("secret")
     for method, path in routes():
         assert ask(serving(), method, path, JSON, REQUESTS[200][3])[0] == 200
-        is_open = path in ("/healthz", "/readyz")
+        is_open = path in ("/healthz", "/readyz", "/openz")
         assert (ask(guarded, method, path, JSON, b"{}")[0] == 401) is not is_open
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Chainctl
+from tests.conftest import Chainctl, await_condition
 from tests.scenarios.pushed_chain import JSON, TARGETS, Push, PushedChain, pushing
 
 CHAIN = """
@@ -212,11 +212,11 @@ def test_a_recreated_chainlet_comes_back_when_its_successor_fails(push: Push) ->
     assert len(services(chain)) == 2
 
 
-def begun(chain: PushedChain) -> subprocess.Popen[str]:
+def begun(chain: PushedChain, *arguments: str) -> subprocess.Popen[str]:
     """Push beside this test, with stderr to read."""
     command = [*Chainctl.COMMAND, "push", str(chain.file), "--name", chain.name, "--target", chain.target]
     return subprocess.Popen(
-        command,
+        [*command, *arguments],
         env=dict(chain.chainctl.environ),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -255,6 +255,30 @@ def test_an_interruption_takes_back_what_was_begun(push: Push) -> None:
     pushed(chain, text(3))
     assert chain.call('{"numbers": [1]}')[0] == "3\n"
     assert len(services(chain)) == 2
+
+
+def canary_of(chain: PushedChain) -> str | None:
+    """The service that has a part of the traffic."""
+    (shown,) = run_json(chain, "ps", chain.name)["chains"]
+    return None if shown["canary"] is None else str(shown["canary"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_a_canary_that_is_cut_off(push: Push, number: signal.Signals) -> None:
+    """Interrupted, it is taken back; killed, it shares the traffic until the next push, which converges."""
+    chain = push(text(2), "t-ro-cut")
+    before = services(chain)
+    chain.file.write_text(text(3), encoding="utf-8")
+    process = begun(chain, "--canary", "50%", "--canary-for", "5m")
+    await_condition(lambda: canary_of(chain) is not None, seconds=60)
+    assert {chain.call('{"numbers": [1]}')[0] for _ in range(6)} == {"2\n", "3\n"}
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert (canary_of(chain) is None) is (number is signal.SIGINT)
+    assert (services(chain) == before) is (number is signal.SIGINT)
+    pushed(chain, text(3))
+    assert (canary_of(chain), len(services(chain))) == (None, 2)
+    assert {chain.call('{"numbers": [1]}')[0] for _ in range(6)} == {"3\n"}
 
 
 def test_a_second_interruption_ends_at_once(push: Push) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import chainctl as chains
+from chainctl.calls.http_client import HttpClient
 from chainctl.calls.shared_buffers import SharedBuffers
 from chainctl.pydantic_numpy import NumpyArrayField
 from chainctl.segments.sharing import SegmentSharing
@@ -156,6 +157,7 @@ async def _called(stub: Any, number: int, dice: random.Random) -> None:
 def _check_pools(net: Net) -> None:
     for transport in net.transports:
         for client in transport._clients.values():
+            assert isinstance(client.http, HttpClient)
             assert len(client.http._idle) <= _AT_ONCE, "connections are reused"
             assert not client.permits.locked(), "permits are given back"
 

@@ -201,3 +201,28 @@ def test_component_with_what_is_not_installed_is_refused(tmp_path: Path) -> None
     (problem,) = raised.value.problems
     assert (problem.code, problem.line) == ("CH0908", 16)
     assert "`no_such_package.render` is not installed here" in problem.message
+
+
+def test_chain_file_may_import_what_is_missing(tmp_path: Path) -> None:
+    """A component runs although chainlets of its file need packages that are not here; its own are needed."""
+    file = tmp_path / "chain.py"
+    file.write_text(
+        "import chainctl as chains\nimport no_such_package.nn as nn\nfrom no_such_package import render\n\n\n"
+        "class Net(nn.Module):\n    pass\n\n\n"
+        "class Hello(chains.ChainletBase):\n"
+        "    remote_config = chains.RemoteConfig(docker_image=chains.DockerImage("
+        "pip_requirements=['no-such-package']))\n\n"
+        "    def run_remote(self) -> str:\n        return ''\n\n\n"
+        "class Notify(chains.Component):\n"
+        "    @chains.trigger('apply')\n    def start(self):\n        return 'started'\n\n"
+        "    @chains.trigger('apply')\n    def top(self):\n        render(self)\n\n"
+        "    @chains.trigger('apply')\n    def net(self):\n        return nn.Linear(1)\n\n"
+        "    @chains.trigger('apply')\n    def late(self):\n        import no_such_package\n\n\n"
+        "notify = Notify('ops')\n"
+    )
+    (found,) = load(ChainFile.parse(str(file)), environ=ENVIRON).components()
+    with ProcessRunner(environ=ENVIRON) as runner:
+        assert runner.run(found.node, "start") == "started"
+        for method in ("top", "net", "late"):
+            with pytest.raises(ComponentFailedError, match="ModuleNotFoundError: No module named"):
+                runner.run(found.node, method)

@@ -245,7 +245,8 @@ def test_a_canary_that_does_worse_is_taken_back() -> None:
     """The old one has all traffic again before the new services end; the error is the canary's."""
     target = MemoryTarget()
     push(target, OLD)
-    plan = with_canary(reconcile(desired_state(NEW), target.observe("shop")), Canary(10))
+    seen = target.observe("shop")
+    plan = with_canary(reconcile(desired_state(NEW), seen), Canary(10), seen)
 
     def watch(split: SplitRoute) -> None:
         door = target.observe("shop").front_door
@@ -261,6 +262,24 @@ def test_a_canary_that_does_worse_is_taken_back() -> None:
         target.applied.index(Route("shop", OLD.entrypoint, "the release failed", NEW.entrypoint)) :
     ]
     assert [type(op) for op in back] == [Route, StopService, StopService, StopService]
+
+
+def test_an_interrupted_canary_is_taken_back() -> None:
+    """The traffic first."""
+    target = MemoryTarget()
+    push(target, OLD)
+    seen = target.observe("shop")
+    plan = with_canary(reconcile(desired_state(NEW), seen), Canary(10), seen)
+
+    def watch(_split: SplitRoute) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(plan, target, silent, still_clock, watch)
+    door = target.observe("shop").front_door
+    assert door is not None
+    assert (door.route, door.canary) == (OLD.entrypoint, None)
+    assert {s.name for s in target.observe("shop").services} == running(target) == names(OLD)
 
 
 def test_a_missing_secret_takes_back_what_was_begun() -> None:

@@ -40,7 +40,8 @@ def test_gates_come_between_readiness_and_traffic() -> None:
     kinds = [type(op) for op in first.operations]
     assert kinds.index(PassGates) == kinds.index(Route) - 1
     assert max(i for i, kind in enumerate(kinds) if kind is AwaitReady) < kinds.index(PassGates)
-    canary = with_canary(plan_of(NEW, serving(OLD)), Canary(10, 60))
+    target = serving(OLD)
+    canary = with_canary(plan_of(NEW, target), Canary(10, 60), target.observe("shop"))
     kinds = [type(op) for op in with_gates(canary, ["SmokeTest:smoke"]).operations]
     assert kinds.count(PassGates) == 1
     assert kinds.index(PassGates) == kinds.index(SplitRoute) - 1

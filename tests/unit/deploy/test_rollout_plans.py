@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chainctl.deploy.canary import Canary
 from chainctl.deploy.canary_plan import with_canary
@@ -14,11 +16,13 @@ from chainctl.deploy.operations import AwaitReady, Route, SplitRoute, StartServi
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.release import Gpu, Release, Resources, Strategy
-from chainctl.deploy.state import Capacity, DesiredState, ServiceStatus, desired_state
+from chainctl.deploy.state import Capacity, DesiredState, ObservedState, ServiceStatus, desired_state
+from chainctl.deploy.take_back import undoing
 from chainctl.errors import DeployError, UsageError
+from chainctl.events import Event, Notice
 from tests.fakes.chains import silent, still_clock
 from tests.fakes.target import MemoryTarget
-from tests.unit.deploy.test_reconcile import CHAIN, all_lines, release, serving
+from tests.unit.deploy.test_reconcile import CHAIN, RELEASES, all_lines, observations, put, release, serving
 
 OLD = release()
 NEW = release(edited=("Leaf",))
@@ -75,7 +79,7 @@ CASES: dict[str, Callable[[], DeployPlan]] = {
     "recreate-for-gpus": lambda: planned(
         after(OLD, big(NEW, "Leaf", Gpu("L4", 1))), capacity=Capacity(memory_bytes=64 * GIB, gpus=1)
     ),
-    "canary": lambda: with_canary(planned(after(OLD)), Canary(10)),
+    "canary": lambda: tried(planned(after(OLD))),
 }  # fmt: skip
 
 
@@ -83,6 +87,11 @@ CASES: dict[str, Callable[[], DeployPlan]] = {
 def test_plans_are_golden(case: str, golden: Callable[[str, str], None]) -> None:
     """One text for each case of the table."""
     golden(f"plans/{case}.txt", all_lines(CASES[case]()))
+
+
+def tried(plan: DeployPlan, target: MemoryTarget | None = None, canary: Canary | None = None) -> DeployPlan:
+    """The plan with a canary, on a target on which the old release serves."""
+    return with_canary(plan, canary or Canary(10), (target or serving(OLD)).observe(CHAIN))
 
 
 def run(plan: DeployPlan, target: MemoryTarget) -> None:
@@ -162,6 +171,17 @@ def test_room_is_no_reason_where_it_is_enough_unknown_or_not_to_matter() -> None
         assert not any(isinstance(op, StopService) for op in operations[:flip])
 
 
+def test_replicas_need_room_together() -> None:
+    """Two of one fit, two times two do not."""
+    wanted = big(NEW, "Left")
+    services = tuple(replace(s, replicas=2) if s.chainlet == "Left" else s for s in wanted.services)
+    plan = planned(after(OLD, replace(wanted, services=services)), capacity=Capacity(memory_bytes=20 * GIB))
+    causes = [op.cause for op in plan.operations if isinstance(op, StopService) and "successor" in op.cause]
+    assert causes == [
+        "ended before its successor starts: two times 2 replicas need 36Gi of memory, there are 20Gi"
+    ]
+
+
 def test_what_nobody_could_start_again_is_not_ended_for_room() -> None:
     """Its release was recorded elsewhere; only one who asks for it in so many words gets that."""
     small = Capacity(memory_bytes=10 * GIB)
@@ -180,8 +200,11 @@ def test_when_the_new_one_fails_the_old_one_is_started_again(chainlet: str) -> N
     target.never_ready = {chainlet}
     plan = planned(after(OLD, wanted), target)
     target.fails = lambda op: target.never_ready.discard(chainlet) if _restarts(op, OLD) else None
+    told: list[Event] = []
     with pytest.raises(DeployError):
-        run(plan, target)
+        execute(plan, target, told.append, still_clock)
+    old = OLD.service_of(chainlet).name
+    assert told[-1] == Notice(f"{old} runs again, as before")
     assert running(target) == names(OLD)
     door = target.observe(CHAIN).front_door
     assert door is not None
@@ -207,28 +230,39 @@ def test_an_old_one_that_does_not_come_again_is_told_with_the_error() -> None:
 def test_a_canary_is_a_split_before_the_flip() -> None:
     """All else stays as it is."""
     plan = planned(after(OLD))
-    tried = with_canary(plan, Canary(25, 90))
-    (split,) = set(tried.operations) - set(plan.operations)
+    split_plan = tried(plan, canary=Canary(25, 90))
+    (split,) = set(split_plan.operations) - set(plan.operations)
     assert split == SplitRoute(CHAIN, NEW.entrypoint, OLD.entrypoint, 25, "a canary for 90 s")
-    assert isinstance(tried.operations[tried.operations.index(split) + 1], Route)
+    assert isinstance(split_plan.operations[split_plan.operations.index(split) + 1], Route)
 
 
 def test_a_first_release_and_an_unchanged_one_are_no_canary() -> None:
     """There is nothing to compare with."""
     for plan in (reconcile(desired_state(OLD), MemoryTarget().observe(CHAIN)), planned(after(OLD, OLD))):
-        assert with_canary(plan, Canary(10)) == plan
+        assert tried(plan) == plan
+
+
+def test_an_old_release_that_does_not_run_is_not_compared_with() -> None:
+    """There is nothing to lose by flipping at once."""
+    target = serving(OLD)
+    seen = target.observe(CHAIN)
+    plan = planned(after(OLD), target)
+    for status in (ServiceStatus.FAILED, ServiceStatus.STOPPED):
+        services = tuple(replace(s, status=status) for s in seen.services)
+        assert tried(plan, put(replace(seen, services=services))) == plan
+    assert tried(plan, put(replace(seen, services=()))) == plan
 
 
 def test_a_canary_needs_both_releases() -> None:
     """An old service that has to end first can not be compared with."""
     with pytest.raises(UsageError, match="Leaf can not be tried as a canary"):
-        with_canary(planned(after(OLD, RECREATED)), Canary(10))
+        tried(planned(after(OLD, RECREATED)))
 
 
 def test_a_split_that_was_left_is_ended_by_the_next_push() -> None:
     """Whichever release is pushed then."""
     target = serving(OLD)
-    plan = with_canary(planned(after(OLD), target), Canary(10))
+    plan = tried(planned(after(OLD), target), target)
     for operation in plan.operations[: [type(op) for op in plan.operations].index(SplitRoute) + 1]:
         target.apply(operation, silent)
     for wanted in (OLD, NEW):
@@ -239,3 +273,75 @@ def test_a_split_that_was_left_is_ended_by_the_next_push() -> None:
         assert door is not None
         assert (door.route, door.canary) == (wanted.entrypoint, None)
         assert running(again) == names(wanted)
+
+
+# --- for any state ---------------------------------------------------------------------------
+
+STRATEGIES = st.none() | st.sampled_from(Strategy)
+CAPACITIES = st.builds(
+    Capacity, st.none() | st.integers(1, 6).map(lambda n: n * GIB), st.none() | st.integers(1, 2)
+)
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> DesiredState:
+    """A release with any strategies, after another, with any of some releases warm."""
+    wanted, last = draw(RELEASES), draw(RELEASES)
+    services = tuple(replace(s, strategy=draw(STRATEGIES)) for s in wanted.services)
+    desired = after(last, replace(wanted, services=services), knows=draw(st.booleans()))
+    return replace(desired, warm=frozenset(draw(st.sets(st.sampled_from(sorted(names(last) | names(OLD)))))))
+
+
+def require_reached(desired: DesiredState, target: MemoryTarget, capacity: Capacity) -> None:
+    """All that is wanted runs and has the traffic, else only what is warm, and nothing is left to do."""
+    run(planned(desired, target, capacity), target)
+    seen = target.observe(CHAIN)
+    wanted = {service.name for service in desired.services}
+    assert wanted <= running(target) == {s.name for s in seen.services} <= wanted | desired.warm
+    assert seen.front_door is not None
+    assert (seen.front_door.route, seen.front_door.canary) == (desired.entrypoint, None)
+    assert planned(desired, target, capacity).is_empty
+
+
+@settings(max_examples=50, deadline=None)
+@given(observations(), wishes(), CAPACITIES)
+def test_any_rollout_leads_to_what_is_wanted(
+    observed: ObservedState, desired: DesiredState, capacity: Capacity
+) -> None:
+    """Whatever is there, with whatever room."""
+    require_reached(desired, put(observed), capacity)
+
+
+@settings(max_examples=50, deadline=None)
+@given(observations(), wishes(), wishes(), CAPACITIES, st.integers(0, 20))
+def test_a_crash_in_any_rollout_is_healed_by_the_next(
+    observed: ObservedState, first: DesiredState, second: DesiredState, capacity: Capacity, count: int
+) -> None:
+    """Cut off in the middle of a canary too."""
+    try:
+        plan = tried(planned(first, put(observed), capacity), put(observed))
+    except UsageError:
+        plan = planned(first, put(observed), capacity)
+    for desired in (first, second):
+        target = put(observed)
+        for operation in plan.operations[:count]:
+            target.apply(operation, silent)
+        require_reached(desired, target, capacity)
+
+
+@settings(max_examples=50, deadline=None)
+@given(observations(), wishes(), CAPACITIES, st.integers(1, 12))
+def test_an_interruption_loses_nothing_that_ran(
+    observed: ObservedState, desired: DesiredState, capacity: Capacity, at: int
+) -> None:
+    """Before the flip, all that ran runs again, but for what nobody could start again."""
+    target = put(observed)
+    plan = planned(desired, target, capacity)
+    before = running(target)
+    begun = plan.operations[:at]
+    if any(isinstance(op, Route) for op in begun):
+        return
+    lost = {op.service for op in begun if isinstance(op, StopService) and op.restores is None}
+    for operation in (*begun, *undoing(plan, begun)):
+        target.apply(operation, silent)
+    assert running(target) == before - lost

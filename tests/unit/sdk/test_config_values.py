@@ -46,6 +46,7 @@ WEIGHTS = Volume(
                 "gpu_count": 1,
                 "gpu_memory": None,
                 "predict_concurrency": 1,
+                "replicas": 1,
                 "instance_type": None,
             },
         ),

@@ -10,6 +10,7 @@ import pytest
 
 import chainctl as chains
 from chainctl.calls.client_loop import ClientLoop
+from chainctl.calls.http_client import HttpClient
 from chainctl.calls.remote import remote_chainlet
 from chainctl.calls.remote_error import RemoteFault
 from chainctl.calls.transport import Transport
@@ -312,8 +313,10 @@ def test_connection_that_was_closed_while_idle(loop: str) -> None:
             for _ in range(2):
                 assert await stub.run_remote("a") == "x"
                 (client,) = transport._clients.values()
+                http = client.http
+                assert isinstance(http, HttpClient)
                 if len(served.requests) == 1:
-                    await until(lambda: not client.http._idle[0][1].is_open)  # noqa: B023  # awaited here
+                    await until(lambda: not http._idle[0][1].is_open)  # noqa: B023  # awaited here
             client.http.close()
             assert served.connections == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from chainctl.adapters.local.front_door import answers, rewrite, upstream
 from chainctl.adapters.local.front_door.answers import Refusal
@@ -121,7 +122,7 @@ class Exchange:
         return is_harmless and not link.has_answered and self._upload.is_replayable
 
     def _note(self, status: int) -> None:
-        self.status, self.answered_at = status, asyncio.get_running_loop().time()
+        self.status, self.answered_at = status, monotonic()
 
     async def _relay(self, response: Response) -> bool:
         self._note(response.head.status)
@@ -210,7 +211,7 @@ class Exchange:
 @contextmanager
 def counted(exchange: Exchange, tally: Tally) -> Iterator[None]:
     """Count one exchange, unless its caller leaves before there is an answer."""
-    begun = asyncio.get_running_loop().time()
+    begun = monotonic()
     tally.begin()
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,17 @@ def test_no_slot_is_left() -> None:
     state = DoorState("d", (slot("s1", OLD, 0), slot("s2", NEW, 8, streams=1)))
     with pytest.raises(DeployError, match="All 2 slots"):
         choose_slot(state, "another")
+
+
+def test_replicas_of_one_service_are_one_route() -> None:
+    """Two services that serve at once are none; each replica has a slot of its own."""
+    state = DoorState("d", (slot("s1", OLD, 0), replace(slot("s2", OLD, 0), replica=2), slot("s3", None, 1)))
+    assert (state.route, state.replicas, state.serving, state.split) == (OLD, 2, {OLD: 2}, ())
+    second = state.slot_of(OLD, 2)
+    assert second is not None
+    assert second.name == "s2"
+    assert choose_slot(state, OLD, 3, ()).name == "s3"
+    with pytest.raises(DeployError):
+        choose_slot(state, OLD, 3, ("s3",))
+    both = DoorState("d", (slot("s1", OLD, 0), replace(slot("s2", NEW, 0), weight=26)))
+    assert (both.route, both.split) == (None, (OLD, NEW))

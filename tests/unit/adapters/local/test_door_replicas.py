@@ -1,0 +1,64 @@
+"""The local door spreads requests over replicas, and past those that are away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chainctl.adapters.local.front_door.flights import Backend, Switch
+from tests.unit.adapters.local.door_rig import OK, always_ok, open_door, run
+
+FIRST = Backend("shop", Path("/shop"))
+SECOND = Backend("shop", Path("/shop.2"), replica=2)
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_requests_go_to_the_replica_with_the_fewest_in_turn() -> None:
+    """One that is busy gets none until the others are as busy."""
+    switch = Switch()
+    switch.flip(FIRST, SECOND)
+    chosen = [switch.choose() for _ in range(10)]
+    assert [chosen.count(one) for one in (FIRST, SECOND)] == [5, 5]
+    with SECOND.flights.flight():
+        assert {id(switch.choose()) for _ in range(5)} == {id(FIRST)}
+
+
+def test_a_replica_that_is_away_gets_nothing_and_comes_back() -> None:
+    """Where all are away, all are asked."""
+    switch = Switch()
+    switch.flip(FIRST, SECOND)
+    FIRST.flights.is_away = True
+    assert {id(switch.choose()) for _ in range(5)} == {id(SECOND)}
+    SECOND.flights.is_away = True
+    assert {id(switch.choose()) for _ in range(5)} == {id(FIRST), id(SECOND)}
+    FIRST.flights.is_away = SECOND.flights.is_away = False
+    assert {id(switch.choose()) for _ in range(5)} == {id(FIRST), id(SECOND)}
+
+
+def test_a_replica_leaves_alone_and_the_first_with_all() -> None:
+    """The same of a canary."""
+    other, more = Backend("new", Path("/new")), Backend("new", Path("/new.2"), replica=2)
+    switch = Switch()
+    switch.flip(FIRST, SECOND)
+    switch.split(other, 50, more)
+    switch.leave("new", 2)
+    switch.leave("shop", 2)
+    assert [switch.choose() for _ in range(4)].count(other) == 2
+    assert {id(one) for one in (switch.choose() for _ in range(8))} == {id(FIRST), id(other)}
+    switch.leave("shop")
+    assert switch.choose() is None
+
+
+def test_a_request_that_nobody_read_is_taken_by_another_replica() -> None:
+    """Nothing listens at the first one; the caller does not notice, and its connection is kept."""
+
+    async def scenario() -> None:
+        async with open_door() as rig, rig.service(always_ok, "shop") as here:
+            gone = Backend("shop", Path("/nowhere/shop.2"), replica=2)
+            rig.switch.flip(here.backend, gone)
+            caller = await rig.call()
+            for _ in range(4):
+                await caller.send(REQUEST)
+                assert await caller.answer() == (200, OK[-2:])
+            assert here.backend.flights.count == gone.flights.count == 0
+
+    run(scenario)
