@@ -139,6 +139,7 @@ def test_old_records_without_interfaces_are_unknown(place: Place) -> None:
     """They are read, and nothing is guessed."""
     place.push(draft())
     last = place.ledger.latest("shop")
+    assert last is not None
     kept = TypeAdapter(Record).dump_python(last, mode="json")
     kept.pop("interfaces")
     shown = preview(draft(), place.backend, place.target, TypeAdapter(Record).validate_json(json.dumps(kept)))
