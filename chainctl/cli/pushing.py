@@ -10,6 +10,7 @@ from chainctl.cli.loading import load_graph
 
 if TYPE_CHECKING:
     from chainctl.deploy.canary import Canary
+    from chainctl.workflows.plan_file import PlanFile
     from chainctl.workflows.push import Pushed
 
 
@@ -25,8 +26,10 @@ def push_file(
     is_locked: bool | None = None,
     keep_warm: int | None = None,
     canary: Canary | None = None,
+    plan: Path | None = None,
 ) -> Pushed:
-    """Push a chain file. Raises every ChainctlError that a push can end with."""
+    """Push a chain file, with `plan` only as that file has it. Raises every ChainctlError that a push can end with."""
+    planned = _planned(plan)
     graph = load_graph(file, _prepare)
 
     from chainctl.cli.drafting import draft_of
@@ -53,6 +56,7 @@ def push_file(
             now,
             world.registry,
             Rollout(kept, canary),
+            planned=planned,
         )
     except KeyboardInterrupt:
         console.stop()
@@ -60,6 +64,14 @@ def push_file(
         raise
     finally:
         console.stop()
+
+
+def _planned(plan: Path | None) -> PlanFile | None:
+    if plan is None:
+        return None
+    from chainctl.cli.plan_files import read_plan_file
+
+    return read_plan_file(plan)
 
 
 def _prepare() -> None:

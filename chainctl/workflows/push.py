@@ -15,6 +15,7 @@ from chainctl.build.registry import Registry
 from chainctl.build.steps import build_waves
 from chainctl.deploy.canary import Canary
 from chainctl.deploy.canary_plan import with_canary
+from chainctl.deploy.compose_interfaces import compose_interfaces
 from chainctl.deploy.execute import Watch, execute, unwatched
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.state import ObservedState
@@ -24,6 +25,7 @@ from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStar
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.canary import watching
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
 from chainctl.workflows.rollout import Rollout, plan_rollout, released, warm_names
@@ -66,18 +68,22 @@ def push(
     clock: Callable[[], float],
     registry: Registry | None = None,
     rollout: Rollout = _AT_ONCE,
+    planned: PlanFile | None = None,
 ) -> Pushed:
     """Bring a release up; with a registry, its images are pushed there before anything is started.
 
+    With `planned`, only as long as all is as it was when that plan was made: else StalePlanError.
     Raises BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
     CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError.
     """
-    done = None if registry else _as_it_is(draft, backend, target, ledger, rollout, emit)
+    done = None if registry or planned else _as_it_is(draft, backend, target, ledger, rollout, emit)
     if done is not None:
         return done
     with ledger.lock(draft.chain):
         existing = backend.existing(image.ref for image in draft.images.images)
         last = ledger.latest(draft.chain)
+        if planned is not None:
+            require_as_planned(planned, plan_file(draft, target.name, target.observe(draft.chain), last))
         explained = explain_images(draft.images, existing, last)
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)
@@ -212,6 +218,7 @@ def _record(
             user=origin.user,
             revision=origin.revision,
             inputs=InputTable.of({image.chainlet: image.inputs for image in draft.images.images}),
+            interfaces=compose_interfaces(draft.graph),
         )
     )
     return number

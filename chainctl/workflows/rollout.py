@@ -13,6 +13,7 @@ from chainctl.deploy.scale import without_scale
 from chainctl.deploy.state import ObservedState, desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Ledger, Record
+from chainctl.workflows.placing import placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def plan_rollout(
     desired = replace(desired_state(release), warm=warm, previous=previous)
     if needs_capacity(desired, observed):
         observed = replace(observed, capacity=target.capacity())
-    return reconcile(desired, observed), observed
+    return placed(reconcile(desired, observed), target), observed
 
 
 def warm_names(ledger: Ledger, release: Release, count: int) -> frozenset[str]:
