@@ -134,16 +134,16 @@ class DeployError(ChainctlError):
     exit_code = ExitCode.DEPLOY_FAILED
 
 
-class StalePlanError(DeployError):
-    """What a push was planned from is not so any more; nothing was touched."""
-
-
 class CanaryError(ChainctlError):
     """A new release did worse than the old one with a part of its traffic; the old one has all of it again."""
 
 
 class JobsFailedError(ChainctlError):
     """A trigger of a component raised; the details are what it raised."""
+
+
+class StalePlanError(DeployError):
+    """What a push was planned from is not so any more; nothing was touched."""
 
 
 class EngineError(ChainctlError):

@@ -24,9 +24,9 @@ def push_file(
     platform: str | None = None,
     registry: str | None = None,
     is_locked: bool | None = None,
-    plan: Path | None = None,
     keep_warm: int | None = None,
     canary: Canary | None = None,
+    plan: Path | None = None,
 ) -> Pushed:
     """Push a chain file, with `plan` only as that file has it. Raises every ChainctlError that a push can end with."""
     planned = _planned(plan)
@@ -56,7 +56,7 @@ def push_file(
             now,
             world.registry,
             Rollout(kept, canary),
-            planned,
+            planned=planned,
         )
     except KeyboardInterrupt:
         console.stop()

@@ -60,9 +60,9 @@ class MemoryTarget:
         self.never_ready = set(never_ready)
         self.calls: dict[str, tuple[int, bytes]] = {}
         self.answers: dict[tuple[str, str], bytes] = {}
-        self.host: HostDevices | None = None
         self.has = Capacity()
         self.counted: list[Mapping[str, Traffic]] = [{}]
+        self.host: HostDevices | None = None
         self._chains: dict[str, MemoryChain] = {}
         self._now = 0.0
 

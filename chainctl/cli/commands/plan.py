@@ -75,8 +75,8 @@ def _shown(
     explain: bool,
     offline: bool,
     locked: bool | None,
-    out: Path | None,
     keep_warm: int | None,
+    out: Path | None,
 ) -> Shown:
     from chainctl.cli.console import Console
     from chainctl.cli.drafting import draft_of

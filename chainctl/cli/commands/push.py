@@ -30,12 +30,6 @@ def push(
     platform: PlatformOption = None,
     registry: RegistryOption = None,
     locked: LockedOption = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(
-            "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what this plan file says."
-        ),
-    ] = None,
     keep_warm: KeepWarmOption = None,
     canary: Annotated[
         str | None,
@@ -46,6 +40,12 @@ def push(
     canary_for: Annotated[
         str, typer.Option("--canary-for", metavar="TIME", help="How long it is tried, such as 90s or 5m.")
     ] = "60s",
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what this plan file says."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -67,9 +67,9 @@ def push(
         platform=platform,
         registry=registry,
         is_locked=locked,
-        plan=plan,
         keep_warm=keep_warm,
         canary=trial,
+        plan=plan,
     )
     console.stop()
     if not quiet:
