@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from chainctl.cli.imaging import LoadedChain, images_of
 from chainctl.cli.plan_files import write_plan_file
 from chainctl.cli.wiring import World, recorded_ledger
 from chainctl.deploy.plan import line_of, total_of
+from chainctl.state.values import Change
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.plan import preview, preview_text
 from chainctl.workflows.plan_file import plan_file
@@ -30,12 +32,18 @@ class Shown:
 
 
 def plan_push(
-    draft: Draft, world: World, *, is_full: bool, keep_warm: int = 0, out: Path | None = None
+    draft: Draft,
+    world: World,
+    *,
+    is_full: bool,
+    keep_warm: int = 0,
+    out: Path | None = None,
+    components: Sequence[Change] = (),
 ) -> Shown:
     """Compare a draft with what runs, and its images with those of the last release; write a plan file to `out`."""
     last = world.ledger.latest(draft.chain)
     warm = warm_names(world.ledger, draft.release, keep_warm)
-    shown = preview(draft, world.backend, world.target, last, warm)
+    shown = preview(draft, world.backend, world.target, last, warm, components)
     value = {
         "chain": draft.chain,
         "target": world.name,

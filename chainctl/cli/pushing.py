@@ -27,11 +27,13 @@ def push_file(
     keep_warm: int | None = None,
     canary: Canary | None = None,
     plan: Path | None = None,
+    prune: bool = False,
 ) -> Pushed:
     """Push a chain file, with `plan` only as that file has it. Raises every ChainctlError that a push can end with."""
     planned = _planned(plan)
     graph = load_graph(file, _prepare)
 
+    from chainctl.cli.applying import components_of
     from chainctl.cli.drafting import draft_of
     from chainctl.cli.imaging import loaded_chain
     from chainctl.cli.wiring import origin_of, require_registry
@@ -45,6 +47,7 @@ def push_file(
     require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
     kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
+    components = components_of(draft, world, loaded.settings, console, prune=prune)
     try:
         return push_draft(
             draft,
@@ -57,12 +60,15 @@ def push_file(
             world.registry,
             Rollout(kept, canary),
             planned=planned,
+            components=components,
         )
     except KeyboardInterrupt:
         console.stop()
         console.line("Interrupted. What serves goes on serving; the same push continues.")
         raise
     finally:
+        if components is not None:
+            components.close()
         console.stop()
 
 

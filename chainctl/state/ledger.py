@@ -25,7 +25,7 @@ from chainctl.build.input_table import InputTable
 from chainctl.deploy.interfaces import Interfaces
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, LockHeldError, UsageError
-from chainctl.state.glance import CHAIN, LATEST, NAMES, NUMBERS, ONE, rows
+from chainctl.state.glance import CHAIN, LATEST, NAMES, NUMBERS, ONE, OWNED, rows
 from chainctl.version import __version__
 
 if TYPE_CHECKING:
@@ -84,6 +84,10 @@ class Ledger:
     def numbers(self, chain: str) -> list[int]:
         """The numbers of a chain's releases, oldest first."""
         return [int(row[0]) for row in self._ask(NUMBERS, identifier=_named(chain))]
+
+    def has_components(self, chain: str) -> bool:
+        """Say whether components were applied with a chain, whatever its file says now."""
+        return bool(self._ask(OWNED, owner=_named(chain)))
 
     def load(self, chain: str, number: int) -> Record:
         """Read one release.

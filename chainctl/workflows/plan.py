@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from chainctl.deploy.plan import DeployPlan, plan_text
 from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Record
+from chainctl.state.values import Action, Change
+from chainctl.workflows.components import change_line
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.reasons import ExplainedImage, explain_images, image_lines
 from chainctl.workflows.rollout import plan_rollout, released
@@ -52,15 +54,29 @@ def preview(
     target: DeployTarget,
     last: Record | None,
     warm: frozenset[str] = frozenset(),
+    components: Sequence[Change] = (),
 ) -> Preview:
     """Compare a draft with what the engine has, and its images with those of the last release.
 
-    `warm` names services of older releases that a push would leave running.
+    `warm` names services of older releases that a push would leave running, `components` says what it
+    would do with those of the file.
     """
     existing = backend.existing(image.ref for image in draft.images.images)
     plan, observed = plan_rollout(draft.release, target, released(last), warm)
     images = explain_images(draft.images, existing, last)
-    return Preview(images, plan, observed, _interfaces(draft, last))
+    jobs = tuple(_planned_job(change) for change in components if change.action is not Action.KEEP)
+    return Preview(images, plan, observed, _interfaces(draft, last), jobs)
+
+
+def _planned_job(change: Change) -> PlannedJob:
+    value = {
+        "component": change.key.component,
+        "identifier": change.key.identifier,
+        "action": str(change.action),
+        "reason": change.reason,
+        "jobs": list(change.jobs),
+    }
+    return PlannedJob(change_line(change), value)
 
 
 def _interfaces(draft: Draft, last: Record | None) -> InterfaceReport:

@@ -16,7 +16,8 @@ from chainctl.build.steps import build_waves
 from chainctl.deploy.canary import Canary
 from chainctl.deploy.canary_plan import with_canary
 from chainctl.deploy.compose_interfaces import compose_interfaces
-from chainctl.deploy.execute import Watch, execute, unwatched
+from chainctl.deploy.execute import Gates, Watch, execute, ungated, unwatched
+from chainctl.deploy.gates import with_gates
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import DeployTarget
@@ -24,6 +25,7 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.canary import watching
+from chainctl.workflows.components import Components
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
@@ -69,21 +71,26 @@ def push(
     registry: Registry | None = None,
     rollout: Rollout = _AT_ONCE,
     planned: PlanFile | None = None,
+    components: Components | None = None,
 ) -> Pushed:
     """Bring a release up; with a registry, its images are pushed there before anything is started.
 
     With `planned`, only as long as all is as it was when that plan was made: else StalePlanError.
     Raises BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
-    CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError.
+    CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError,
+    JobsFailedError (see Components).
     """
-    done = None if registry or planned else _as_it_is(draft, backend, target, ledger, rollout, emit)
-    if done is not None:
-        return done
+    if registry is None and planned is None and (components is None or components.is_settled(draft.release)):
+        done = _as_it_is(draft, backend, target, ledger, rollout, emit)
+        if done is not None:
+            return done
     with ledger.lock(draft.chain):
         existing = backend.existing(image.ref for image in draft.images.images)
         last = ledger.latest(draft.chain)
         if planned is not None:
             require_as_planned(planned, plan_file(draft, target.name, target.observe(draft.chain), last))
+        if components is not None:
+            components.before(draft.release)
         explained = explain_images(draft.images, existing, last)
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)
@@ -92,14 +99,24 @@ def push(
         warm = warm_names(ledger, draft.release, rollout.keep_warm)
         plan, observed = plan_rollout(draft.release, target, released(last), warm)
         plan, watch = _tried(plan, observed, rollout.canary, target, emit, clock)
+        plan = with_gates(plan, components.gates(draft.release) if components else ())
         if plan.is_empty:
             emit(_up_to_date(draft))
         else:
             emit(PhaseStarted("Deploy"))
-        execute(plan, target, emit, clock, watch)
+        execute(plan, target, emit, clock, watch, _gates_of(components, draft, target))
         number = _record(draft, last, ledger, origin, clock)
-    after = observed if plan.is_empty else target.observe(draft.chain)
-    return _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
+        after = observed if plan.is_empty else target.observe(draft.chain)
+        done = _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
+        if components is not None:
+            components.after(draft.release, target.name, number, done.url)
+    return done
+
+
+def _gates_of(components: Components | None, draft: Draft, target: DeployTarget) -> Gates:
+    if components is None:
+        return ungated
+    return lambda operation: components.pass_gates(draft.release, operation, target.name)
 
 
 def _as_it_is(

@@ -78,6 +78,7 @@ def _shown(
     keep_warm: int | None,
     out: Path | None,
 ) -> Shown:
+    from chainctl.cli.applying import changes_of
     from chainctl.cli.console import Console
     from chainctl.cli.drafting import draft_of
     from chainctl.cli.imaging import loaded_chain
@@ -97,4 +98,5 @@ def _shown(
         return plan_offline(loaded, console, is_locked=locked, is_full=explain)
     draft, world = draft_of(loaded, console, is_locked=locked, is_plan=out is None)
     kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
-    return plan_push(draft, world, is_full=explain, keep_warm=kept, out=out)
+    changes = changes_of(draft, world, loaded.settings, console)
+    return plan_push(draft, world, is_full=explain, keep_warm=kept, out=out, components=changes)

@@ -46,6 +46,9 @@ def push(
             "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what this plan file says."
         ),
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove components that the file no longer has.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -70,6 +73,7 @@ def push(
         keep_warm=keep_warm,
         canary=trial,
         plan=plan,
+        prune=prune,
     )
     console.stop()
     if not quiet:
