@@ -24,6 +24,7 @@ from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
+from chainctl.workflows.settle import settle
 
 PARALLEL_BUILDS = 4
 
@@ -78,16 +79,28 @@ def push(
         build_all(missing, backend, emit, clock, revision=origin.revision)
         published = publish_images(draft.images, registry, emit, clock)
         draft = replace(draft, release=draft.release.published_as(published))
-        observed = target.observe(draft.chain)
-        plan = reconcile(desired_state(draft.release), observed)
-        if plan.is_empty:
-            emit(_up_to_date(draft))
-        else:
-            emit(PhaseStarted("Deploy"))
-        execute(plan, target, emit, clock)
+        plan, after = _deployed(draft, target, emit, clock)
         number = _record(draft, last, ledger, origin, clock)
-    after = observed if plan.is_empty else target.observe(draft.chain)
     return _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
+
+
+def _deployed(
+    draft: Draft, target: DeployTarget, emit: Emit, clock: Callable[[], float]
+) -> tuple[DeployPlan, ObservedState]:
+    """Make what runs the release; return what had to be done, and what runs now."""
+
+    def look() -> tuple[DeployPlan, ObservedState]:
+        observed = target.observe(draft.chain)
+        return reconcile(desired_state(draft.release), observed), observed
+
+    def act(plan: DeployPlan) -> None:
+        emit(PhaseStarted("Deploy"))
+        execute(plan, target, emit, clock)
+
+    plan, after = settle(look, act, emit)
+    if plan.is_empty:
+        emit(_up_to_date(draft))
+    return plan, after
 
 
 def _as_it_is(

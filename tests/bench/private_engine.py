@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class PrivateEngine:
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise EngineLostError("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
-            time.sleep(_POLL_SEC)
+            threading.Event().wait(_POLL_SEC)
 
     def kill(self) -> None:
         """End dockerd without a word, as a crash would; the kernel ends its containerd with it."""
@@ -140,7 +141,7 @@ def _end(pid_file: Path) -> None:
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _START_SEC
     while b"containerd" in _command_of(pid) and time.monotonic() < deadline:
-        time.sleep(_POLL_SEC)
+        threading.Event().wait(_POLL_SEC)
     pid_file.unlink(missing_ok=True)
 
 

@@ -75,7 +75,9 @@ def write_sources(directory: Path, edition: Edition, target: str) -> None:
 def _leaf(mark: str, fault: Fault | None, target: str) -> str:
     text = _LEAF.replace("MARK", repr(mark))
     config, code = _breaks(target)[fault] if fault else ("", "")
-    return text.replace("CONFIG", f", {config}" if config else "").replace("        CODE", code or "        pass")
+    return text.replace("CONFIG", f", {config}" if config else "").replace(
+        "        CODE", code or "        pass"
+    )
 
 
 def _breaks(target: str) -> Mapping[Fault, tuple[str, str]]:

@@ -149,7 +149,10 @@ def _is_late(one: Seen, tried: Sequence[Tried]) -> bool:
     done = [push for push in tried if push.is_good and push.ended < one.began]
     if not done or not one.marks:
         return False
-    allowed = {done[-1].marks, *(push.marks for push in tried if push.began <= one.ended and push.ended >= one.began)}
+    allowed = {
+        done[-1].marks,
+        *(push.marks for push in tried if push.began <= one.ended and push.ended >= one.began),
+    }
     return any(mark not in allowed for mark in one.marks)
 
 

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ from tests.bench.host import load_average, this_host
 from tests.bench.peers.peer import ROOT
 from tests.bench.private_engine import private_engine
 from tests.bench.release_chain import ENTRYPOINTS, Edition, Fault, write_sources
-from tests.bench.release_log import Seen, Tally, Tried, tally
+from tests.bench.release_log import Seen, Tried, tally
 from tests.bench.release_report import Course, report
 
 RELEASES = 30
@@ -162,7 +163,7 @@ def _under_load(bench: Bench, count: int) -> tuple[list[Seen], list[Tried]]:
         for number, fault in enumerate(course_of(count), start=2):
             tried.append(_release(bench, number, fault))
             print(f"{bench.target} {number}: {tried[-1].what} {tried[-1].codes}", file=sys.stderr, flush=True)
-            time.sleep(SETTLE_SEC)
+            threading.Event().wait(SETTLE_SEC)
     finally:
         assert callers.stdin is not None
         callers.stdin.close()
