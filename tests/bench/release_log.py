@@ -115,12 +115,12 @@ def tally(seen: Iterable[Seen], tried: Sequence[Tried]) -> Tally:
     untrue = [one for one in tried if not one.is_truthful]
     seconds = max((one.ended for one in known), default=0) - min((one.began for one in known), default=0)
     lines = [
+        *(f"release {o.number} ({o.what}): exit codes {o.codes}: {' '.join(o.messages)}" for o in untrue),
         *(_told("failed", one) for one in failed),
         *(_told("mixed", one) for one in mixed),
         *(_told("never promoted", one) for one in never),
         *(_told("late", one) for one in late),
         *(_told("ended badly", one) for one in ended),
-        *(f"release {o.number} ({o.what}): exit codes {o.codes}: {' '.join(o.messages)}" for o in untrue),
     ]
     return Tally(
         requests=len(asked),

@@ -115,7 +115,7 @@ def _put_back_on_failure(connection: Connection, chain: str, old: Container | No
 def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
     """Start a door at the first port that is free; an old one in its place is stopped before."""
     chain, kept = wanted.chain, old.published[1] if old and old.published else None
-    route = route_in(get_files(connection, old.id, str(DIRECTORY))) if old else None
+    route = _route_of(connection, chain, old) if old else None
     ensure_volume(connection, door_volume(chain), chain)
     for port in ports_for(connection, wanted.front_door, kept):
         if old is not None and port == kept:
@@ -123,6 +123,13 @@ def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None
         if _starts_at(connection, wanted, port, route):
             return
     raise no_port(wanted.front_door)
+
+
+def _route_of(connection: Connection, chain: str, door: Container) -> str | None:
+    """Return the service that a door leads to, None when that does not run: HAProxy would look for it in vain."""
+    route = route_in(get_files(connection, door.id, str(DIRECTORY)))
+    service = find_own(connection, route, chain) if route else None
+    return route if service is not None and service.is_running else None
 
 
 def _starts_at(connection: Connection, wanted: WantedDoor, port: int, route: str | None) -> bool:

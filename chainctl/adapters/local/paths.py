@@ -51,8 +51,12 @@ class RunPaths:
     def log_of(self, service: str) -> Path:
         return self.state / "logs" / f"{service}.log"
 
+    @property
+    def sockets(self) -> Path:
+        return self.runtime / "s"
+
     def socket_of(self, service: str) -> Path:
-        return self.runtime / "s" / _short(service)
+        return self.sockets / _short(service)
 
     def secrets_of(self, service: str) -> Path:
         return self.secrets / _short(service)
