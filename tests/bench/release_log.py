@@ -153,7 +153,8 @@ def _is_late(one: Seen, tried: Sequence[Tried]) -> bool:
         done[-1].marks,
         *(push.marks for push in tried if push.began <= one.ended and push.ended >= one.began),
     }
-    return any(mark not in allowed for mark in one.marks)
+    older = {push.marks for push in done}
+    return any(mark in older and mark not in allowed for mark in one.marks)
 
 
 def _told(what: str, one: Seen) -> str:

@@ -1,4 +1,4 @@
-"""`python -m tests.soak.crash [POINTS] [--seed N] [--target T]`: pushes killed anywhere; nothing wrong left, or an error.
+"""`python -m tests.soak.crash [POINTS] [--seed N] [--target T]`: pushes killed anywhere in; what was wrong out.
 
 Half of the points are on either target: after a random line of output or a random time, of a first push or of
 a change, followed by the same push, by another one, or by `down`. On local processes some kill the supervisor.

@@ -108,6 +108,9 @@ class CrashProject:
         if not point.supervisor:
             process.send_signal(signal.SIGKILL)
             return
+        self.kill_supervisor()
+
+    def kill_supervisor(self) -> None:
         for pid in supervisors_of(self.run.runtime):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -190,9 +193,7 @@ class CrashProject:
         assert networks == {f"chainctl-{self.name}"}, networks
 
     def _on_engine(self) -> tuple[set[str], set[str], set[str]]:
-        engine = Engine.connect(
-            EngineAddress.resolve(os.environ, docker_config_dir(os.environ, Path.home()))
-        )
+        engine = Engine.connect(EngineAddress.resolve(os.environ, docker_config_dir(os.environ, Path.home())))
         labelled = {"label": f"chainctl.chain={self.name}"}
         with engine.client() as client:
             containers = client.containers(all=True, filters=labelled)
