@@ -2,6 +2,8 @@
 
 It has its own data, sockets and addresses. It writes no rules of the firewall, so that those of the other
 engine stay; where that engine drops what it does not know, one rule lets our containers talk to each other.
+An engine without a default bridge removes the one that it finds, so the other engine's is made again: its
+containers on that bridge, unlike those of chains, lose their network.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BASES = ("python:3.11-slim", "haproxy:lts")
+_BRIDGE = "docker0"
 _NETWORK = "10.203.0.0/16"
 _RULE = ("DOCKER-USER", "-s", _NETWORK, "-d", _NETWORK, "-j", "ACCEPT")
 _START_SEC = 60
@@ -36,6 +39,7 @@ class PrivateEngine:
 
     directory: Path
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    bridge: str = field(default_factory=lambda: _bridge_address())
 
     @property
     def host(self) -> str:
@@ -66,6 +70,7 @@ class PrivateEngine:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise EngineLostError("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
             threading.Event().wait(_POLL_SEC)
+        _restore_bridge(self.bridge)
 
     def kill(self) -> None:
         """End dockerd without a word, as a crash would; the kernel ends its containerd with it."""
@@ -124,6 +129,23 @@ def _copy_images(source: str, sink: str, images: Sequence[str]) -> None:
 def _docker(host: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["docker", "--host", host, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _bridge_address() -> str:
+    """Return the address of the other engine's default bridge, "" where it has none."""
+    shown = _ip("-4", "-oneline", "address", "show", "dev", _BRIDGE).split()
+    return shown[3] if len(shown) > 3 else ""
+
+
+def _restore_bridge(address: str) -> None:
+    if address and not _bridge_address():
+        _ip("link", "add", _BRIDGE, "type", "bridge")
+        _ip("address", "add", address, "broadcast", "+", "dev", _BRIDGE)
+        _ip("link", "set", _BRIDGE, "up")
+
+
+def _ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False).stdout
 
 
 def _iptables(*arguments: str) -> int:
