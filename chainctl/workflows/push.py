@@ -16,7 +16,7 @@ from chainctl.build.steps import build_waves
 from chainctl.deploy.canary import Canary
 from chainctl.deploy.canary_plan import with_canary
 from chainctl.deploy.compose_interfaces import compose_interfaces
-from chainctl.deploy.execute import Gates, Watch, execute, ungated, unwatched
+from chainctl.deploy.execute import Gates, execute, ungated, unwatched
 from chainctl.deploy.gates import with_gates
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.state import ObservedState
@@ -31,6 +31,7 @@ from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
 from chainctl.workflows.rollout import Rollout, plan_rollout, released, warm_names
+from chainctl.workflows.settle import settle
 
 PARALLEL_BUILDS = 4
 _AT_ONCE = Rollout()
@@ -97,19 +98,25 @@ def push(
         published = publish_images(draft.images, registry, emit, clock)
         draft = replace(draft, release=draft.release.published_as(published))
         warm = warm_names(ledger, draft.release, rollout.keep_warm)
-        plan, observed = plan_rollout(draft.release, target, released(last), warm)
-        plan, watch = _tried(plan, observed, rollout.canary, target, emit, clock)
-        plan = with_gates(plan, components.gates(draft.release) if components else ())
+        canary, release = rollout.canary, draft.release
+
+        def look() -> tuple[DeployPlan, ObservedState]:
+            plan, observed = plan_rollout(release, target, released(last), warm)
+            plan = plan if canary is None else _tried(plan, observed, canary, emit)
+            return with_gates(plan, components.gates(release) if components else ()), observed
+
+        def act(plan: DeployPlan) -> None:
+            emit(PhaseStarted("Deploy"))
+            watch = watching(canary, target, emit, clock) if canary else unwatched
+            execute(plan, target, emit, clock, watch, _gates_of(components, draft, target))
+
+        plan, after = settle(look, act, emit)
         if plan.is_empty:
             emit(_up_to_date(draft))
-        else:
-            emit(PhaseStarted("Deploy"))
-        execute(plan, target, emit, clock, watch, _gates_of(components, draft, target))
         number = _record(draft, last, ledger, origin, clock)
-        after = observed if plan.is_empty else target.observe(draft.chain)
         done = _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
         if components is not None:
-            components.after(draft.release, target.name, number, done.url)
+            components.after(release, target.name, number, done.url)
     return done
 
 
@@ -154,21 +161,12 @@ def _pushed(
     return Pushed(draft.chain, observed.front_door.url, number, built, plan, images)
 
 
-def _tried(
-    plan: DeployPlan,
-    observed: ObservedState,
-    canary: Canary | None,
-    target: DeployTarget,
-    emit: Emit,
-    clock: Callable[[], float],
-) -> tuple[DeployPlan, Watch]:
+def _tried(plan: DeployPlan, observed: ObservedState, canary: Canary, emit: Emit) -> DeployPlan:
     """Try the release with a part of the traffic, where there is an old one to compare it with."""
-    if canary is None:
-        return plan, unwatched
     tried = with_canary(plan, canary, observed)
     if tried == plan and not plan.is_empty:
         emit(Notice("There is no traffic to split: no canary is tried."))
-    return tried, watching(canary, target, emit, clock)
+    return tried
 
 
 def build_all(

@@ -81,6 +81,7 @@ class LocalTarget:
         self._patience_sec = patience_sec
         self._inherited = inherited
         self._told: set[str] = set()
+        self._supervised: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -94,8 +95,11 @@ class LocalTarget:
     def observe(self, chain: str) -> ObservedState:
         run = self._paths.run(chain)
         try:
-            return observed(chain, SupervisorClient(run).memory(), is_supervised=True)
+            seen = observed(chain, SupervisorClient(run).memory(), is_supervised=True)
+            self._supervised.add(chain)
+            return seen
         except SupervisorGone:
+            self._supervised.discard(chain)
             return observed(chain, recall(run.memory), is_supervised=False)
 
     def gpus(self) -> HostDevices | None:
@@ -183,8 +187,14 @@ class LocalTarget:
         ensure_supervisor(run, drain_sec=self._drain_sec, environ=environ)
 
     def _ask(self, run: RunPaths, request: Verb) -> None:
-        """Ask the supervisor; when none runs, start one and ask that."""
-        self._ensure_supervisor(run)
+        """Ask the supervisor; when none runs, start one and ask that.
+
+        One that was there and is gone is not replaced: it took all services along, and whoever has seen
+        them would go on as if they ran. Raises SupervisorGone then.
+        """
+        if run.chain not in self._supervised:
+            self._ensure_supervisor(run)
+            self._supervised.add(run.chain)
         SupervisorClient(run).ask(request, within_sec=self._drain_sec + self._patience_sec)
 
     def _share(self, run: RunPaths, emit: Emit) -> None:
@@ -200,8 +210,9 @@ class LocalTarget:
             self._told.add(run.chain)
 
     def _undo(self, run: RunPaths, request: Verb) -> None:
-        """Ask for something to go, unless nothing is left of the chain."""
+        """Ask for something to go, unless nothing is left of the chain; any supervisor can do that."""
         if recall(run.memory) is not None:
+            self._supervised.discard(run.chain)
             self._ask(run, request)
 
     def _remove(self, run: RunPaths) -> None:
