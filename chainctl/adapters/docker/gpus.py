@@ -23,7 +23,7 @@ def host_gpus(connection: Connection) -> HostDevices | None:
     devices = _devices(connection.engine.info(), connection.engine.address)
     if not devices:
         return None
-    return HostDevices(devices, gpu_holdings(_containers(connection), devices))
+    return HostDevices(devices, gpu_holdings(containers_with_gpus(connection), devices))
 
 
 def _devices(engine: EngineInfo, address: EngineAddress) -> tuple[Device, ...]:
@@ -33,7 +33,7 @@ def _devices(engine: EngineInfo, address: EngineAddress) -> tuple[Device, ...]:
     return (smi_devices(os.environ.get("PATH")) if is_here else None) or cdi_devices(engine)
 
 
-def _containers(connection: Connection) -> Iterator[dict[str, Any]]:
+def containers_with_gpus(connection: Connection) -> Iterator[dict[str, Any]]:
     """Yield containers that may have a GPU, of every chain and of strangers; those that are gone are passed over."""
     from docker.errors import NotFound
 
