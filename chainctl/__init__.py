@@ -13,7 +13,7 @@ from chainctl.version import __version__
 
 if TYPE_CHECKING:
     from chainctl.calls.stub import StubBase
-    from chainctl.cli.api import push
+    from chainctl.cli.api import connect, push
     from chainctl.errors import (
         ChainsRuntimeError,
         ChainsUsageError,
@@ -77,6 +77,7 @@ _HOMES = {
     "WebSocketDisconnect": "chainctl.sdk.websocket",
     "WebSocketProtocol": "chainctl.sdk.websocket",
     "WebsocketOptions": "chainctl.sdk.config",
+    "connect": "chainctl.cli.api",
     "depends": "chainctl.sdk.markers",
     "depends_context": "chainctl.sdk.markers",
     "make_abs_path_here": "chainctl.sdk.paths",
@@ -120,6 +121,7 @@ __all__ = [
     "WebSocketProtocol",
     "WebsocketOptions",
     "__version__",
+    "connect",
     "depends",
     "depends_context",
     "make_abs_path_here",

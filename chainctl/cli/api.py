@@ -1,15 +1,18 @@
-"""`chains.push(Entrypoint)`: what `chainctl push` does, from Python."""
+"""`chains.push(Entrypoint)` and `chains.connect()`: what the command does, from Python."""
 
 from __future__ import annotations
 
 import inspect
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainctl.cli.console import Console
 from chainctl.cli.pushing import push_file
 from chainctl.workflows.call import call
+
+if TYPE_CHECKING:
+    from chainctl.state.db import Db
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,15 @@ def push(entrypoint: type, chain_name: str | None = None, *, target: str | None 
     file = inspect.getfile(entrypoint)
     pushed = push_file(f"{file}:{entrypoint.__qualname__}", Console(), target=target, name=chain_name)
     return PushedChain(pushed.chain, pushed.url)
+
+
+def connect(url: str | None = None, artifacts: str | None = None, *, namespace: str = "default") -> Db:
+    """Open the state of components: that of this user and machine, or a database by its URL.
+
+    `artifacts` is a directory, or a URL that fsspec knows. What is not given is as in the settings
+    `database` and `artifacts`. Raises StateError.
+    """
+    from chainctl.cli.applying import open_db
+    from chainctl.cli.wiring import settings_for
+
+    return open_db(settings_for(database=url, artifacts=artifacts), namespace)

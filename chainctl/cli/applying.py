@@ -47,6 +47,31 @@ def components_of(
     )
 
 
+def remove_components(
+    chain: str, world: World, settings: Settings, console: Console, *, force: bool = False
+) -> None:
+    """Clean up and forget the components that were applied with a chain. Raises ComponentError."""
+    if not world.ledger.has_components(chain):
+        return
+    from chainctl.adapters.component_jobs import ChainJobs
+
+    jobs = ChainJobs(
+        target=world.target,
+        data=downloads(state_dir(settings), world.vault),
+        directory=Path.cwd(),
+        environ=os.environ,
+        output=console.line,
+        secret_of=world.vault.value_of,
+    )
+    jobs.know({"identifier": chain, "target": world.name}, "")
+    with open_db(settings, world.name) as db:
+        try:
+            removed = db.remove_keys(db.owned_by(chain), jobs, force=force)
+        finally:
+            jobs.close()
+    console.line(f"Removed {', '.join(map(str, removed))}.")
+
+
 def changes_of(draft: Draft, world: World, settings: Settings, console: Console) -> tuple[Change, ...]:
     """Say what a push would do with the components of a file. Writes nothing."""
     components = components_of(draft, world, settings, console)

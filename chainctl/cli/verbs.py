@@ -54,6 +54,8 @@ VERBS = {
         Verb("images", "List images with their sizes and the releases that use them.", takes_chain=True),
         Verb("gc", "Remove images that neither run nor are used by the last releases.", takes_chain=True),
         Verb("sbom", "Print what an image is made of, as CycloneDX."),
+        Verb("jobs", "List the components of a chain with their jobs.", takes_chain=True),
+        Verb("unlock", "Take a lock away from a command that is gone for good."),
         Verb("logs", "Print the logs of all chainlets, interleaved by time.", takes_chain=True),
         Verb("trace", "Show where the time of calls went, call by call.", takes_chain=True),
         Verb("top", "Show rates, latencies and errors of each chainlet, now.", takes_chain=True),

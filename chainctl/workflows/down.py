@@ -14,10 +14,20 @@ from chainctl.state.ledger import Ledger
 
 
 def down(
-    chain: str, target: DeployTarget, ledger: Ledger, emit: Emit, clock: Callable[[], float]
+    chain: str,
+    target: DeployTarget,
+    ledger: Ledger,
+    emit: Emit,
+    clock: Callable[[], float],
+    clean_up: Callable[[], None] = lambda: None,
 ) -> DeployPlan:
-    """Remove a chain: its address, its services, its network, its history here. Raises LockHeldError."""
+    """Remove a chain: its address, its services, its network, its history here.
+
+    `clean_up` removes its components first, while it still answers. Raises LockHeldError, and what
+    `clean_up` raises: then nothing was removed yet.
+    """
     with ledger.lock(chain):
+        clean_up()
         plan = reconcile(nothing(chain), target.observe(chain))
         execute(plan, target, emit, clock)
         ledger.forget(chain)

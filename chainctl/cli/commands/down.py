@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from chainctl.cli.options import ChainArgument, JsonOption, QuietOption, TargetOption
 
 
 def down(
-    chain: ChainArgument, target: TargetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+    chain: ChainArgument,
+    target: TargetOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Forget components also when their `cleanup` fails.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Remove a chain: its address, its services, its network. Images are kept."""
+    """Remove a chain: its components, its address, its services, its network. Images are kept."""
+    from chainctl.cli.applying import remove_components
     from chainctl.cli.console import Console, now
     from chainctl.cli.output import print_result
     from chainctl.cli.wiring import settings_for, world_of
@@ -16,8 +27,13 @@ def down(
     from chainctl.workflows.down import down as take_down
 
     console = Console(is_quiet=quiet)
-    world = world_of(chain, settings_for(target=target), console.line)
-    plan = take_down(chain, world.target, world.ledger, console.emit, now)
+    settings = settings_for(target=target)
+    world = world_of(chain, settings, console.line)
+
+    def clean_up() -> None:
+        remove_components(chain, world, settings, console, force=force)
+
+    plan = take_down(chain, world.target, world.ledger, console.emit, now, clean_up)
     console.stop()
     value = {"chain": chain, "operations": [line_of(operation) for operation in plan.operations]}
     print_result(
