@@ -1,11 +1,12 @@
 # Targets for working on chainctl. `make demo` and `make test` do all their set-up themselves.
 PYTHON ?= python3
 SOAK_CALLS ?= 1000000
+CRASH_POINTS ?= 200
 VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick bench-builds soak golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick bench-builds bench-releases soak crash golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,8 +54,16 @@ bench-builds: setup ## Measure builds on a Docker Engine; writes docs/benchmarks
 	tests/engine/up >/dev/null
 	$(BIN)/python -m tests.bench.builds
 
+bench-releases: setup ## Release under load, on an engine that is killed and as local processes; writes docs/benchmarks-releases.md (about 20 minutes)
+	tests/engine/up >/dev/null
+	$(BIN)/python -m tests.bench.releases
+
 soak: setup ## Make a million calls, some of them cancelled, and check that nothing is left behind
 	$(BIN)/python -m tests.soak.calls $(SOAK_CALLS)
+
+crash: setup ## Kill pushes at 200 random points on both targets and check that nothing wrong is left (about 30 minutes)
+	tests/engine/up >/dev/null
+	$(BIN)/python -m tests.soak.crash $(CRASH_POINTS)
 
 golden: setup ## Write the golden files anew from what the code says now
 	$(BIN)/python -m pytest -q --golden-update tests/unit

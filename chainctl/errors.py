@@ -142,6 +142,10 @@ class JobsFailedError(ChainctlError):
     """A trigger of a component raised; the details are what it raised."""
 
 
+class StalePlanError(DeployError):
+    """What a push was planned from is not so any more; nothing was touched."""
+
+
 class EngineError(ChainctlError):
     """The engine that runs containers, or the local supervisor, does not answer."""
 

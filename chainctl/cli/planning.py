@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chainctl.cli.console import Console
+from chainctl.cli.deploy_json import interfaces_json, operations_json
 from chainctl.cli.image_json import images_json
 from chainctl.cli.imaging import LoadedChain, images_of
+from chainctl.cli.plan_files import write_plan_file
 from chainctl.cli.wiring import World, recorded_ledger
 from chainctl.deploy.plan import line_of, total_of
+from chainctl.state.values import Change
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.plan import preview, preview_text
+from chainctl.workflows.plan_file import plan_file
 from chainctl.workflows.reasons import explain_offline, image_lines
 from chainctl.workflows.rollout import warm_names
 
@@ -25,22 +31,35 @@ class Shown:
     has_changes: bool
 
 
-def plan_push(draft: Draft, world: World, *, is_full: bool, keep_warm: int = 0) -> Shown:
-    """Compare a draft with what runs, and its images with those of the last release."""
+def plan_push(
+    draft: Draft,
+    world: World,
+    *,
+    is_full: bool,
+    keep_warm: int = 0,
+    out: Path | None = None,
+    components: Sequence[Change] = (),
+) -> Shown:
+    """Compare a draft with what runs, and its images with those of the last release; write a plan file to `out`."""
     last = world.ledger.latest(draft.chain)
     warm = warm_names(world.ledger, draft.release, keep_warm)
-    shown = preview(draft, world.backend, world.target, last, warm)
+    shown = preview(draft, world.backend, world.target, last, warm, components)
     value = {
         "chain": draft.chain,
         "target": world.name,
         "compared_with": last.number if last else None,
         "images": images_json(shown.images, "build"),
+        "interfaces": interfaces_json(shown.interfaces),
+        "jobs": [dict(job.value) for job in shown.jobs],
         "operations": [line_of(operation) for operation in shown.deploy.operations],
+        "steps": operations_json(shown.deploy),
         "kept": [service for service, _ in shown.deploy.kept],
         "warm": [service for service, _ in shown.deploy.warm],
         "total": total_of(shown.deploy),
         "has_changes": shown.has_changes,
     }
+    if out is not None:
+        write_plan_file(out, plan_file(draft, world.name, shown.observed, last, value))
     return Shown(preview_text(shown, is_full=is_full), value, shown.has_changes)
 
 

@@ -10,6 +10,7 @@ from chainctl.cli.loading import load_graph
 
 if TYPE_CHECKING:
     from chainctl.deploy.canary import Canary
+    from chainctl.workflows.plan_file import PlanFile
     from chainctl.workflows.push import Pushed
 
 
@@ -25,10 +26,14 @@ def push_file(
     is_locked: bool | None = None,
     keep_warm: int | None = None,
     canary: Canary | None = None,
+    plan: Path | None = None,
+    prune: bool = False,
 ) -> Pushed:
-    """Push a chain file. Raises every ChainctlError that a push can end with."""
+    """Push a chain file, with `plan` only as that file has it. Raises every ChainctlError that a push can end with."""
+    planned = _planned(plan)
     graph = load_graph(file, _prepare)
 
+    from chainctl.cli.applying import components_of
     from chainctl.cli.drafting import draft_of
     from chainctl.cli.imaging import loaded_chain
     from chainctl.cli.wiring import origin_of, require_registry
@@ -42,6 +47,7 @@ def push_file(
     require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
     kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
+    components = components_of(draft, world, loaded.settings, console, prune=prune)
     try:
         return push_draft(
             draft,
@@ -53,13 +59,25 @@ def push_file(
             now,
             world.registry,
             Rollout(kept, canary),
+            planned=planned,
+            components=components,
         )
     except KeyboardInterrupt:
         console.stop()
         console.line("Interrupted. What serves goes on serving; the same push continues.")
         raise
     finally:
+        if components is not None:
+            components.close()
         console.stop()
+
+
+def _planned(plan: Path | None) -> PlanFile | None:
+    if plan is None:
+        return None
+    from chainctl.cli.plan_files import read_plan_file
+
+    return read_plan_file(plan)
 
 
 def _prepare() -> None:

@@ -105,6 +105,10 @@ class Settings(pydantic.BaseModel):
         description="URL of the database of releases; a SQLite file in state_dir when not set",
     )
 
+    artifacts: str | None = pydantic.Field(
+        None, description="directory or URL of what components refer to; in state_dir when not set"
+    )
+
     @pydantic.field_validator("bind")
     @classmethod
     def _is_address(cls, value: str) -> str:

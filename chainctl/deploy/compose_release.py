@@ -84,7 +84,7 @@ def _service(
     configured = [repr(resources), env, [repr(s) for s in secrets], settings.token_fingerprint]
     fingerprint = Fingerprint(
         image=image,
-        config=digest_of([*configured, *_identities(data)])[:16],
+        config=digest_of([*configured, *_identities(data), *_gpu_parts(resources.gpu)])[:16],
         calls=digest_of([[c.chainlet, c.service] for c in calls])[:16],
     )
     return ServiceSpec(
@@ -134,11 +134,19 @@ def _resources(compute: Compute, settings: DeploySettings) -> Resources:
 
 
 def _gpu(compute: Compute) -> Gpu | None:
-    """`gpu="L4:2"` is two of them, as `gpu="L4", gpu_count=2` is."""
+    """`gpu="L4:2"` is two of them, as `gpu="L4", gpu_count=2` is; `gpu="any"` is of any model."""
     if compute.gpu is None:
         return None
     model, _, count = compute.gpu.partition(":")
-    return Gpu(model, int(count) if count.isdecimal() else compute.gpu_count)
+    return Gpu(
+        None if model.lower() == "any" else model,
+        int(count) if count.isdecimal() else compute.gpu_count,
+        compute.gpu_memory_bytes,
+    )
+
+
+def _gpu_parts(gpu: Gpu | None) -> list[list[object]]:
+    return [["gpu memory", gpu.memory_bytes]] if gpu and gpu.memory_bytes is not None else []
 
 
 def _env(config: RemoteConfig, settings: DeploySettings) -> tuple[tuple[str, str], ...]:

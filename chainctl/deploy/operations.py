@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chainctl.deploy.devices import Device
 from chainctl.deploy.release import FrontDoor, ServiceSpec
 
 
@@ -17,12 +18,16 @@ class EnsureNetwork:
 
 @dataclass(frozen=True, slots=True)
 class StartService:
-    """Start a replica of a service from its image, replacing a stopped one of the same name."""
+    """Start a replica of a service from its image, replacing a stopped one of the same name.
+
+    `devices` are its GPUs; where there are none, and it asks for some, the target chooses.
+    """
 
     service: ServiceSpec
     cause: str
     replaces: str | None = None
     replica: int = 1
+    devices: tuple[Device, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class StopService:
     """Drain a replica of a service (SIGTERM, its requests finish), then remove it.
 
     `restores` is what it is started from again when the plan fails: for one that ends before the flip.
+    `devices` are the GPUs that it gets back then.
     With `has_others` other replicas go on: callers are given time to turn to them.
     """
 
@@ -100,6 +106,7 @@ class StopService:
     restores: ServiceSpec | None = None
     replica: int = 1
     has_others: bool = False
+    devices: tuple[Device, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,13 @@ def line_of(operation: Operation) -> str:
             what = f"- network {chain}"
         case _:
             assert_never(operation)
-    return f"{what}: {operation.cause}"
+    return f"{what}{_devices(operation)}: {operation.cause}"
+
+
+def _devices(operation: Operation) -> str:
+    if not isinstance(operation, StartService) or not operation.devices:
+        return ""
+    return f" on GPU {' and '.join(str(device.index) for device in operation.devices)}"
 
 
 def plan_text(plan: DeployPlan) -> str:

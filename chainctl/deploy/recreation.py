@@ -82,6 +82,8 @@ def _lack(service: ServiceSpec, capacity: Capacity) -> str:
     """Say of what there is enough for one of a service and not for two, "" where they may or must be beside."""
     if service.strategy is Strategy.REPLACE:
         return ""
+    if service.chainlet in capacity.crowded:
+        return "its GPUs are not there twice"
     wanted, count = service.resources, service.replicas
     two = "two of it" if count == 1 else f"two times {count} replicas"
     memory = count * wanted.memory_bytes
@@ -90,7 +92,7 @@ def _lack(service: ServiceSpec, capacity: Capacity) -> str:
             f"{two} need {shown_bytes(2 * memory)} of memory,"
             f" there are {shown_bytes(capacity.memory_bytes or 0)}"
         )
-    gpus = count * wanted.gpu.count if wanted.gpu else 0
+    gpus = count * wanted.gpu.count if wanted.gpu and not wanted.gpu.memory_bytes else 0
     if gpus and _holds_only_one(gpus, capacity.gpus):
         return f"{two} need {2 * gpus} GPUs, there {_are(capacity.gpus or 0)}"
     return ""

@@ -6,7 +6,7 @@ import enum
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 SERVICE_PORT = 8000
 _DNS_LABEL_LIMIT = 63
@@ -22,10 +22,15 @@ class Strategy(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """GPUs that a service asks for; `model` is None for any."""
+    """GPUs that a service asks for; `model` is None for any.
+
+    `memory_bytes` is what it needs of each, None for all. It is told apart in the fingerprint: those of
+    services that do not name it stay as they were before there was such a thing.
+    """
 
     model: str | None
     count: int
+    memory_bytes: int | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,10 +58,14 @@ class ObservedDoor:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the machine of a target has for all services; None where it does not tell, or does not bound it."""
+    """What the machine of a target has for all services; None where it does not tell, or does not bound it.
+
+    `crowded` are chainlets that find no GPUs as long as their older services have theirs.
+    """
 
     memory_bytes: int | None = None
     gpus: int | None = None
+    crowded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

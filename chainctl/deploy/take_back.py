@@ -40,12 +40,13 @@ def _restored(plan: DeployPlan, begun: Sequence[Operation]) -> list[Operation]:
     ended = [op for op in begun if isinstance(op, StopService) and op.restores]
     specs = in_dependency_order(op.restores for op in ended if op.restores)
     routed = {op.before for op in plan.operations if isinstance(op, Route)}
-    again = [(s, n) for s in specs for n in sorted(op.replica for op in ended if op.service == s.name)]
+    stopped = sorted(ended, key=lambda op: op.replica)
+    again = [(s, op.replica, op.devices) for s in specs for op in stopped if op.service == s.name]
     return [
-        *(StartService(spec, _CAUSE, replica=number) for spec, number in again),
-        *(AwaitReady(spec, _CAUSE, number) for spec, number in again),
+        *(StartService(spec, _CAUSE, replica=number, devices=had) for spec, number, had in again),
+        *(AwaitReady(spec, _CAUSE, number) for spec, number, _ in again),
         *(
-            Route(plan.chain, spec.name, _CAUSE, replicas=sum(s is spec for s, _ in again))
+            Route(plan.chain, spec.name, _CAUSE, replicas=sum(s is spec for s, _, _ in again))
             for spec in specs
             if spec.name in routed
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chainctl.deploy.canary import Traffic
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import Operation
 from chainctl.deploy.release import DataMount, SecretRef
 from chainctl.deploy.state import Capacity, ObservedState
@@ -58,6 +59,13 @@ class DeployTarget(Protocol):
         ...
 
     def apply(self, operation: Operation, emit: Emit) -> None: ...
+
+    def gpus(self) -> HostDevices | None:
+        """Return the GPUs of the host and who has them, of every chain; None where nobody can tell.
+
+        Raises EngineError when the engine does not answer.
+        """
+        ...
 
     def capacity(self) -> Capacity:
         """Return what there is for all services together. Raises EngineError."""

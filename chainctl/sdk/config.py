@@ -96,6 +96,8 @@ class DockerImage(FrozenModel):
 class Compute(FrozenModel):
     """The resources of one replica; memory and CPUs are hard limits.
 
+    `gpu_memory` is what it needs of each GPU: others may have the rest. Without it a GPU is its own.
+
     `memory` is a Kubernetes quantity ("512Mi", "2Gi"). `predict_concurrency` bounds concurrent
     runs of `run_remote`. Left alone, a sync chainlet runs one call at a time (its model may not
     be thread-safe) and an async one is not bounded here. `replicas` is how many run of it;
@@ -106,14 +108,16 @@ class Compute(FrozenModel):
     memory: str = "2Gi"
     gpu: Optional[str] = None
     gpu_count: int = pydantic.Field(default=1, ge=1)
+    gpu_memory: Optional[str] = None
     predict_concurrency: Union[int, Literal["cpu_count"]] = 1
     instance_type: Optional[str] = None
     replicas: int = pydantic.Field(default=1, ge=1, le=MOST_REPLICAS)
 
-    @pydantic.field_validator("memory")
+    @pydantic.field_validator("memory", "gpu_memory")
     @classmethod
-    def _is_quantity(cls, value: str) -> str:
-        parse_memory(value)
+    def _is_quantity(cls, value: Optional[str]) -> Optional[str]:
+        if value is not None:
+            parse_memory(value)
         return value
 
     @pydantic.field_validator("gpu", mode="before")
@@ -130,9 +134,19 @@ class Compute(FrozenModel):
             raise ValueError("`predict_concurrency` is at least 1")
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _memory_of_a_gpu(self) -> Compute:
+        if self.gpu_memory is not None and self.gpu is None:
+            raise ValueError('`gpu_memory` needs a `gpu`: name its type, or "any"')
+        return self
+
     @property
     def memory_bytes(self) -> int:
         return parse_memory(self.memory)
+
+    @property
+    def gpu_memory_bytes(self) -> Optional[int]:
+        return None if self.gpu_memory is None else parse_memory(self.gpu_memory)
 
     @property
     def concurrency(self) -> Optional[int]:

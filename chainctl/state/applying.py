@@ -241,5 +241,8 @@ def _is_not_wanted(job: Job) -> bool:
 def _shown(error: Exception) -> str:
     """The evidence: what user code that runs elsewhere said itself, else the traceback."""
     if isinstance(error, ChainctlError):
-        return str(getattr(error, "traceback", "")) or str(error)
+        said = str(getattr(error, "traceback", ""))
+        return said or "\n".join(
+            [error.message, *error.details, *([f"hint: {error.hint}"] if error.hint else [])]
+        )
     return "".join(traceback.format_exception(error))

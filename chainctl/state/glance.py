@@ -27,6 +27,8 @@ AND identifier = :identifier ORDER BY rev"""
 NAMES = """SELECT identifier FROM head WHERE namespace = :namespace AND component = :component
 ORDER BY identifier"""
 ALL_NAMES = "SELECT DISTINCT identifier FROM head WHERE component = :component ORDER BY identifier"
+OWNED = """SELECT component, identifier FROM head WHERE namespace = :namespace AND owner = :owner
+AND component != :component"""
 SCHEMA = "SELECT value FROM meta WHERE key = 'schema_version'"
 
 

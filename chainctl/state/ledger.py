@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from chainctl.build.input_table import InputTable
+from chainctl.deploy.interfaces import Interfaces
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, LockHeldError, UsageError
-from chainctl.state.glance import CHAIN, LATEST, NAMES, NUMBERS, ONE, rows
+from chainctl.state.glance import CHAIN, LATEST, NAMES, NUMBERS, ONE, OWNED, rows
 from chainctl.version import __version__
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ _SCHEMA = 1
 class Record:
     """One release as it was shipped. `time` is seconds since the epoch.
 
-    `inputs` has what each chainlet's image is made of; records of older versions have none.
+    `inputs` has what each chainlet's image is made of, `interfaces` how chainlets are called; records
+    of older versions have none.
     """
 
     number: int
@@ -51,6 +53,7 @@ class Record:
     revision: str = ""
     schema: int = _SCHEMA
     inputs: InputTable = field(default_factory=InputTable)
+    interfaces: Interfaces = field(default_factory=Interfaces)
 
 
 def default_database(root: Path) -> str:
@@ -81,6 +84,10 @@ class Ledger:
     def numbers(self, chain: str) -> list[int]:
         """The numbers of a chain's releases, oldest first."""
         return [int(row[0]) for row in self._ask(NUMBERS, identifier=_named(chain))]
+
+    def has_components(self, chain: str) -> bool:
+        """Say whether components were applied with a chain, whatever its file says now."""
+        return bool(self._ask(OWNED, owner=_named(chain)))
 
     def load(self, chain: str, number: int) -> Record:
         """Read one release.

@@ -79,6 +79,11 @@ class Components:
         )
         self._tell_orphans(release.chain)
 
+    def close(self) -> None:
+        """End the child of the runner, and leave the database."""
+        self.runner.close()
+        self.db.close()
+
     def orphans(self, chain: str) -> tuple[NodeKey, ...]:
         """Components that were applied with the chain, and that its file no longer has."""
         kept = {one.node.key for one in self.found}

@@ -15,7 +15,9 @@ from chainctl.build.registry import Registry
 from chainctl.build.steps import build_waves
 from chainctl.deploy.canary import Canary
 from chainctl.deploy.canary_plan import with_canary
-from chainctl.deploy.execute import Watch, execute, unwatched
+from chainctl.deploy.compose_interfaces import compose_interfaces
+from chainctl.deploy.execute import Gates, execute, ungated, unwatched
+from chainctl.deploy.gates import with_gates
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.state import ObservedState
 from chainctl.deploy.target import DeployTarget
@@ -23,10 +25,13 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.canary import watching
+from chainctl.workflows.components import Components
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
 from chainctl.workflows.rollout import Rollout, plan_rollout, released, warm_names
+from chainctl.workflows.settle import settle
 
 PARALLEL_BUILDS = 4
 _AT_ONCE = Rollout()
@@ -66,34 +71,59 @@ def push(
     clock: Callable[[], float],
     registry: Registry | None = None,
     rollout: Rollout = _AT_ONCE,
+    planned: PlanFile | None = None,
+    components: Components | None = None,
 ) -> Pushed:
     """Bring a release up; with a registry, its images are pushed there before anything is started.
 
+    With `planned`, only as long as all is as it was when that plan was made: else StalePlanError.
     Raises BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
-    CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError.
+    CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError,
+    JobsFailedError (see Components).
     """
-    done = None if registry else _as_it_is(draft, backend, target, ledger, rollout, emit)
-    if done is not None:
-        return done
+    if registry is None and planned is None and (components is None or components.is_settled(draft.release)):
+        done = _as_it_is(draft, backend, target, ledger, rollout, emit)
+        if done is not None:
+            return done
     with ledger.lock(draft.chain):
         existing = backend.existing(image.ref for image in draft.images.images)
         last = ledger.latest(draft.chain)
+        if planned is not None:
+            require_as_planned(planned, plan_file(draft, target.name, target.observe(draft.chain), last))
+        if components is not None:
+            components.before(draft.release)
         explained = explain_images(draft.images, existing, last)
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)
         published = publish_images(draft.images, registry, emit, clock)
         draft = replace(draft, release=draft.release.published_as(published))
         warm = warm_names(ledger, draft.release, rollout.keep_warm)
-        plan, observed = plan_rollout(draft.release, target, released(last), warm)
-        plan, watch = _tried(plan, observed, rollout.canary, target, emit, clock)
+        canary, release = rollout.canary, draft.release
+
+        def look() -> tuple[DeployPlan, ObservedState]:
+            plan, observed = plan_rollout(release, target, released(last), warm)
+            plan = plan if canary is None else _tried(plan, observed, canary, emit)
+            return with_gates(plan, components.gates(release) if components else ()), observed
+
+        def act(plan: DeployPlan) -> None:
+            emit(PhaseStarted("Deploy"))
+            watch = watching(canary, target, emit, clock) if canary else unwatched
+            execute(plan, target, emit, clock, watch, _gates_of(components, draft, target))
+
+        plan, after = settle(look, act, emit)
         if plan.is_empty:
             emit(_up_to_date(draft))
-        else:
-            emit(PhaseStarted("Deploy"))
-        execute(plan, target, emit, clock, watch)
         number = _record(draft, last, ledger, origin, clock)
-    after = observed if plan.is_empty else target.observe(draft.chain)
-    return _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
+        done = _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
+        if components is not None:
+            components.after(release, target.name, number, done.url)
+    return done
+
+
+def _gates_of(components: Components | None, draft: Draft, target: DeployTarget) -> Gates:
+    if components is None:
+        return ungated
+    return lambda operation: components.pass_gates(draft.release, operation, target.name)
 
 
 def _as_it_is(
@@ -131,21 +161,12 @@ def _pushed(
     return Pushed(draft.chain, observed.front_door.url, number, built, plan, images)
 
 
-def _tried(
-    plan: DeployPlan,
-    observed: ObservedState,
-    canary: Canary | None,
-    target: DeployTarget,
-    emit: Emit,
-    clock: Callable[[], float],
-) -> tuple[DeployPlan, Watch]:
+def _tried(plan: DeployPlan, observed: ObservedState, canary: Canary, emit: Emit) -> DeployPlan:
     """Try the release with a part of the traffic, where there is an old one to compare it with."""
-    if canary is None:
-        return plan, unwatched
     tried = with_canary(plan, canary, observed)
     if tried == plan and not plan.is_empty:
         emit(Notice("There is no traffic to split: no canary is tried."))
-    return tried, watching(canary, target, emit, clock)
+    return tried
 
 
 def build_all(
@@ -212,6 +233,7 @@ def _record(
             user=origin.user,
             revision=origin.revision,
             inputs=InputTable.of({image.chainlet: image.inputs for image in draft.images.images}),
+            interfaces=compose_interfaces(draft.graph),
         )
     )
     return number

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from chainctl.deploy.canary import Canary
 from chainctl.deploy.plan import DeployPlan
-from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.recreation import needs_capacity
 from chainctl.deploy.release import Release
 from chainctl.deploy.scale import without_scale
 from chainctl.deploy.state import ObservedState, desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Ledger, Record
+from chainctl.workflows.placing import reconcile_placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Rollout:
 def plan_rollout(
     release: Release, target: DeployTarget, last: Release | None, warm: frozenset[str] = frozenset()
 ) -> tuple[DeployPlan, ObservedState]:
-    """Compare a release with what runs. Raises EngineError."""
+    """Compare a release with what runs. Raises EngineError, and DeployError where it finds no GPUs."""
     observed = target.observe(release.chain)
     previous = last.services if last else ()
     desired = replace(desired_state(release), warm=warm, previous=previous)
     if needs_capacity(desired, observed):
         observed = replace(observed, capacity=target.capacity())
-    return reconcile(desired, observed), observed
+    return reconcile_placed(desired, observed, target), observed
 
 
 def warm_names(ledger: Ledger, release: Release, count: int) -> frozenset[str]:

@@ -264,4 +264,4 @@ def test_a_door_that_was_stopped_or_only_made_comes_back(rig: Rig) -> None:
     (operation,) = rig.push(rig.desired(spec)).operations
     assert isinstance(operation, EnsureFrontDoor)
     assert (rig.url, waited_for(lambda: service_at(url))) == (url, spec.name)
-    assert rig.inspect(f"{rig.chain}-door")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert rig.inspect(f"{rig.chain}-door")["HostConfig"]["RestartPolicy"]["Name"] == "always"

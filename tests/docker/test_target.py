@@ -69,7 +69,7 @@ def test_a_service_is_confined(served: Rig) -> None:
     assert (host["PidsLimit"], host["CapDrop"], host["ReadonlyRootfs"]) == (64, ["ALL"], True)
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert (host["Init"], host["PortBindings"] or {}) == (True, {})
-    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["RestartPolicy"]["Name"] == "always"
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
     assert (config["User"], config["StopSignal"]) == ("10001:10001", "SIGTERM")
     assert config["Healthcheck"]["Test"][-1] == "/healthz"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from chainctl.deploy.canary import Traffic
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -61,6 +62,7 @@ class MemoryTarget:
         self.answers: dict[tuple[str, str], bytes] = {}
         self.has = Capacity()
         self.counted: list[Mapping[str, Traffic]] = [{}]
+        self.host: HostDevices | None = None
         self._chains: dict[str, MemoryChain] = {}
         self._now = 0.0
 
@@ -72,6 +74,9 @@ class MemoryTarget:
         has = self._chains.get(chain, MemoryChain())
         services = tuple(_shown(has, has.services[name]) for name in sorted(has.services))
         return ObservedState(chain, services, has.door, has.has_network)
+
+    def gpus(self) -> HostDevices | None:
+        return self.host
 
     def chains(self) -> list[str]:
         return sorted(self._chains)

@@ -115,8 +115,7 @@ def _put_back_on_failure(connection: Connection, chain: str, old: Container | No
 def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
     """Start a door at the first port that is free; an old one in its place is stopped before."""
     chain, kept = wanted.chain, old.published[1] if old and old.published else None
-    files = get_files(connection, old.id, str(DIRECTORY)) if old else {}
-    route = route_text(route_in(files), replicas_in(files))
+    route = _route_of(connection, chain, old) if old else route_text(None, 1)
     ensure_volume(connection, door_volume(chain), chain)
     for port in ports_for(connection, wanted.front_door, kept):
         if old is not None and port == kept:
@@ -124,6 +123,15 @@ def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None
         if _starts_at(connection, wanted, port, route):
             return
     raise no_port(wanted.front_door)
+
+
+def _route_of(connection: Connection, chain: str, door: Container) -> str:
+    """Return the route that a door has, none when its service does not run: HAProxy would look for it in vain."""
+    files = get_files(connection, door.id, str(DIRECTORY))
+    route = route_in(files)
+    service = find_own(connection, route, chain) if route else None
+    is_running = service is not None and service.is_running
+    return route_text(route, replicas_in(files)) if is_running else route_text(None, 1)
 
 
 def _starts_at(connection: Connection, wanted: WantedDoor, port: int, route: str) -> bool:

@@ -13,6 +13,7 @@ from chainctl.adapters.docker.labels import (
     door_volume,
     network_name,
 )
+from chainctl.adapters.docker.observe_container import KEEPS_RUNNING
 from chainctl.adapters.docker.services_body import LOG_CONFIG
 from chainctl.adapters.docker.target_containers import Body
 from chainctl.deploy.release import FrontDoor, digest_of
@@ -21,6 +22,8 @@ USER_ID = 99
 SCHEME = "chainctl.scheme"
 _MEMORY = 128 << 20
 _PIDS = 64
+_IMPATIENT = ["timeout:1", "attempts:1"]
+"""HAProxy asks for its route before it listens; a service that is gone is asked for outside, maybe in vain."""
 COMMAND = (
     "haproxy",
     "-W",
@@ -48,7 +51,8 @@ def door_body(chain: str, door: FrontDoor, port: int) -> Body:
         "HostConfig": {
             "PortBindings": {f"{PORT}/tcp": [{"HostIp": door.bind, "HostPort": str(port)}]},
             "NetworkMode": network_name(chain),
-            "RestartPolicy": {"Name": "unless-stopped"},
+            "RestartPolicy": {"Name": KEEPS_RUNNING},
+            "DnsOptions": _IMPATIENT,
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],

@@ -22,7 +22,7 @@ from chainctl.adapters.docker.haproxy_state import DoorState, Slot, choose_slot
 from chainctl.adapters.docker.labels import door_name, network_name
 from chainctl.adapters.docker.replica_hosts import hosts_of
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import find_own
+from chainctl.adapters.docker.target_containers import find, find_own
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.deploy.canary import Traffic
@@ -190,12 +190,29 @@ def _runs(connection: Connection, chain: str, service: str, replica: int) -> boo
 
 
 def _slot_of(connection: Connection, door: str, service: str, replica: int) -> Slot | None:
-    state = door_state(connection, door)
+    state = _patient_state(connection, door)
     return state.slot_of(service, replica) if state else None
 
 
+def _patient_state(connection: Connection, door: str) -> DoorState | None:
+    """Return what a door is doing; None when it is gone, or silent for long.
+
+    A busy engine may lose what a command in a container wrote: one lost answer is no dead door.
+    """
+
+    def answer() -> tuple[DoorState | None] | None:
+        state = door_state(connection, door)
+        if state is not None:
+            return (state,)
+        container = find(connection, door)
+        return None if container is not None and container.is_running else (None,)
+
+    said = first_answer(answer, _REACHED_SEC, longest_pause_sec=_POLL_SEC)
+    return said[0] if said else None
+
+
 def _state(connection: Connection, door: str) -> DoorState:
-    state = first_answer(lambda: door_state(connection, door), _ANSWER_SEC, longest_pause_sec=_POLL_SEC)
+    state = _patient_state(connection, door)
     if state is None:
         raise _silent(door)
     return state

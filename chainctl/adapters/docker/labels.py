@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from chainctl.deploy.devices import Device
 from chainctl.deploy.release import Fingerprint, ServiceSpec, replica_of
 from chainctl.errors import UsageError
 
@@ -15,6 +16,8 @@ SERVICE = "chainctl.service"
 ROLE = "chainctl.role"
 DOOR = "chainctl.door"
 GPU = "chainctl.gpu"
+GPU_DEVICES = "chainctl.gpu.devices"
+GPU_MEMORY = "chainctl.gpu.memory"
 IMAGE_PART = "chainctl.fingerprint.image"
 CONFIG_PART = "chainctl.fingerprint.config"
 CALLS_PART = "chainctl.fingerprint.calls"
@@ -74,11 +77,17 @@ def chain_labels(chain: str) -> dict[str, str]:
     return {CHAIN: chain}
 
 
-def service_labels(spec: ServiceSpec) -> dict[str, str]:
-    """Return what can be known of a replica of a service, under its own name, without its release."""
+def service_labels(spec: ServiceSpec, devices: Sequence[Device] = ()) -> dict[str, str]:
+    """Return what can be known of a replica of a service, under its own name, without its release.
+
+    `devices` are GPUs that it was given.
+    """
     service, replica = replica_of(spec.name)
     gpu = spec.resources.gpu
     model = {GPU: gpu.model} if gpu and gpu.model else {}
+    if gpu and devices:
+        model[GPU_DEVICES] = ",".join(device.id for device in devices)
+        model |= {GPU_MEMORY: str(gpu.memory_bytes)} if gpu.memory_bytes else {}
     return {
         **chain_labels(spec.chain),
         ROLE: Role.SERVICE,

@@ -10,7 +10,9 @@ from typing import Any
 from chainctl.adapters.docker.labels import CHAIN, CHAINLET, ROLE, SERVICE, fingerprint_in, replica_in
 from chainctl.deploy.state import ObservedService, ServiceStatus
 
-KEEPS_RUNNING = "unless-stopped"
+KEEPS_RUNNING = "always"
+"""An engine that was killed takes what it ran for stopped by hand: `unless-stopped` would leave it so."""
+_KEPT_BEFORE = "unless-stopped"
 _BY_REQUEST = frozenset({0, 143})
 _SECONDS = len("2026-01-01T00:00:00")
 
@@ -75,7 +77,7 @@ class Container:
     @property
     def has_been_ready(self) -> bool:
         """Say whether a readiness check was passed: only then is a service set to keep running."""
-        return self.restart_policy == KEEPS_RUNNING
+        return self.restart_policy in (KEEPS_RUNNING, _KEPT_BEFORE)
 
     @property
     def status(self) -> ServiceStatus:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,6 +16,7 @@ from chainctl.adapters.docker.services_room import require_room
 from chainctl.adapters.docker.shared_volume import ensure_shared_volume, not_shared
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import Body, create, find_own, remove, signal, start, stop
+from chainctl.deploy.devices import Device
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.replication import LEAVE_SEC, LEAVE_SIGNAL
 from chainctl.deploy.target import DataSource, Vault
@@ -27,7 +28,13 @@ _FALLBACK_PYTHON = "python3"
 
 
 def start_service(
-    connection: Connection, spec: ServiceSpec, vault: Vault, data: DataSource, grace_sec: float, emit: Emit
+    connection: Connection,
+    spec: ServiceSpec,
+    vault: Vault,
+    data: DataSource,
+    grace_sec: float,
+    emit: Emit,
+    devices: Sequence[Device] = (),
 ) -> None:
     """Start a service unless it runs; what stopped under its name is replaced, its log included.
 
@@ -40,7 +47,7 @@ def start_service(
     engine = connection.engine.info()
     require_room(spec, engine)
     files = secret_files(spec, vault)
-    body = partial(service_body, spec, _python_of(connection, spec), engine, grace_sec)
+    body = partial(service_body, spec, _python_of(connection, spec), engine, grace_sec, devices)
     remove(connection, spec.name)
     make_secrets(connection, spec, files)
     ensure_data(connection, spec, data)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from chainctl.adapters.docker.engine_info import EngineInfo, GpuAccess
+from chainctl.adapters.docker.engine_info import EngineInfo
+from chainctl.adapters.docker.gpu_holdings import device_requests
 from chainctl.adapters.docker.labels import (
     ROLE,
     Role,
@@ -17,6 +19,7 @@ from chainctl.adapters.docker.labels import (
     shared_volume,
 )
 from chainctl.adapters.docker.target_containers import Body
+from chainctl.deploy.devices import Device
 from chainctl.deploy.release import SERVICE_PORT, DataMount, Gpu, ServiceSpec, replica_of
 from chainctl.deploy.shared_memory import shared_bytes
 
@@ -32,18 +35,25 @@ LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"
 
 
 def service_body(
-    spec: ServiceSpec, python: str, engine: EngineInfo, grace_sec: float, *, is_sharing: bool
+    spec: ServiceSpec,
+    python: str,
+    engine: EngineInfo,
+    grace_sec: float,
+    devices: Sequence[Device] = (),
+    *,
+    is_sharing: bool,
 ) -> Body:
     """Return the container of a replica, under its own name; it is let restart only once it has been ready.
 
-    `python` is the image's interpreter, `grace_sec` the time between SIGTERM and SIGKILL;
-    `is_sharing` says whether there is a volume through which the chain's services share memory.
+    `python` is the image's interpreter, `grace_sec` the time between SIGTERM and SIGKILL, `devices` are
+    the GPUs that it was given; `is_sharing` says whether there is a volume through which the chain's
+    services share memory.
     """
     return {
         "Image": spec.image,
         "User": f"{USER_ID}:{USER_ID}",
         "Env": environment(spec, is_sharing=is_sharing),
-        "Labels": service_labels(spec),
+        "Labels": service_labels(spec, devices),
         "StopSignal": "SIGTERM",
         "StopTimeout": round(grace_sec),
         "Healthcheck": _healthcheck(python, spec.start_timeout_sec),
@@ -60,7 +70,7 @@ def service_body(
                 *([_shared_mount(spec.chain)] if is_sharing else []),
                 *(data_mount(spec.chain, one, one.directory, is_read_only=True) for one in spec.data),
             ],
-            "DeviceRequests": _devices(spec.resources.gpu, engine),
+            "DeviceRequests": _devices(spec.resources.gpu, devices, engine),
         },
         "NetworkingConfig": {"EndpointsConfig": {network_name(spec.chain): {"Aliases": aliases(spec.name)}}},
     }
@@ -159,12 +169,8 @@ def _tmpfs(size: int) -> str:
     return f"rw,exec,nosuid,nodev,mode=1777,size={size}"
 
 
-def _devices(gpu: Gpu | None, engine: EngineInfo) -> list[dict[str, object]]:
-    if gpu is None:
-        return []
-    if engine.gpu_access is GpuAccess.CDI:
-        return [{"Driver": "cdi", "DeviceIDs": list(engine.gpus[: gpu.count])}]
-    return [{"Driver": "nvidia", "Count": gpu.count, "Capabilities": [["gpu"]]}]
+def _devices(gpu: Gpu | None, chosen: Sequence[Device], engine: EngineInfo) -> list[dict[str, object]]:
+    return [] if gpu is None else device_requests(chosen, gpu.count, engine)
 
 
 def _healthcheck(python: str, start_timeout_sec: float) -> dict[str, object]:

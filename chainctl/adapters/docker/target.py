@@ -9,6 +9,7 @@ from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
+from chainctl.adapters.docker.gpus import host_gpus
 from chainctl.adapters.docker.haproxy_config import DoorSettings
 from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.network import ensure_network, remove_network
@@ -17,6 +18,7 @@ from chainctl.adapters.docker.readiness import await_ready
 from chainctl.adapters.docker.services import let_callers_turn_away, start_service, stop_service
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.deploy.canary import Traffic
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -80,6 +82,10 @@ class DockerTarget:
         with Connection.opened(self._engine) as connection:
             self._apply(connection, operation, emit)
 
+    def gpus(self) -> HostDevices | None:
+        with Connection.opened(self._engine) as connection:
+            return host_gpus(connection)
+
     def capacity(self) -> Capacity:
         info = self._engine.info()
         return Capacity(memory_bytes=info.memory or None, gpus=len(info.gpus) or None)
@@ -113,9 +119,11 @@ class DockerTarget:
         match operation:
             case EnsureNetwork(chain=chain):
                 ensure_network(connection, chain)
-            case StartService(service=service_spec, replica=replica):
+            case StartService(service=service_spec, replica=replica, devices=devices):
                 spec = as_replica(service_spec, replica)
-                start_service(connection, spec, self._vault, self._data, self._drain_sec, self._once(emit))
+                start_service(
+                    connection, spec, self._vault, self._data, self._drain_sec, self._once(emit), devices
+                )
             case AwaitReady(service=spec, replica=replica):
                 await_ready(connection, as_replica(spec, replica))
             case EnsureFrontDoor(chain=chain, front_door=door):

@@ -62,7 +62,7 @@ def _answers(run: RunPaths) -> bool:
 
 
 def _prepare(run: RunPaths, drain_sec: float) -> None:
-    for directory in (run.runtime.parent, run.runtime, run.runtime / "s"):
+    for directory in (run.runtime.parent, run.runtime, run.sockets):
         private_directory(directory)
     private_directory(run.secrets.parent)
     checked_socket(run.socket_of(""))

@@ -21,7 +21,11 @@ class _Remembered(BaseModel):
 
 
 class RememberedService(_Remembered):
-    """A service without its secrets and environment. `exit_code` is of its last end, None before."""
+    """A service without its secrets and environment. `exit_code` is of its last end, None before.
+
+    `gpus` are ids of devices that it was given, with `gpu_memory_bytes` of each, None for all of it;
+    it has them while it `is_alive`, ready or not.
+    """
 
     name: str
     chainlet: str
@@ -31,6 +35,9 @@ class RememberedService(_Remembered):
     since: float
     restarts: int = 0
     exit_code: int | None = None
+    gpus: tuple[str, ...] = ()
+    gpu_memory_bytes: int | None = None
+    is_alive: bool = False
 
 
 class RememberedDoor(_Remembered):

@@ -51,10 +51,14 @@ class RunPaths:
     def log_of(self, service: str) -> Path:
         return self.state / "logs" / f"{service}.log"
 
+    @property
+    def sockets(self) -> Path:
+        return self.runtime / "s"
+
     def socket_of(self, service: str) -> Path:
         """Replicas of a service have sockets side by side, so that callers find all of them."""
         base, replica = replica_of(service)
-        return self.runtime / "s" / replica_name(_short(base), replica)
+        return self.sockets / replica_name(_short(base), replica)
 
     def secrets_of(self, service: str) -> Path:
         return self.secrets / _short(service)

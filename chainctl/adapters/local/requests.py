@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from chainctl.adapters.local.gpus import gpu_env
 from chainctl.adapters.local.images import APP, image_directory
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.adapters.local.process_env import process_env
 from chainctl.adapters.local.protocol import OpenDoor, SplitTraffic, Start, Stop
+from chainctl.deploy.devices import Device
 from chainctl.deploy.operations import SplitRoute, StopService
 from chainctl.deploy.release import FrontDoor, SecretRef, ServiceSpec, replica_name
 from chainctl.deploy.target import Vault
@@ -23,6 +25,7 @@ def start_request(
     python: str,
     inherited: Mapping[str, str],
     data: Mapping[str, Path],
+    devices: Sequence[Device] = (),
 ) -> Start:
     """Return the order to start a service. Raises DeployError, MissingSecretError."""
     app = image_directory(paths.images, spec.image).absolute() / APP
@@ -35,7 +38,10 @@ def start_request(
         fingerprint=spec.fingerprint,
         argv=(python, str(app / "shim.py")),
         cwd=str(app),
-        env=process_env(spec, paths.run(spec.chain), app, inherited, data),
+        env={
+            **process_env(spec, paths.run(spec.chain), app, inherited, data),
+            **gpu_env(devices, spec.resources.gpu.memory_bytes if spec.resources.gpu else None),
+        },
         secrets={secret.name: _wrapped(vault, secret) for secret in spec.secrets},
         token=vault.token(spec.chain),
     )

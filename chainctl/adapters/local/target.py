@@ -11,9 +11,10 @@ from typing import assert_never
 
 from chainctl.adapters.local.ask import ask_service, call_service
 from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
+from chainctl.adapters.local.gpus import DEVICES_NAME, local_holdings
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
 from chainctl.adapters.local.logs import read_logs
-from chainctl.adapters.local.memory import recall
+from chainctl.adapters.local.memory import RunMemory, recall
 from chainctl.adapters.local.observation import observed
 from chainctl.adapters.local.orphans import kill_processes_of
 from chainctl.adapters.local.paths import MEMORY_NAME, LocalPaths, RunPaths
@@ -29,7 +30,9 @@ from chainctl.adapters.local.protocol import (
 )
 from chainctl.adapters.local.readiness import await_ready
 from chainctl.adapters.local.requests import door_request, split_request, start_request, stop_request
+from chainctl.adapters.nvidia_smi import smi_devices, visible_devices
 from chainctl.deploy.canary import Traffic
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -78,6 +81,7 @@ class LocalTarget:
         self._patience_sec = patience_sec
         self._inherited = inherited
         self._told: set[str] = set()
+        self._supervised: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -91,20 +95,42 @@ class LocalTarget:
     def observe(self, chain: str) -> ObservedState:
         run = self._paths.run(chain)
         try:
-            return observed(chain, SupervisorClient(run).memory(), is_supervised=True)
+            seen = observed(chain, SupervisorClient(run).memory(), is_supervised=True)
+            self._supervised.add(chain)
+            return seen
         except SupervisorGone:
+            self._supervised.discard(chain)
             return observed(chain, recall(run.memory), is_supervised=False)
+
+    def gpus(self) -> HostDevices | None:
+        """Return what nvidia-smi and the supervisors of all chains say; other processes are not known."""
+        found = smi_devices(self._inherited.get("PATH"))
+        if found is None:
+            return None
+        devices = visible_devices(found, self._inherited.get(DEVICES_NAME))
+        runs = (self._remembered(self._paths.run(chain)) for chain in self.chains())
+        return HostDevices(devices, tuple(local_holdings(run for run in runs if run is not None)))
+
+    def _remembered(self, run: RunPaths) -> tuple[RunMemory, bool] | None:
+        """Return what is known of a chain, and whether its supervisor lives."""
+        try:
+            return SupervisorClient(run).memory(), True
+        except SupervisorGone:
+            memory = recall(run.memory)
+            return None if memory is None else (memory, False)
 
     def apply(self, operation: Operation, emit: Emit) -> None:
         """Make it so; what happens is told by the executor, so little is emitted here."""
         match operation:
             case EnsureNetwork(chain=chain):
                 self._ensure_supervisor(self._paths.run(chain))
-            case StartService(service=service_spec, replica=replica):
+            case StartService(service=service_spec, replica=replica, devices=devices):
                 spec = as_replica(service_spec, replica)
                 self._share(self._paths.run(spec.chain), emit)
                 data = {one.name: self._data.get(one) for one in spec.data}
-                request = start_request(spec, self._paths, self._vault, self._python, self._inherited, data)
+                request = start_request(
+                    spec, self._paths, self._vault, self._python, self._inherited, data, devices
+                )
                 self._ask(self._paths.run(spec.chain), request)
             case AwaitReady(service=spec, replica=replica):
                 await_ready(self._paths.run(spec.chain), as_replica(spec, replica))
@@ -161,8 +187,14 @@ class LocalTarget:
         ensure_supervisor(run, drain_sec=self._drain_sec, environ=environ)
 
     def _ask(self, run: RunPaths, request: Verb) -> None:
-        """Ask the supervisor; when none runs, start one and ask that."""
-        self._ensure_supervisor(run)
+        """Ask the supervisor; when none runs, start one and ask that.
+
+        One that was there and is gone is not replaced: it took all services along, and whoever has seen
+        them would go on as if they ran. Raises SupervisorGone then.
+        """
+        if run.chain not in self._supervised:
+            self._ensure_supervisor(run)
+            self._supervised.add(run.chain)
         SupervisorClient(run).ask(request, within_sec=self._drain_sec + self._patience_sec)
 
     def _share(self, run: RunPaths, emit: Emit) -> None:
@@ -178,8 +210,9 @@ class LocalTarget:
             self._told.add(run.chain)
 
     def _undo(self, run: RunPaths, request: Verb) -> None:
-        """Ask for something to go, unless nothing is left of the chain."""
+        """Ask for something to go, unless nothing is left of the chain; any supervisor can do that."""
         if recall(run.memory) is not None:
+            self._supervised.discard(run.chain)
             self._ask(run, request)
 
     def _remove(self, run: RunPaths) -> None:

@@ -38,6 +38,10 @@ def plan(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 10 when there is something to do.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PLAN", dir_okay=False, help="Write the plan there, for push --plan."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a push would build and change, and why. Builds nothing, changes nothing that runs."""
@@ -54,6 +58,7 @@ def plan(
         offline=offline,
         locked=locked,
         keep_warm=keep_warm,
+        out=out,
     )
     print_result(shown.text, shown.value, as_json=as_json)
     if exit_code and shown.has_changes:
@@ -71,19 +76,27 @@ def _shown(
     offline: bool,
     locked: bool | None,
     keep_warm: int | None,
+    out: Path | None,
 ) -> Shown:
+    from chainctl.cli.applying import changes_of
     from chainctl.cli.console import Console
     from chainctl.cli.drafting import draft_of
     from chainctl.cli.imaging import loaded_chain
     from chainctl.cli.loading import load_graph
     from chainctl.cli.planning import plan_offline, plan_push
+    from chainctl.errors import UsageError
 
+    if offline and out is not None:
+        raise UsageError(
+            "--offline and --out exclude each other", hint="a plan file needs to know what runs."
+        )
     console = Console()
     loaded = loaded_chain(
         load_graph(file), console, target=target, name=name, secrets=secrets, platform=platform
     )
     if offline:
         return plan_offline(loaded, console, is_locked=locked, is_full=explain)
-    draft, world = draft_of(loaded, console, is_locked=locked, is_plan=True)
+    draft, world = draft_of(loaded, console, is_locked=locked, is_plan=out is None)
     kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
-    return plan_push(draft, world, is_full=explain, keep_warm=kept)
+    changes = changes_of(draft, world, loaded.settings, console)
+    return plan_push(draft, world, is_full=explain, keep_warm=kept, out=out, components=changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,6 +40,15 @@ def push(
     canary_for: Annotated[
         str, typer.Option("--canary-for", metavar="TIME", help="How long it is tried, such as 90s or 5m.")
     ] = "60s",
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan", metavar="PLAN", exists=True, dir_okay=False, help="Do only what this plan file says."
+        ),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove components that the file no longer has.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -62,6 +72,8 @@ def push(
         is_locked=locked,
         keep_warm=keep_warm,
         canary=trial,
+        plan=plan,
+        prune=prune,
     )
     console.stop()
     if not quiet:

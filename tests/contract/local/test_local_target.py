@@ -33,6 +33,7 @@ from chainctl.deploy.release import Call, FrontDoor, SecretRef
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.deploy.target import LogLine
 from chainctl.errors import DeployError, EngineError
+from tests.bench.releases import supervisors_of
 from tests.contract.local.local_rig import (
     CAUSE,
     CHAIN,
@@ -280,6 +281,33 @@ def test_a_replaced_supervisor_restores_the_route() -> None:
         assert r.call()[0] == 503
         r.apply(StartService(spec, CAUSE), AwaitReady(spec, CAUSE))
         assert r.call()[0] == 200
+
+
+def test_a_supervisor_that_dies_under_a_push_is_an_engine_error() -> None:
+    """It took along what was seen to run: a new one in its place would start the rest without that."""
+    with rig() as r:
+        r.serve(r.spec("one"))
+        assert r.observe().services[0].status is ServiceStatus.RUNNING
+        os.kill(r.supervisor, signal.SIGKILL)
+        eventually(lambda: not supervisors_of(r.run.runtime))
+        with pytest.raises(EngineError, match="No supervisor runs"):
+            r.apply(StartService(r.spec("two"), CAUSE))
+        assert r.observe().services[0].status is ServiceStatus.STOPPED
+        r.apply(StartService(r.spec("two"), CAUSE))
+
+
+def test_nothing_of_a_killed_supervisors_services_is_left() -> None:
+    """The next supervisor removes their sockets and their secrets, also of those that nobody wants again."""
+    with rig(secrets={"key": b"sesame"}) as r:
+        one, two = with_secrets(r.spec("one"), "key"), r.spec("two")
+        r.serve(one)
+        os.kill(r.supervisor, signal.SIGKILL)
+        eventually(lambda: not supervisors_of(r.run.runtime))
+        assert r.run.secrets_of(one.name).is_dir()
+        r.observe()
+        r.apply(StartService(two, CAUSE), AwaitReady(two, CAUSE))
+        assert list(r.run.sockets.iterdir()) == [r.run.socket_of(two.name)]
+        assert list(r.run.secrets.iterdir()) == [r.run.secrets_of(two.name)]
 
 
 def test_what_a_killed_supervisor_left_can_be_taken_down() -> None:

@@ -193,6 +193,15 @@ def test_a_gpu_may_be_written_with_its_count() -> None:
     assert service({"compute": {"gpu": "L4:2"}}).resources.gpu == Gpu("L4", 2)
 
 
+def test_gpus_of_any_model_and_parts_of_them() -> None:
+    """A service that names no part is called as before there were any."""
+    assert service({"compute": {"gpu": "any"}}).resources.gpu == Gpu(None, 1)
+    part = service({"compute": {"gpu": "L4", "gpu_memory": "1Gi"}})
+    assert part.resources.gpu == Gpu("L4", 1, 1 << 30)
+    assert part.name != service({"compute": {"gpu": "L4"}}).name
+    assert repr(Gpu("L4", 1)) == "Gpu(model='L4', count=1)"
+
+
 def test_a_new_internal_token_is_a_change_of_every_service_and_of_the_door() -> None:
     """Services with different tokens could not call each other."""
     one, two = (DeploySettings(FrontDoor(token_fingerprint=t), token_fingerprint=t) for t in ("1", "2"))

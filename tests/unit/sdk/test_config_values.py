@@ -44,6 +44,7 @@ WEIGHTS = Volume(
                 "memory": "2Gi",
                 "gpu": None,
                 "gpu_count": 1,
+                "gpu_memory": None,
                 "predict_concurrency": 1,
                 "replicas": 1,
                 "instance_type": None,
@@ -278,3 +279,13 @@ def test_what_declares_a_volume_stands_for_it() -> None:
     config = chains.RemoteConfig(assets=chains.Assets(volumes=[Declared()]))  # type: ignore[list-item]  # validated
     assert config.assets.volumes == [WEIGHTS]
     assert chains.RemoteConfig.from_json(json.loads(config.model_dump_json())) == config
+
+
+def test_memory_of_a_gpu_is_an_amount_of_some_gpu() -> None:
+    """So much of each device, where it is not to have all of it."""
+    assert chains.Compute(gpu="L4", gpu_memory="10Gi").gpu_memory_bytes == 10 << 30
+    assert chains.Compute(gpu="L4").gpu_memory_bytes is None
+    with pytest.raises(ValueError, match="needs a `gpu`"):
+        chains.Compute(gpu_memory="10Gi")
+    with pytest.raises(ValueError, match="no amount of memory"):
+        chains.Compute(gpu="L4", gpu_memory="much")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from chainctl.build.settings import BuildSettings
-from chainctl.deploy.operations import Route, StopService
+from chainctl.deploy.operations import AwaitReady, Operation, Route, StopService
 from chainctl.deploy.release import FrontDoor, SecretRef
 from chainctl.deploy.settings import DeploySettings
-from chainctl.deploy.state import ObservedState
+from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.errors import (
     BuildError,
     DeployError,
@@ -325,6 +325,44 @@ def test_an_edit_is_a_new_release_and_a_way_back_another(world: World) -> None:
     assert world.push("Left").built == ("Left",)
     back = world.push()
     assert (back.built, back.number) == ((), 3)
+
+
+def test_what_ends_while_a_push_goes_on_is_started_again(world: World) -> None:
+    """What the plan keeps may end under it: the push looks again, so that its word is true."""
+    world.push()
+
+    def reboot_once(operation: Operation) -> None:
+        if isinstance(operation, StopService) and not rebooted:
+            rebooted.append(operation)
+            world.target.reboot("shop")
+
+    rebooted: list[Operation] = []
+    world.target.fails = reboot_once
+    pushed = world.push("Left")
+    assert rebooted
+    assert {op.service.chainlet for op in pushed.plan.started} == {"Left", "Root"}
+    services = world.target.observe("shop").services
+    assert {s.chainlet: s.status for s in services} == dict.fromkeys(CALLS, ServiceStatus.RUNNING)
+    assert Notice("What runs of shop has changed in the meantime") in world.told
+
+
+def test_a_push_of_what_does_not_stay_says_so(world: World) -> None:
+    """Where everything ends again and again, the push ends, too, and names what is missing."""
+    world.push()
+
+    def reboot(operation: Operation) -> None:
+        if isinstance(operation, StopService) or (rebooted and isinstance(operation, AwaitReady)):
+            rebooted.append(operation)
+            world.target.reboot("shop")
+
+    rebooted: list[Operation] = []
+    world.target.fails = reboot
+    with pytest.raises(DeployError, match="shop does not stay as it was released") as raised:
+        world.push("Root")
+    assert any("service shop-left" in line for line in raised.value.details)
+    latest = world.ledger.latest("shop")
+    assert latest is not None
+    assert latest.number == 1
 
 
 def test_what_was_healed_is_no_new_release(world: World) -> None:

@@ -80,6 +80,7 @@ class CallerLink(Link):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._waiting_since = asyncio.get_running_loop().time()
         self._welcome(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

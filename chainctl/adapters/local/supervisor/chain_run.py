@@ -228,7 +228,7 @@ class ChainRun:
 
 
 def _stopped(service: RememberedService) -> RememberedService:
-    return service.model_copy(update={"status": ServiceStatus.STOPPED})
+    return service.model_copy(update={"status": ServiceStatus.STOPPED, "is_alive": False})
 
 
 def _remove_log(path: Path) -> None:

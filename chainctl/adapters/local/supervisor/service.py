@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from chainctl.adapters.local.front_door.flights import Backend
+from chainctl.adapters.local.gpus import gpus_in
 from chainctl.adapters.local.memory import RememberedService
 from chainctl.adapters.local.orphans import kill_processes_of
 from chainctl.adapters.local.paths import RunPaths
@@ -53,6 +54,7 @@ class Service:
         self._life = asyncio.get_running_loop().create_task(self._live())
 
     def remembered(self) -> RememberedService:
+        gpus, gpu_memory = gpus_in(self._order.env)
         return RememberedService(
             name=self._order.name,
             chainlet=self._order.chainlet,
@@ -62,6 +64,9 @@ class Service:
             since=self._since,
             restarts=self._restarts,
             exit_code=self._exit_code,
+            gpus=gpus,
+            gpu_memory_bytes=gpu_memory,
+            is_alive=self.status is ServiceStatus.RUNNING,
         )
 
     @property

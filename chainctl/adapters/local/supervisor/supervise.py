@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -31,7 +32,18 @@ def supervise(run_directory: Path, ready: int) -> None:
         os.write(ready, b"other")
         return
     kill_processes_of(settings.run.runtime)
+    _clear(settings.run.sockets)
+    _clear(settings.run.secrets)
     uvloop.run(_serve(settings, ready))
+
+
+def _clear(directory: Path) -> None:
+    """Remove what services of an earlier supervisor, which was killed, have left; none of them runs."""
+    for path in directory.iterdir() if directory.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _is_ours(lock: int) -> bool:

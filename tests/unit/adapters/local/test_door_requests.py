@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from chainctl.adapters.local.front_door.caller import CallerLink
 from chainctl.adapters.local.front_door.limits import DoorLimits
 from tests.unit.adapters.local.door_rig import TOKEN, Peer, always_ok, length_of, open_door, run, status_of
 
@@ -250,5 +251,24 @@ def test_a_caller_who_leaves_ends_its_request() -> None:
             caller.close()
             await left.wait()
             await service.backend.flights.landed()
+
+    run(scenario)
+
+
+def test_a_caller_who_has_just_come_is_not_idle() -> None:
+    """Time counts from the connection, not from the start of the clock, also before anybody listens to it."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        come: asyncio.Future[CallerLink] = loop.create_future()
+        server = await loop.create_server(lambda: CallerLink(DoorLimits(), come.set_result), "127.0.0.1", 0)
+        async with server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            link = await come
+            link.check_time(loop.time() + DoorLimits().idle_sec - 1)
+            assert not link.transport.is_closing()
+            link.check_time(loop.time() + DoorLimits().idle_sec + 1)
+            assert link.transport.is_closing()
+            writer.close()
 
     run(scenario)
