@@ -70,7 +70,7 @@ class Notify(chains.Component):
         print("cleaned up")
 
 
-weights = chains.Download("weights", url="https://example.com/w", sha256="0" * 64, dest="w")
+weights = chains.Download("weights", url="https://example.com/w", sha256="0" * 64, dest="/srv/w")
 smoke = chains.SmokeTest("smoke", chain=chains.this_chain(), payload={"q": 1})
 notify = Notify("ops", chain=smoke.chain, token=chains.Secret("TOKEN"), first=weights)
 other_name = notify
