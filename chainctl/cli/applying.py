@@ -12,10 +12,13 @@ from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import World, downloads, origin_of, state_dir
 
 if TYPE_CHECKING:
+    from chainctl.adapters.component_jobs import ChainJobs
     from chainctl.state.db import Db
+    from chainctl.state.ledger import Record
     from chainctl.state.values import Change
     from chainctl.workflows.components import Components
     from chainctl.workflows.draft import Draft
+    from chainctl.workflows.redeploy import Redeployed
 
 
 def components_of(
@@ -27,20 +30,12 @@ def components_of(
     """
     if not draft.graph.component_text and not world.ledger.has_components(draft.chain):
         return None
-    from chainctl.adapters.component_jobs import ChainJobs
     from chainctl.state.values import Author
     from chainctl.workflows.components import Components
 
     file = Path(draft.graph.path)
     origin = origin_of(file)
-    jobs = ChainJobs(
-        target=world.target,
-        data=downloads(state_dir(settings), world.vault),
-        directory=file.parent,
-        environ=os.environ,
-        output=console.line,
-        secret_of=world.vault.value_of,
-    )
+    jobs = _jobs(world, settings, console, file.parent)
     author = Author(origin.user, socket.gethostname(), origin.source, origin.revision)
     return Components(
         open_db(settings, world.name), draft.graph.components(), jobs, author, console.emit, now, prune
@@ -53,16 +48,7 @@ def remove_components(
     """Clean up and forget the components that were applied with a chain. Raises ComponentError."""
     if not world.ledger.has_components(chain):
         return
-    from chainctl.adapters.component_jobs import ChainJobs
-
-    jobs = ChainJobs(
-        target=world.target,
-        data=downloads(state_dir(settings), world.vault),
-        directory=Path.cwd(),
-        environ=os.environ,
-        output=console.line,
-        secret_of=world.vault.value_of,
-    )
+    jobs = _jobs(world, settings, console, Path.cwd())
     jobs.know({"identifier": chain, "target": world.name}, "")
     with open_db(settings, world.name) as db:
         try:
@@ -70,6 +56,41 @@ def remove_components(
         finally:
             jobs.close()
     console.line(f"Removed {', '.join(map(str, removed))}.")
+
+
+def restore_components(
+    record: Record, done: Redeployed, world: World, settings: Settings, console: Console
+) -> None:
+    """Apply again, as new revisions, the components that were applied with a release that serves again."""
+    if not record.components:
+        return
+    from chainctl.workflows.components import require_done
+
+    jobs = _jobs(world, settings, console, Path(record.source).parent)
+    chain = {"identifier": done.chain, "target": world.name, "release": done.number, "url": done.url}
+    jobs.know(chain, record.release.entrypoint)
+    with open_db(settings, world.name) as db:
+        try:
+            nodes = db.differing(record.components)
+            result = db.apply_nodes(nodes, jobs, owner=done.chain)
+        finally:
+            jobs.close()
+    if nodes:
+        console.line(f"Applied again: {', '.join(str(node.key) for node in nodes)}.")
+    require_done(result, f"release {done.number} serves")
+
+
+def _jobs(world: World, settings: Settings, console: Console, directory: Path) -> ChainJobs:
+    from chainctl.adapters.component_jobs import ChainJobs
+
+    return ChainJobs(
+        target=world.target,
+        data=downloads(state_dir(settings), world.vault),
+        directory=directory,
+        environ=os.environ,
+        output=console.line,
+        secret_of=world.vault.value_of,
+    )
 
 
 def changes_of(draft: Draft, world: World, settings: Settings, console: Console) -> tuple[Change, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from chainctl.cli.applying import restore_components
 from chainctl.cli.console import Console
 from chainctl.cli.output import print_result
 from chainctl.cli.wiring import settings_for, this_user, world_of
+from chainctl.state.ledger import Record
 from chainctl.workflows.redeploy import Redeployed, Site
 
-Bring = Callable[[Site, int], Redeployed]
+Restore = Callable[[Record, Redeployed], None]
+Bring = Callable[[Site, int, Restore], Redeployed]
 
 
 def brought_up(
@@ -26,8 +29,12 @@ def brought_up(
     settings = settings_for(target=target, secrets_file=secrets)
     world = world_of(chain, settings, console.line)
     site = Site(world.backend, world.target, world.ledger, world.vault, this_user())
+
+    def restore(record: Record, done: Redeployed) -> None:
+        restore_components(record, done, world, settings, console)
+
     try:
-        return bring(site, settings.keep_warm if keep_warm is None else keep_warm)
+        return bring(site, settings.keep_warm if keep_warm is None else keep_warm, restore)
     finally:
         console.stop()
 

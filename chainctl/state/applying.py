@@ -239,10 +239,14 @@ def _is_not_wanted(job: Job) -> bool:
 
 
 def _shown(error: Exception) -> str:
-    """The evidence: what user code that runs elsewhere said itself, else the traceback."""
+    """The evidence: what user code that runs elsewhere said itself, else the traceback.
+
+    Without what no database takes: lone surrogates and NUL.
+    """
     if isinstance(error, ChainctlError):
         said = str(getattr(error, "traceback", ""))
-        return said or "\n".join(
-            [error.message, *error.details, *([f"hint: {error.hint}"] if error.hint else [])]
-        )
-    return "".join(traceback.format_exception(error))
+        hint = [f"hint: {error.hint}"] if error.hint else []
+        text = said or "\n".join([error.message, *error.details, *hint])
+    else:
+        text = "".join(traceback.format_exception(error))
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

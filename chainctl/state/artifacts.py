@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chainctl.errors import StateError
+from chainctl.state.private import private_directory
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -50,7 +51,9 @@ class DirectoryArtifacts:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._path(sha256)
         try:
-            if not path.is_file() or path.read_bytes() != data:
+            if path.is_file() and path.read_bytes() == data:
+                os.utime(path)  # it is in use again: collecting spares what is young
+            else:
                 self._write(path, data)
         except OSError as error:
             raise StateError(
@@ -81,7 +84,7 @@ class DirectoryArtifacts:
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write a file whole or not at all, and let the disk have it before anything refers to it."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_directory(path.parent)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
             with os.fdopen(descriptor, "wb") as file:

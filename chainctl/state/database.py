@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainctl.errors import StateError
+from chainctl.state.private import private_directory
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -141,7 +142,7 @@ def _engine(url: str) -> Engine:
     path = sqlite_path(url)
     if path is None:
         return create_engine(url, pool_pre_ping=True)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_directory(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SEC})
     event.listen(engine, "connect", _prepare_sqlite)

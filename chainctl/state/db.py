@@ -177,6 +177,23 @@ class Db:
                 head.key for head in heads if head.owner == owner and head.key.component != CHAIN.component
             )
 
+    def differing(self, revisions: Iterable[tuple[str, str, int]]) -> tuple[Node, ...]:
+        """Return the stored nodes of revisions that are not what counts now, in the order given.
+
+        Raises StateError when one of their artifacts is gone or was changed; one that was removed since
+        is left out: its revisions went with it.
+        """
+        found = []
+        with self.metadata.reading() as connection:
+            rows = Rows(connection, self.namespace)
+            for component, identifier, rev in revisions:
+                key = NodeKey(component, identifier)
+                head = rows.head(key)
+                for id_, revision in rows.revisions(key):
+                    if revision.rev == rev and (head is None or head.hash != revision.hash):
+                        found.append(rows.node(id_, self.artifact_store))
+        return tuple(found)
+
     # --- the engine, for those who have nodes ---
 
     def plan_nodes(self, nodes: Sequence[Node]) -> tuple[Change, ...]:

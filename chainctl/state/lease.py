@@ -7,6 +7,7 @@ compares the token (M. Kleppmann calls that fencing).
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import secrets
@@ -132,7 +133,7 @@ class Locks:
                     connection.execute(lock.delete().where(*mine, lock.c.token == found.token))
                 connection.execute(
                     lock.insert().values(
-                        namespace=self.namespace, scope=scope, token=token, host=socket.gethostname(),
+                        namespace=self.namespace, scope=scope, token=token, host=machine(),
                         pid=os.getpid(), process_started=process_started(os.getpid()), user=user_name(),
                         acquired_at=now, heartbeat=now,
                     )
@@ -168,20 +169,32 @@ class Locks:
 
 def _is_over(holder: Row[Any], now: float, lease_sec: float) -> bool:
     """Say whether a holder is dead, or has not renewed its lease."""
-    if holder.host == socket.gethostname() and process_started(holder.pid) != holder.process_started:
+    if holder.host == machine() and process_started(holder.pid) != holder.process_started:
         return True
     return bool(now - holder.heartbeat > lease_sec)
 
 
 def _held_by(scope: str, holder: Row[Any]) -> LockHeldError:
-    here = holder.host == socket.gethostname()
-    where = "" if here else f" of {holder.user} on {holder.host}"
+    here = holder.host == machine()
+    where = "" if here else f" of {holder.user} on {holder.host.partition('/')[0]}"
     return LockHeldError(
         f"process {holder.pid}{where} is changing {scope} right now",
         hint="wait for it to end, then run the command again."
         + ("" if here else f" If it is gone for good: `chainctl unlock {holder.token}`."),
         details=[f"lock token {holder.token}"],
     )
+
+
+def machine() -> str:
+    """Where a process number means something: this host, since its start, in this namespace of processes.
+
+    Containers may have one host name, and count their processes each for itself.
+    """
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return "/".join(parts)
 
 
 def process_started(pid: int) -> str:

@@ -26,6 +26,7 @@ from chainctl.deploy.interfaces import Interfaces
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, LockHeldError, UsageError
 from chainctl.state.glance import CHAIN, LATEST, NAMES, NUMBERS, ONE, OWNED, rows
+from chainctl.state.private import private_directory
 from chainctl.version import __version__
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ _SCHEMA = 1
 class Record:
     """One release as it was shipped. `time` is seconds since the epoch.
 
-    `inputs` has what each chainlet's image is made of, `interfaces` how chainlets are called; records
+    `inputs` has what each chainlet's image is made of, `interfaces` how chainlets are called, `components`
+    the revisions (class, identifier, number) of those that were applied with it, children first; records
     of older versions have none.
     """
 
@@ -54,6 +56,7 @@ class Record:
     schema: int = _SCHEMA
     inputs: InputTable = field(default_factory=InputTable)
     interfaces: Interfaces = field(default_factory=Interfaces)
+    components: tuple[tuple[str, str, int], ...] = ()
 
 
 def default_database(root: Path) -> str:
@@ -236,7 +239,7 @@ def _parsed(chain: str, data: object) -> Record:
 @contextmanager
 def _waiting_lock(directory: Path) -> Iterator[None]:
     """Let one process at a time make something in a directory."""
-    _make_private(directory)
+    private_directory(directory)
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -245,13 +248,9 @@ def _waiting_lock(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _make_private(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
 def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all."""
-    _make_private(path.parent)
+    private_directory(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -95,6 +95,11 @@ class Components:
         removed = self.orphans(release.chain) if self.prune else ()
         return (*changes, *(Change(key, Action.REMOVE, 0, 0, "no longer in the file") for key in removed))
 
+    def revisions(self, release: Release) -> tuple[tuple[str, str, int], ...]:
+        """Name the revisions that count once all is applied: class, identifier, number."""
+        changes = self.db.plan_nodes(self._bound(release))
+        return tuple((c.key.component, c.key.identifier, c.rev) for c in changes)
+
     def is_settled(self, release: Release) -> bool:
         """Say whether there is nothing to do for a release."""
         return all(change.action is Action.KEEP for change in self.plan(release))
@@ -102,13 +107,7 @@ class Components:
     def _apply(self, nodes: Sequence[Node], release: Release, consequence: str) -> None:
         if not nodes:
             return
-        result = self._run(nodes, release)
-        if not result.is_ok:
-            raise JobsFailedError(
-                f"{_said(result)}; {consequence}",
-                hint="correct it and push again: finished jobs are not repeated.",
-                details=_evidence(result),
-            )
+        require_done(self._run(nodes, release), consequence)
 
     def _run(self, nodes: Sequence[Node], release: Release) -> ApplyResult:
         if any(change.action is not Action.KEEP for change in self.db.plan_nodes(nodes)):
@@ -165,6 +164,16 @@ class _Teller:
             self.emit(OperationFinished(line, self.clock() - self.started.pop(line, self.clock())))
         else:
             self.emit(Notice(f"{line}: {status}"))
+
+
+def require_done(result: ApplyResult, consequence: str) -> None:
+    """Raise JobsFailedError when a job is not done; `consequence` says what that means for the chain."""
+    if not result.is_ok:
+        raise JobsFailedError(
+            f"{_said(result)}; {consequence}",
+            hint="correct it and push again: finished jobs are not repeated.",
+            details=_evidence(result),
+        )
 
 
 def is_gate(node: Node) -> bool:

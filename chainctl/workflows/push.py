@@ -113,7 +113,7 @@ def push(
         plan, after = settle(look, act, emit)
         if plan.is_empty:
             emit(_up_to_date(draft))
-        number = _record(draft, last, ledger, origin, clock)
+        number = _record(draft, last, ledger, origin, clock, components)
         done = _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
         if components is not None:
             components.after(release, target.name, number, done.url)
@@ -218,10 +218,16 @@ def _labelled(image: ImagePlan, revision: str) -> ImagePlan:
 
 
 def _record(
-    draft: Draft, last: Record | None, ledger: Ledger, origin: Origin, clock: Callable[[], float]
+    draft: Draft,
+    last: Record | None,
+    ledger: Ledger,
+    origin: Origin,
+    clock: Callable[[], float],
+    components: Components | None,
 ) -> int:
-    """Write the release down, unless it is the one that was written last."""
-    if last is not None and last.release.digest == draft.release.digest:
+    """Write the release down, unless it is the one that was written last, components and all."""
+    revisions = components.revisions(draft.release) if components else ()
+    if last is not None and (last.release.digest, last.components) == (draft.release.digest, revisions):
         return last.number
     number = ledger.next_number(draft.chain)
     ledger.record(
@@ -234,6 +240,7 @@ def _record(
             revision=origin.revision,
             inputs=InputTable.of({image.chainlet: image.inputs for image in draft.images.images}),
             interfaces=compose_interfaces(draft.graph),
+            components=revisions,
         )
     )
     return number

@@ -12,17 +12,26 @@ from chainctl.workflows.redeploy import Redeployed, Site, latest_of, redeploy
 
 
 def rollback(
-    chain: str, to: int | None, site: Site, keep_warm: int, emit: Emit, clock: Callable[[], float]
+    chain: str,
+    to: int | None,
+    site: Site,
+    keep_warm: int,
+    emit: Emit,
+    clock: Callable[[], float],
+    restore: Callable[[Record, Redeployed], None] = lambda _record, _done: None,
 ) -> Redeployed:
     """Bring an older release up; without a number the last one that differs from what serves in more than scale.
 
     The scale of what serves is kept, as an older count may be too few for the traffic of now.
-    Raises UsageError when there is none, LockHeldError, and what `redeploy` raises.
+    `restore` brings back what was applied with it. Raises UsageError when there is none, LockHeldError,
+    and what `redeploy` and `restore` raise.
     """
     with site.ledger.lock(chain):
         record = _wanted(chain, to, site.ledger)
         release = in_scale_of(record.release, latest_of(site.ledger, chain).release)
-        return redeploy(record, release, site, keep_warm, emit, clock)
+        done = redeploy(record, release, site, keep_warm, emit, clock)
+        restore(record, done)
+    return done
 
 
 def _wanted(chain: str, to: int | None, ledger: Ledger) -> Record:

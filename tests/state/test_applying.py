@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -225,3 +226,33 @@ def test_statuses_of_jobs_are_told(db: Db) -> None:
     heard: list[tuple[str, JobStatus]] = []
     db.apply_nodes([node("a")], Recorder(), told=lambda _key, method, status: heard.append((method, status)))
     assert heard == [("start", JobStatus.RUNNING), ("start", JobStatus.SUCCESS)]
+
+
+def test_what_no_database_takes_is_written_in_another_way(db: Db) -> None:
+    """A lone surrogate and a NUL in what a trigger raises."""
+
+    def raise_it(what: str) -> None:
+        if what == "a.start":
+            raise ValueError("half \ud800 and \0")
+
+    assert not db.apply_nodes([node("a")], Recorder(before=raise_it)).is_ok
+    (job,) = db.jobs("Thing", "a")
+    assert "half \\ud800 and \\0" in job.error
+
+
+def test_an_artifact_that_is_put_again_is_young_again(db: Db, tmp_path: Path) -> None:
+    """So that collecting spares what somebody is about to refer to."""
+    db.apply_nodes([node("a", blobs=[b"x"])], Recorder())
+    db.remove_keys([key("a")], Recorder())
+    (path,) = (tmp_path / "artifacts").glob("*/*")
+    os.utime(path, (0, 0))
+    db.artifact_store.put(b"x")
+    assert db.gc() == ()
+
+
+def test_all_directories_are_private(url: str, tmp_path: Path) -> None:
+    place = tmp_path / "one" / "two"
+    DirectoryArtifacts(place).put(b"x")
+    made = [tmp_path / "one", place, *(path.parent for path in place.glob("*/*"))]
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in place.glob("*/*")} == {0o600}

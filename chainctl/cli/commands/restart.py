@@ -42,7 +42,7 @@ def restart(
     done = brought_up(
         name,
         console,
-        lambda site, kept: start_anew(name, chainlet, site, kept, console.emit, now),
+        lambda site, kept, _: start_anew(name, chainlet, site, kept, console.emit, now),
         target=target,
         secrets=secrets,
         keep_warm=keep_warm,

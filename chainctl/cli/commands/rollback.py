@@ -37,7 +37,7 @@ def rollback(
     done = brought_up(
         chain,
         console,
-        lambda site, kept: roll_back(chain, to, site, kept, console.emit, now),
+        lambda site, kept, restore: roll_back(chain, to, site, kept, console.emit, now, restore),
         target=target,
         secrets=secrets,
         keep_warm=keep_warm,

@@ -34,7 +34,7 @@ def scale(
     done = brought_up(
         chain,
         console,
-        lambda site, _: bring_to(chain, counts, site, console.emit, now),
+        lambda site, *_: bring_to(chain, counts, site, console.emit, now),
         target=target,
         secrets=secrets,
         keep_warm=None,
