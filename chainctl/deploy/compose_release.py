@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from chainctl.build.plan import BuildPlan
+from chainctl.deploy.overrides import overridden
 from chainctl.deploy.release import (
     Call,
     DataMount,
@@ -74,7 +75,7 @@ def _service(
 ) -> ServiceSpec:  # fmt: skip
     config = spec.remote_config
     resources = _resources(config.compute, settings)
-    env = _env(config, settings)
+    env = _env(spec, settings)
     secrets = tuple(SecretRef(key, fingerprints[key]) for key in sorted(set(config.assets.secret_keys)))
     callees = sorted({edge.callee for edge in graph.callees(spec.name)})
     calls = tuple(Call(callee, ready[callee].name) for callee in callees)
@@ -134,9 +135,15 @@ def _gpu(compute: Compute) -> Gpu | None:
     return Gpu(model, int(count) if count.isdecimal() else compute.gpu_count)
 
 
-def _env(config: RemoteConfig, settings: DeploySettings) -> tuple[tuple[str, str], ...]:
+def _env(spec: ChainletSpec, settings: DeploySettings) -> tuple[tuple[str, str], ...]:
+    """The chain file's variables, then the environment's settings, then what the state has."""
     environment = {"CHAINCTL_ENVIRONMENT": settings.environment} if settings.environment else {}
-    return tuple(sorted({**config.options.env_variables, **environment}.items()))
+    variables = {
+        **spec.remote_config.options.env_variables,
+        **dict(settings.variables),
+        **overridden(settings.overrides, settings.environment or "", spec.name),
+    }
+    return tuple(sorted({**variables, **environment}.items()))
 
 
 def _start_timeout(config: RemoteConfig, settings: DeploySettings) -> float:
