@@ -10,6 +10,7 @@ from chainctl.cli.console import Console
 from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.locking import Locker
+from chainctl.cli.variables import with_variables
 from chainctl.cli.wiring import World, draft_settings, open_world, secret_sources
 from chainctl.deploy.generations import carried_over
 from chainctl.workflows.draft import Draft, draft_release, unlocked
@@ -31,6 +32,7 @@ def draft_of(
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
     wish = draft_settings(settings, loaded.name, world)
+    wish = replace(wish, deploy=with_variables(wish.deploy, loaded, world.name))
     locked = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     draft = draft_release(graph, wish, take_snapshot, vault, locked)
     last = released(world.ledger.latest(draft.chain))

@@ -2,7 +2,8 @@
 
 Precedence: options on the command line, environment (`CHAINCTL_*`), the project's
 `chainctl.toml` or `[tool.chainctl]` in `pyproject.toml` (looked for upward from the chain file to
-the root of its repository), the user's `config.toml`, defaults.
+the root of its repository), the user's `config.toml`, defaults. In each file, the table of the
+chosen environment wins over the rest of it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
 import pydantic_core
 
+from chainctl.cli.environments import layers, variables_in
 from chainctl.errors import UsageError
 
 _PREFIX = "CHAINCTL_"
@@ -184,15 +186,43 @@ def load_settings(
 def settings_sources(
     start: Path, environ: Mapping[str, str], given: Mapping[str, Any], user_file: Path
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each source with the values it sets, unchecked; a later one wins."""
-    if user_file.is_file():
-        yield str(user_file), _absolute(_toml(user_file), user_file.parent)
+    """Yield each source with the values it sets, unchecked; a later one wins.
+
+    What a file sets for the chosen environment is a source of its own, after the file.
+    """
+    files = _files(start, user_file)
+    variables = _absolute(_from_environment(environ), Path.cwd())
+    options = {key: value for key, value in given.items() if value is not None}
+    environment = _chosen([*(values for _, values in files), variables, options])
+    for path, values in files:
+        for source, layer in layers(str(path), values, environment):
+            yield source, _absolute(layer, path.parent)
+    yield "the environment", variables
+    yield "the command line", options
+
+
+def environment_variables(start: Path, user_file: Path, environment: str | None) -> dict[str, str]:
+    """Return the variables that files give to the chainlets of an environment. Raises UsageError."""
+    merged: dict[str, str] = {}
+    for path, values in _files(start, user_file):
+        merged.update(variables_in(str(path), values, environment))
+    return merged
+
+
+def _files(start: Path, user_file: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The user's file and the project's, with what they say; a later one wins."""
+    found = [(user_file, _toml(user_file))] if user_file.is_file() else []
     project = _project_file(start)
     if project is not None:
         values = _tool_table(project) if project.name == "pyproject.toml" else _toml(project)
-        yield str(project), _absolute(values or {}, project.parent)
-    yield "the environment", _absolute(_from_environment(environ), Path.cwd())
-    yield "the command line", {key: value for key, value in given.items() if value is not None}
+        found.append((project, values or {}))
+    return found
+
+
+def _chosen(sources: Sequence[Mapping[str, Any]]) -> str | None:
+    """The environment that the last source names; one that is no text is left to the check."""
+    named = [values["environment"] for values in sources if "environment" in values]
+    return named[-1] if named and isinstance(named[-1], str) else None
 
 
 def _project_file(start: Path) -> Path | None:

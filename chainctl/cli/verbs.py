@@ -60,6 +60,9 @@ VERBS = {
         Verb("trace", "Show where the time of calls went, call by call.", takes_chain=True),
         Verb("top", "Show rates, latencies and errors of each chainlet, now.", takes_chain=True),
         Verb("secret", "Save, list and remove values of secrets.", actions=("set", "list", "rm")),
+        Verb(
+            "env", "Set, list and remove environment variables of chainlets.", actions=("set", "list", "rm")
+        ),
         Verb("down", "Remove a chain: its address, its services, its network.", takes_chain=True),
         Verb("run-local", "Run a chain on this machine without containers, once or as a server."),
         Verb("doctor", "Check engine, builder, disk, GPU, images and ports."),

@@ -20,7 +20,7 @@ from chainctl.build.image_contents import ImageReader
 from chainctl.build.proxies import proxy_arguments
 from chainctl.build.registry import Registry, RegistryAddress
 from chainctl.build.settings import BuildSettings
-from chainctl.cli.settings import Settings, load_settings
+from chainctl.cli.settings import Settings, environment_variables, load_settings
 from chainctl.deploy.image_store import ImageStore
 from chainctl.deploy.release import FrontDoor
 from chainctl.deploy.settings import DeploySettings
@@ -28,6 +28,7 @@ from chainctl.deploy.target import DeployTarget, LogSource
 from chainctl.errors import EngineError, UsageError
 from chainctl.sdk.config import BasetenImage
 from chainctl.state.ledger import Ledger
+from chainctl.state.variables import Variables, variables_of
 from chainctl.workflows.draft import DraftSettings
 from chainctl.workflows.push import Origin
 
@@ -56,9 +57,18 @@ class World:
 
 def settings_for(start: Path | None = None, **given: Any) -> Settings:
     """Load the settings that hold for a chain file, or for the working directory."""
+    return load_settings(_directory_of(start), os.environ, given, config_dir() / "config.toml")
+
+
+def file_variables(start: Path, environment: str | None) -> tuple[tuple[str, str], ...]:
+    """The variables that the settings of an environment give to chainlets, sorted. Raises UsageError."""
+    found = environment_variables(_directory_of(start), config_dir() / "config.toml", environment)
+    return tuple(sorted(found.items()))
+
+
+def _directory_of(start: Path | None) -> Path:
     where = (start or Path.cwd()).resolve()
-    directory = where if where.is_dir() else where.parent
-    return load_settings(directory, os.environ, given, config_dir() / "config.toml")
+    return where if where.is_dir() else where.parent
 
 
 def open_world(settings: Settings, notice: Callable[[str], None], chain: str | None = None) -> World:
@@ -271,6 +281,11 @@ def secret_sources(settings: Settings) -> SecretSources:
 def ledger_of(settings: Settings, target: str) -> Ledger:
     """The releases of a target's chains."""
     return Ledger(state_dir(settings), target, settings.database)
+
+
+def variables_kept(settings: Settings, target: str) -> Variables:
+    """The overrides of environment variables of a target's chains."""
+    return variables_of(state_dir(settings), target, settings.database)
 
 
 def state_dir(settings: Settings) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from chainctl.build.plan import BuildPlan
+from chainctl.deploy.overrides import overridden
 from chainctl.deploy.release import (
     Call,
     DataMount,
@@ -75,7 +76,7 @@ def _service(
 ) -> ServiceSpec:  # fmt: skip
     config = spec.remote_config
     resources = _resources(config.compute, settings)
-    env = _env(config, settings)
+    env = _env(spec, settings)
     secrets = tuple(SecretRef(key, fingerprints[key]) for key in sorted(set(config.assets.secret_keys)))
     callees = sorted({edge.callee for edge in graph.callees(spec.name)})
     calls = tuple(Call(callee, ready[callee].name) for callee in callees)
@@ -149,9 +150,15 @@ def _gpu_parts(gpu: Gpu | None) -> list[list[object]]:
     return [["gpu memory", gpu.memory_bytes]] if gpu and gpu.memory_bytes is not None else []
 
 
-def _env(config: RemoteConfig, settings: DeploySettings) -> tuple[tuple[str, str], ...]:
+def _env(spec: ChainletSpec, settings: DeploySettings) -> tuple[tuple[str, str], ...]:
+    """The chain file's variables, then the environment's settings, then what the state has."""
     environment = {"CHAINCTL_ENVIRONMENT": settings.environment} if settings.environment else {}
-    return tuple(sorted({**config.options.env_variables, **environment}.items()))
+    variables = {
+        **spec.remote_config.options.env_variables,
+        **dict(settings.variables),
+        **overridden(settings.overrides, settings.environment or "", spec.name),
+    }
+    return tuple(sorted({**variables, **environment}.items()))
 
 
 def _start_timeout(config: RemoteConfig, settings: DeploySettings) -> float:

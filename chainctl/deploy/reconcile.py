@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from chainctl.deploy.causes import causes
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -97,18 +98,19 @@ def _warm(
 def _starts(desired: DesiredState, observed: ObservedState) -> Iterator[StartService]:
     for service in in_dependency_order(desired.services):
         if observed.service(service.name) is None:
-            yield from replica_starts(service, _new(service, observed, desired.warm))
+            yield from replica_starts(service, _new(service, observed, desired))
         else:
             yield from missing_replicas(service, observed)
 
 
-def _new(service: ServiceSpec, observed: ObservedState, warm: frozenset[str]) -> StartService:
-    older = [s for s in observed.services if s.chainlet == service.chainlet]
-    if not older:
+def _new(service: ServiceSpec, observed: ObservedState, desired: DesiredState) -> StartService:
+    there = [s for s in observed.services if s.chainlet == service.chainlet]
+    if not there:
         return StartService(service, "new chainlet")
-    old = max(older, key=lambda s: (s.status is _RUNNING, s.since, s.name))
-    cause = " and ".join(service.fingerprint.causes(old.fingerprint)) or "it was released anew"
-    return StartService(service, cause, replaces=None if old.name in warm else old.name)
+    old = max(there, key=lambda s: (s.status is _RUNNING, s.since, s.name))
+    older = next((s for s in desired.previous if s.name == old.name), None)
+    cause = " and ".join(causes(service, old.fingerprint, older)) or "it was released anew"
+    return StartService(service, cause, replaces=None if old.name in desired.warm else old.name)
 
 
 def _front_door(desired: DesiredState, observed: ObservedState) -> Iterator[Operation]:

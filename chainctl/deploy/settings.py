@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chainctl.deploy.overrides import Override
 from chainctl.deploy.release import FrontDoor
 
 DEFAULT_START_TIMEOUT_SEC = 600.0
@@ -16,6 +17,8 @@ class DeploySettings:
 
     `token_fingerprint` stands for the internal token that the services of a chain call each other
     with: services with another token could not, so a new token is a change of all of them.
+    `variables` are what the settings of the environment give to all chainlets, `overrides` what is
+    kept in the state: those win.
     """
 
     front_door: FrontDoor = field(default_factory=FrontDoor)
@@ -23,3 +26,5 @@ class DeploySettings:
     pids: int = DEFAULT_PIDS
     environment: str | None = None
     token_fingerprint: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[Override, ...] = ()

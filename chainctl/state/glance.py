@@ -26,6 +26,9 @@ NUMBERS = """SELECT rev FROM revision WHERE namespace = :namespace AND component
 AND identifier = :identifier ORDER BY rev"""
 NAMES = """SELECT identifier FROM head WHERE namespace = :namespace AND component = :component
 ORDER BY identifier"""
+VARIABLES = """SELECT environment, chainlet, name, value FROM variable
+WHERE namespace = :namespace AND chain = :chain"""
+ALL_VARIABLES = "SELECT DISTINCT chain FROM variable WHERE namespace = :namespace ORDER BY chain"
 ALL_NAMES = "SELECT DISTINCT identifier FROM head WHERE component = :component ORDER BY identifier"
 OWNED = """SELECT component, identifier FROM head WHERE namespace = :namespace AND owner = :owner
 AND component != :component"""

@@ -156,7 +156,7 @@ class Ledger:
 
     def forget(self, chain: str) -> None:
         """Drop all that is known of a chain, at once. Holders of its lock may do that."""
-        from chainctl.state.tables import head, revision
+        from chainctl.state.tables import head, revision, variable
 
         if self._ask(NUMBERS, identifier=_named(chain)):
             with self._database().writing() as connection:
@@ -164,6 +164,8 @@ class Ledger:
                 for table in (head, revision):
                     mine = {"namespace": self._target, "component": CHAIN, "identifier": chain}
                     connection.execute(table.delete().where(*(table.c[n] == v for n, v in mine.items())))
+                own = (variable.c.namespace == self._target, variable.c.chain == chain)
+                connection.execute(variable.delete().where(*own))
         directory = self._directory(chain)
         if directory.is_dir():
             gone = Path(tempfile.mkdtemp(dir=self._root, prefix=".gone-"))

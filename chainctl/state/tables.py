@@ -93,6 +93,16 @@ artifact_ref = Table(
     Column("sha256", Text, primary_key=True, index=True),
 )
 
+variable = Table(
+    "variable",
+    metadata,
+    *(
+        Column(name, Text, primary_key=True)
+        for name in ("namespace", "chain", "environment", "chainlet", "name")
+    ),
+    Column("value", Text, nullable=False),
+)
+
 lock = Table(
     "lock",
     metadata,

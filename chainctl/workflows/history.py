@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from chainctl.deploy.causes import causes
 from chainctl.deploy.release import Release, ServiceSpec
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.state.ledger import Ledger, Record
@@ -77,7 +78,10 @@ def _differences(before: Release, after: Release) -> Iterator[str]:
             yield f"{name} is new"
         else:
             mine = replace(new[name].fingerprint, calls=old[name].fingerprint.calls)
-            yield from (f"{name}: {cause}" for cause in mine.causes(old[name].fingerprint))
+            yield from (
+                f"{name}: {cause}"
+                for cause in causes(replace(new[name], fingerprint=mine), old[name].fingerprint, old[name])
+            )
             yield from _scale(old[name], new[name])
     if before.front_door != after.front_door:
         yield "the front door changed"

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from chainctl.cli.settings import Settings, load_settings, settings_sources, unknown_variables
+from chainctl.cli.settings import (
+    Settings,
+    environment_variables,
+    load_settings,
+    settings_sources,
+    unknown_variables,
+)
 from chainctl.errors import UsageError
 
 
@@ -220,3 +226,16 @@ def test_sources_are_told_in_the_order_of_precedence(tmp_path: Path) -> None:
         ("the environment", {"port": "3"}),
         ("the command line", {"port": 4}),
     ]
+
+
+def test_the_table_of_the_environment_wins_over_its_file(tmp_path: Path) -> None:
+    """Only the chosen one; a variable still wins over it. Its variables are no settings."""
+    text = 'port = 1\n[environments.prod]\nport = 2\n[environments.prod.env]\nLEVEL = "x"\n'
+    (tmp_path / "chainctl.toml").write_text(text)
+    none = tmp_path / "none.toml"
+    assert load_settings(tmp_path, {}, {}, none).port == 1
+    assert load_settings(tmp_path, {"CHAINCTL_ENVIRONMENT": "prod"}, {}, none).port == 2
+    environ = {"CHAINCTL_ENVIRONMENT": "prod", "CHAINCTL_PORT": "3"}
+    assert load_settings(tmp_path, environ, {}, none).port == 3
+    assert environment_variables(tmp_path, none, "prod") == {"LEVEL": "x"}
+    assert environment_variables(tmp_path, none, "dev") == {}
