@@ -53,6 +53,7 @@ VERBS = {
         Verb("ps", "List chains and their services.", takes_chain=True),
         Verb("images", "List images with their sizes and the releases that use them.", takes_chain=True),
         Verb("gc", "Remove images that neither run nor are used by the last releases.", takes_chain=True),
+        Verb("prune", "Remove services and leftovers that no release needs.", takes_chain=True),
         Verb("sbom", "Print what an image is made of, as CycloneDX."),
         Verb("jobs", "List the components of a chain with their jobs.", takes_chain=True),
         Verb("unlock", "Take a lock away from a command that is gone for good."),
