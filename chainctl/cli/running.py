@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ from chainctl.cli.console import Console, now
 from chainctl.cli.loading import load_graph
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.wiring import (
+    downloads,
     draft_settings,
     local_world,
     origin_of,
     python_executable,
     secret_sources,
     settings_for,
+    state_dir,
 )
-from chainctl.deploy.compose_release import secret_names
+from chainctl.deploy.compose_release import data_of, secret_names
 from chainctl.deploy.target import LogLine
 from chainctl.errors import CallFailedError, ChainctlError, DeployError, UsageError
 from chainctl.graph.chain_file import ChainFile
@@ -124,8 +126,20 @@ def _in_one_process(
         "body": None if body is None else body.decode(),
         "port": port,
     }
-    answer = _child(request)
+    answer = _child(request, {**os.environ, **_data_environ(graph, secrets)})
     return None if body is None else _checked(answer)
+
+
+def _data_environ(graph: ChainGraph, secrets: Path | None) -> dict[str, str]:
+    """Fetch the files that chainlets read, and say where they are. Raises DownloadError."""
+    directory = Path(graph.path).parent
+    wanted = [data for spec in graph.chainlets for data in data_of(spec.remote_config, directory)]
+    if not wanted:
+        return {}
+    settings = settings_for(Path(graph.path), secrets_file=secrets)
+    world = local_world(settings)
+    source = downloads(state_dir(settings), world.vault)
+    return {"CHAINCTL_DATA": json.dumps({data.name: str(source.get(data)) for data in wanted})}
 
 
 def _secret_values(graph: ChainGraph, secrets: Path | None) -> dict[str, str]:
@@ -135,12 +149,12 @@ def _secret_values(graph: ChainGraph, secrets: Path | None) -> dict[str, str]:
     return {name: value.decode() for name, value in found.items() if value is not None}
 
 
-def _child(request: dict[str, Any]) -> dict[str, Any]:
+def _child(request: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """Run the child interpreter; its prints go to our stderr, its answer comes by a pipe."""
     reader, writer = os.pipe()
     command = [python_executable(), "-P", "-m", "chainctl.server.local", str(writer)]
     child = subprocess.Popen(  # our own module, in the interpreter that runs us
-        command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), pass_fds=[writer]
+        command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), pass_fds=[writer], env=dict(environ)
     )
     os.close(writer)
     assert child.stdin is not None

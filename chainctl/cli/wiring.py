@@ -201,10 +201,10 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     from chainctl.adapters.local.target import LocalTarget
 
     state = root or state_dir(settings)
-    ledger = Ledger(state, "local", settings.database)
+    ledger = Ledger(state, "local", settings.database if root is None else None)
     vault = Vault(secret_sources(settings), ledger.token)
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
-    data = downloads(state, vault)
+    data = downloads(state_dir(settings), vault)
     target = LocalTarget(paths, vault, data=data, drain_sec=settings.drain_sec, inherited=os.environ)
     backend, store = LocalBuildBackend(paths.root), LocalImageStore(paths)
     return World("local", target, target, backend, ledger, vault, store, this_platform)

@@ -81,7 +81,7 @@ def _service(
     callees = sorted({edge.callee for edge in graph.callees(spec.name)})
     calls = tuple(Call(callee, ready[callee].name) for callee in callees)
     image = str(images.image_of(spec.name).ref)
-    data = _data(config, PurePath(graph.path).parent)
+    data = data_of(config, PurePath(graph.path).parent)
     configured = [repr(resources), env, [repr(s) for s in secrets], settings.token_fingerprint]
     fingerprint = Fingerprint(
         image=image,
@@ -106,7 +106,7 @@ def _service(
     )
 
 
-def _data(config: RemoteConfig, directory: PurePath) -> tuple[DataMount, ...]:
+def data_of(config: RemoteConfig, directory: PurePath) -> tuple[DataMount, ...]:
     """Return what a chainlet reads; paths are from the directory of the chain file."""
     mounts = (
         DataMount(v.name, source_of(v.source, directory), v.sha256, v.dest, v.filename, v.secret_key or "")

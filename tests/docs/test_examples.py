@@ -18,7 +18,13 @@ from chainctl.graph.load import load
 from tests.docs.blocks import ROOT
 
 Run = Callable[..., "CompletedProcess[str]"]
-EXAMPLES = {"arrays": "arrays", "hello": "hello", "rag": "rag", "subclassing": "reading-time"}
+EXAMPLES = {
+    "arrays": "arrays",
+    "hello": "hello",
+    "notify": "praise",
+    "rag": "rag",
+    "subclassing": "reading-time",
+}
 CODE = "def readLine(): ..."
 
 

@@ -75,6 +75,7 @@ CASES = [
         _equals("Hello, Ada\nHello, Grace\n"),
     ),
     Example("subclassing", "subclassing/chain.py", lambda: _documented("subclassing"), _has_seconds),
+    Example("notify", "notify/chain.py", lambda: '{"name": "Ada"}', _equals("Ada is patient\n")),
     Example("rag", "rag/chain.py", lambda: _documented("rag"), _cites_a_document),
     Example("arrays", "arrays/chain.py", lambda: _documented("arrays"), _adds_ten),
     Example("audio", "audio/chain.py", _audio_request, _is_transcribed),
