@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE_TIMEOUT_SEC = 10
+
+
+def pytest_configure() -> None:
+    """Let commands be interrupted: a shell that starts tests in the background ignores SIGINT for all below it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
