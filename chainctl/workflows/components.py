@@ -43,7 +43,6 @@ class Components:
     emit: Emit
     clock: Callable[[], float]
     prune: bool = False
-    results: list[ApplyResult] = field(default_factory=list)
 
     def before(self, release: Release) -> None:
         """Apply what does not refer to the chain. Raises JobsFailedError: nothing of the chain was touched."""
@@ -52,15 +51,16 @@ class Components:
         )
 
     def gates(self, release: Release) -> tuple[str, ...]:
-        """Name the gates that this release has not passed yet."""
-        nodes = self._gate_nodes(release)
-        changes = self.db.plan_nodes(nodes)
-        return tuple(str(change.key) for change in changes if change.action is not Action.KEEP)
+        """Name the gates that a release passes whenever traffic is to flip to it."""
+        return tuple(str(node.key) for node in self._gate_nodes(release))
 
     def pass_gates(self, release: Release, operation: PassGates, target: str) -> None:
-        """Apply the gates against a service without traffic. Raises DeployError when one is not passed."""
+        """Run the gates against a service without traffic. Raises DeployError when one is not passed.
+
+        They run also when the same release passed them before: what was started since may be otherwise.
+        """
         self.runner.know(_chain_of(release, target), operation.service)
-        result = self._run(self._gate_nodes(release), release)
+        result = self._run(self._gate_nodes(release), release, rerun=True)
         if not result.is_ok:
             raise DeployError(
                 _said(result),
@@ -101,23 +101,22 @@ class Components:
         return tuple((c.key.component, c.key.identifier, c.rev) for c in changes)
 
     def is_settled(self, release: Release) -> bool:
-        """Say whether there is nothing to do for a release."""
-        return all(change.action is Action.KEEP for change in self.plan(release))
+        """Say whether there is nothing to do for a release, and nothing to tell."""
+        is_kept = all(change.action is Action.KEEP for change in self.plan(release))
+        return is_kept and not self.orphans(release.chain)
 
     def _apply(self, nodes: Sequence[Node], release: Release, consequence: str) -> None:
         if not nodes:
             return
         require_done(self._run(nodes, release), consequence)
 
-    def _run(self, nodes: Sequence[Node], release: Release) -> ApplyResult:
-        if any(change.action is not Action.KEEP for change in self.db.plan_nodes(nodes)):
+    def _run(self, nodes: Sequence[Node], release: Release, *, rerun: bool = False) -> ApplyResult:
+        if rerun or any(change.action is not Action.KEEP for change in self.db.plan_nodes(nodes)):
             self.emit(PhaseStarted("Components"))
         teller = _Teller(self.emit, self.clock)
-        result = self.db.apply_nodes(
-            nodes, self.runner, owner=release.chain, author=self.author, told=teller.told
+        return self.db.apply_nodes(
+            nodes, self.runner, owner=release.chain, rerun=rerun, author=self.author, told=teller.told
         )
-        self.results.append(result)
-        return result
 
     def _bound(self, release: Release) -> tuple[Node, ...]:
         key = NodeKey(CHAIN.component, release.chain)
