@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from chainctl.adapters.component_process import ComponentFailedError, ProcessRunner
+from chainctl.adapters.component_process import ProcessRunner
 from chainctl.adapters.downloads import Downloads
 from chainctl.components.node import Node
 from chainctl.deploy.release import DataMount
@@ -149,7 +149,8 @@ def _ran(
             f"{node.key}: {argv[0]} can not be run in {cwd}: {error.strerror}",
             hint="see that it is installed and on PATH.",
         ) from error
-    over = threading.Timer(timeout_sec, _end, [process])
+    is_late = threading.Event()
+    over = threading.Timer(timeout_sec, _end, [process, is_late])
     over.start()
     lines: list[str] = []
     try:
@@ -161,19 +162,19 @@ def _ran(
                 lines = [*lines, line][-12:]
         code = process.wait()
     except BaseException:
-        _end(process)
+        _end(process, threading.Event())
         raise
     finally:
-        is_over = not over.is_alive()
         over.cancel()
     if code == 0:
         return lines
-    how = f"took more than {timeout_sec:g} s" if is_over and code < 0 else f"ended with exit code {code}"
-    raise ComponentFailedError(f"{node.key}: `{' '.join(argv)}` {how}", traceback="\n".join(lines))
+    how = f"took more than {timeout_sec:g} s" if is_late.is_set() else f"ended with exit code {code}"
+    raise ComponentError(f"{node.key}: `{' '.join(argv)}` {how}", details=lines)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], is_late: threading.Event) -> None:
     """End a command with all that it has started."""
+    is_late.set()
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
