@@ -7,6 +7,7 @@ BEGIN IMMEDIATE, without which two that read first and write then would overwrit
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 BUSY_SEC = 30
+_ASK_AGAIN_SEC = 0.02
 _CREATION_LOCK = 0x63686374  # any number, the same for all who create tables
 _SQLITE = "sqlite:///"
 
@@ -153,8 +155,26 @@ def _engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Leave transactions to us, and what is committed to the disk."""
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn on the write-ahead log, which a file keeps: readers and a writer do not wait for each other.
+
+    SQLite does not wait for others with that, as it does with all else; so it is asked again.
+    """
+    import sqlite3
+
+    deadline = time.monotonic() + BUSY_SEC
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            threading.Event().wait(_ASK_AGAIN_SEC)
 
 
 def _begin_sqlite(connection: Connection) -> None:
