@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from chainctl.build.backend import BuildBackend
 from chainctl.build.differences import summary
@@ -25,13 +26,15 @@ from chainctl.errors import DeployError
 from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStarted
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.canary import watching
-from chainctl.workflows.components import Components
 from chainctl.workflows.draft import Draft
 from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
 from chainctl.workflows.rollout import Rollout, plan_rollout, released, warm_names
 from chainctl.workflows.settle import settle
+
+if TYPE_CHECKING:
+    from chainctl.workflows.components import Components
 
 PARALLEL_BUILDS = 4
 _AT_ONCE = Rollout()
