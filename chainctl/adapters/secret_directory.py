@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from chainctl.errors import UsageError
+from chainctl.state.private import private_directory, write_private
 
 SIZE_LIMIT = 500 * 1024
 """What a build can be given at most (BuildKit's limit for a secret), in bytes."""
@@ -60,18 +59,8 @@ class SecretDirectory:
         return path.is_file() and path.stat().st_mode & 0o077 == 0 and path.read_bytes() == value
 
     def _write(self, name: str, value: bytes) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path.chmod(0o700)
-        descriptor, temporary = tempfile.mkstemp(dir=self.path, prefix=".new-")  # made with mode 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(value)
-                file.flush()
-                os.fsync(descriptor)
-            Path(temporary).replace(self.path / name)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        private_directory(self.path).chmod(0o700)
+        write_private(self.path / name, value)
 
 
 def require_name(name: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chainctl.errors import StateError
-from chainctl.state.private import private_directory
+from chainctl.state.private import write_private
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -54,7 +53,7 @@ class DirectoryArtifacts:
             if path.is_file() and path.read_bytes() == data:
                 os.utime(path)  # it is in use again: collecting spares what is young
             else:
-                self._write(path, data)
+                write_private(path, data)
         except OSError as error:
             raise StateError(
                 f"{len(data)} bytes can not be kept in {self.root}: {error.strerror or error}",
@@ -81,25 +80,6 @@ class DirectoryArtifacts:
     def _path(self, sha256: str) -> Path:
         _require_digest(sha256)
         return self.root / sha256[:2] / sha256
-
-    def _write(self, path: Path, data: bytes) -> None:
-        """Write a file whole or not at all, and let the disk have it before anything refers to it."""
-        private_directory(path.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainctl.errors import StateError
 from chainctl.state.private import private_directory
+from chainctl.state.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -186,7 +187,7 @@ def _ensure_schema(database: Database) -> None:
     """Create the tables once, whoever comes first. Raises StateError for a schema that is newer."""
     from sqlalchemy import inspect, text
 
-    from chainctl.state.tables import SCHEMA_VERSION, meta, metadata
+    from chainctl.state.tables import meta, metadata
 
     with database.reading() as connection:
         if inspect(connection).has_table("meta"):
@@ -206,7 +207,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
 
 
 def _require_known(connection: Connection, url: str) -> None:
-    from chainctl.state.tables import SCHEMA_VERSION, meta
+    from chainctl.state.tables import meta
 
     found = connection.execute(meta.select().where(meta.c.key == "schema_version")).one_or_none()
     version = int(found.value) if found else 0

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from chainctl.errors import StateError
+from chainctl.state.schema import SCHEMA_VERSION
 
 CHAIN = "ChainDeployment"
-SCHEMA_VERSION = 1
 
 LATEST = """SELECT revision.data FROM head JOIN revision ON revision.id = head.revision_id
 WHERE head.namespace = :namespace AND head.component = :component AND head.identifier = :identifier"""

@@ -26,7 +26,7 @@ from chainctl.deploy.interfaces import Interfaces
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, LockHeldError, UsageError
 from chainctl.state.glance import CHAIN, LATEST, NAMES, NUMBERS, ONE, OWNED, rows
-from chainctl.state.private import private_directory
+from chainctl.state.private import private_directory, write_private
 from chainctl.version import __version__
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Ledger:
         if not path.is_file():
             with _waiting_lock(path.parent):
                 if not path.is_file():
-                    _write(path, secrets.token_urlsafe(32).encode(), mode=0o600)
+                    write_private(path, secrets.token_urlsafe(32).encode())
         return path.read_text()
 
     def planned_token(self, chain: str) -> str:
@@ -248,19 +248,3 @@ def _waiting_lock(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all."""
-    private_directory(path.parent)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,0 +1,3 @@
+"""The version of the tables that this chainctl writes and reads; whoever finds a newer one refuses it."""
+
+SCHEMA_VERSION = 1
