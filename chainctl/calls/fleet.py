@@ -24,19 +24,23 @@ _USED_SEC = 30.0
 
 
 class Replica:
-    """One replica: its connections, its requests under way, and whether it is passed over."""
+    """One replica: its connections, its requests under way, and whether it is passed over.
+
+    `is_new` is one of which it is not known yet whether it takes calls.
+    """
 
     def __init__(self, address: Address, wake: Callable[[], None], *, is_out: bool) -> None:
         self.http = HttpClient(address, connect_sec=_CONNECT_SEC)
         self.http.on_wake = wake
         self.under_way = 0
         self.is_out = is_out
+        self.is_new = is_out
         self._probe_head = request_head(address, "GET", OPEN_PATH, {})
         self._probing: Optional[asyncio.Task[None]] = None
 
     def leave_out(self) -> None:
         """Pass it over until it answers a probe."""
-        self.is_out = True
+        self.is_out, self.is_new = True, False
         self.http.close()
 
     def probe(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -57,9 +61,9 @@ class Replica:
         except TimeoutError:  # one that is busy does take calls
             return
         except ConnectionError:
-            self.is_out = True
+            self.is_out, self.is_new = True, False
         else:
-            self.is_out = answer.status == _CLOSED
+            self.is_out, self.is_new = answer.status == _CLOSED, False
 
 
 class Fleet:
@@ -163,14 +167,15 @@ class Fleet:
         self._turn += 1
         turned = [every[(self._turn + n) % len(every)] for n in range(len(every))]
         left = [one for one in turned if one not in tried] or turned
-        here = [one for one in left if not one.is_out] or left
+        here = [one for one in left if not one.is_out] or [one for one in left if one.is_new] or left
         return min(here, key=lambda one: one.under_way)
 
     def _has_another(self, replica: Replica, tried: list[Replica]) -> bool:
-        """Leave a replica out; say whether there is one that answers and was not asked yet."""
+        """Leave a replica out; say whether there is one that answers, or may, and was not asked yet."""
         replica.leave_out()
         tried.append(replica)
-        return any(not one.is_out and one not in tried for one in self._replicas.values())
+        others = (one for one in self._replicas.values() if one not in tried)
+        return any(one.is_new or not one.is_out for one in others)
 
 
 class _Counted(AsyncIterator[bytes]):

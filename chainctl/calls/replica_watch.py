@@ -18,6 +18,8 @@ from chainctl.calls.fleet import Fleet
 from chainctl.calls.http_client import HttpClient
 
 LOOK_SEC = 0.5
+LOOKS_ALONE = 20
+"""So often in a row one replica is found alone before it is called plainly: another may just start anew."""
 Client = Union[HttpClient, Fleet]
 
 
@@ -40,6 +42,7 @@ class ReplicaWatch:
         self._use = use
         self._fleet: Optional[Fleet] = None
         self._has_looked = False
+        self._looks_alone = 0
         self._next: Optional[asyncio.TimerHandle] = None
 
     def wake(self) -> None:
@@ -70,11 +73,17 @@ class ReplicaWatch:
 
     def _found(self, addresses: list[Address]) -> None:
         """Turn to what was found; where nothing was, go on with what there is."""
-        if len(addresses) == 1:
+        is_alone = len(addresses) == 1 and self._is_plain(addresses[0])
+        self._looks_alone = self._looks_alone + 1 if is_alone else 0
+        if self._looks_alone and (self._fleet is None or self._looks_alone >= LOOKS_ALONE):
             self._turn_to_one()
         elif addresses:
             self._turn_to(addresses)
         self._has_looked = True
+
+    def _is_plain(self, found: Address) -> bool:
+        """Say whether the plain client leads to it, too: one socket is of one replica, a name of any."""
+        return found.socket == self._address.socket if self._address.socket else True
 
     def _turn_to(self, addresses: list[Address]) -> None:
         is_first = self._fleet is None

@@ -143,6 +143,21 @@ def test_a_new_replica_gets_calls_once_it_answers() -> None:
     run(work())
 
 
+@pytest.mark.parametrize("turn", range(2))
+def test_of_replicas_that_nobody_has_asked_yet_the_one_that_is_there_answers(turn: int) -> None:
+    """Whichever comes first: not to know of one is no reason to do without it."""
+
+    async def work() -> None:
+        with refusing_port() as port:
+            async with loopback(answer(b"x")) as one:
+                gone = Address("127.0.0.1", port)
+                both = (at(one), gone) if turn else (gone, at(one))
+                async with fleet_of(*both, are_proven=False) as fleet:
+                    assert (await ask(fleet)).status == 200
+
+    run(work())
+
+
 def test_a_stream_counts_until_its_end() -> None:
     """While a stream is read, other calls go elsewhere; it may be closed before it was begun."""
 
@@ -182,7 +197,7 @@ def test_names_are_watched_and_numbers_are_not() -> None:
 
 
 def test_a_scale_reaches_a_client_that_is_used(tmp_path: Path) -> None:
-    """More sockets become a fleet, one is called through the plain client again."""
+    """More sockets become a fleet; one alone is called through the plain client again, after a while."""
 
     async def work() -> None:
         loop, used = asyncio.get_running_loop(), asyncio.Queue[Client]()
@@ -202,6 +217,27 @@ def test_a_scale_reaches_a_client_that_is_used(tmp_path: Path) -> None:
                 (tmp_path / "s.2").unlink(missing_ok=True)
                 assert await asyncio.wait_for(used.get(), 20) is only
             assert len(one.requests) >= 1
+            only.close()
+
+    run(work())
+
+
+def test_the_second_of_two_is_called_where_it_is_left_alone(tmp_path: Path) -> None:
+    """The plain client would look for the first, which may just start anew."""
+
+    async def work() -> None:
+        loop, used = asyncio.get_running_loop(), asyncio.Queue[Client]()
+        path = tmp_path / "s"
+        address = Address("localhost", socket=str(path))
+        only = HttpClient(address)
+        only.on_wake = ReplicaWatch(loop, address, only, used.put_nowait).wake
+        async with loopback(answer(b"x"), path=path), loopback(answer(b"x"), path=tmp_path / "s.2") as two:
+            await ask(only)
+            fleet = await asyncio.wait_for(used.get(), 20)
+            path.unlink()
+            while len(two.requests) < 5:
+                assert (await ask(fleet)).status == 200
+            assert used.empty()
             only.close()
 
     run(work())
