@@ -65,7 +65,7 @@ def _mark(service: ObservedService, door: ObservedDoor | None) -> str:
     """An arrow for what has the traffic, a broken one for what has a part of it."""
     if door is None:
         return ""
-    if service.name == door.route and service.replica > door.replicas:
+    if service.name == door.route and 0 < door.replicas < service.replica:
         return ""
     return {door.route: " →", door.canary: " ⇢"}.get(service.name, "")
 

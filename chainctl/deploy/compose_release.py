@@ -82,7 +82,7 @@ def _service(
     calls = tuple(Call(callee, ready[callee].name) for callee in callees)
     image = str(images.image_of(spec.name).ref)
     data = data_of(config, PurePath(graph.path).parent)
-    configured = [repr(resources), env, [repr(s) for s in secrets], settings.token_fingerprint]
+    configured = [repr(resources), env, [s.name for s in secrets], settings.token_fingerprint]
     fingerprint = Fingerprint(
         image=image,
         config=digest_of([*configured, *_identities(data), *_gpu_parts(resources.gpu)])[:16],

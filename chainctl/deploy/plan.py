@@ -26,7 +26,8 @@ class DeployPlan:
     """Operations in order. `kept` names the services that stay untouched, with their chainlets.
 
     `warm` names those of older releases that stay as well, without traffic. `counts` has how many replicas
-    are wanted of services that have more than one.
+    are wanted of services that have more than one. `renewed` names services whose replicas start anew
+    under the same name, with other values of their secrets.
     """
 
     chain: str
@@ -34,6 +35,7 @@ class DeployPlan:
     kept: tuple[tuple[str, str], ...] = ()
     warm: tuple[tuple[str, str], ...] = ()
     counts: tuple[tuple[str, int], ...] = ()
+    renewed: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -102,16 +104,18 @@ def plan_text(plan: DeployPlan) -> str:
 
 def total_of(plan: DeployPlan) -> str:
     """Count what a plan does to services; there is nothing to do only where nothing at all is."""
-    services = [op for op in plan.started if op.replica == 1]
-    stops = [op for op in plan.operations if isinstance(op, StopService)]
+    started = [op for op in plan.started if op.service.name not in plan.renewed]
+    services = [op for op in started if op.replica == 1]
+    stops = [op for op in plan.operations if isinstance(op, StopService) and op.service not in plan.renewed]
     created = sum(op.replaces is None for op in services)
     replaced = len(services) - created
     removed = sum(op.replica == 1 for op in stops) - replaced
     parts = [
         (created, "to create"),
         (replaced, "to replace"),
+        (len(plan.renewed), "to renew"),
         (max(removed, 0), "to remove"),
-        (len(plan.started) - len(services), "more to start as replicas"),
+        (len(started) - len(services), "more to start as replicas"),
         (sum(op.replica > 1 for op in stops), "replicas to stop"),
     ]
     shown = [f"{count} {what}" for count, what in parts if count]

@@ -19,6 +19,7 @@ from chainctl.deploy.operations import (
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.recreation import Recreation, after_recreation, first_stops, recreations
 from chainctl.deploy.release import ServiceSpec, in_dependency_order
+from chainctl.deploy.renewal import Renewal, renewals, renewing, stand_ins
 from chainctl.deploy.replication import (
     entrypoint_replicas,
     missing_replicas,
@@ -40,17 +41,22 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     if desired.entrypoint is None:
         return DeployPlan(desired.chain, tuple(_removal(observed)))
     starts = list(_starts(desired, observed))
+    renewed = renewals(desired, observed)
     recreated = recreations(desired, observed, starts)
     operations: list[Operation] = []
     if not observed.has_network:
         operations.append(EnsureNetwork(desired.chain, "the chain has no network yet"))
     operations += _changes(desired, observed, starts, recreated)
+    operations += _standing_in(renewed, observed)
     operations += _front_door(desired, observed)
+    operations += renewing(renewed, desired, _route_after(operations, observed))
     warm = _warm(desired, observed, recreated)
     ended = {op.service for op in operations if isinstance(op, StopService)}
     operations += [op for op in _stops(desired, observed) if op.service not in ended | warm.keys()]
-    operations += surplus_stops(desired, _newest_first(observed))
+    standing = {(one.service.name, one.stand_in) for one in renewed if not one.in_place}
+    operations += surplus_stops(desired, _newest_first(observed), standing)
     started = {op.service.name for op in starts if op.replica == 1}
+    started |= {one.service.name for one in renewed}
     kept = [(s.name, s.chainlet) for s in desired.services if s.name not in started]
     counts = sorted((s.name, s.replicas) for s in desired.services if s.replicas > 1)
     return DeployPlan(
@@ -59,6 +65,7 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
         tuple(sorted(kept)),
         tuple(sorted(warm.items())),
         tuple(counts),
+        tuple(one.service.name for one in renewed),
     )
 
 
@@ -76,6 +83,24 @@ def _changes(
     yield from _started_and_ready([op for op in starts if op.service.name not in late])
     yield from first_stops(desired, _newest_first(observed), recreated)
     yield from _started_and_ready([op for op in starts if op.service.name in late])
+
+
+def _standing_in(renewed: Sequence[Renewal], observed: ObservedState) -> Iterator[Operation]:
+    """Have all stand-ins ready before any traffic flips: values that are wrong show here, and cost nothing."""
+    operations = list(stand_ins(renewed, observed))
+    yield from operations
+    for op in operations:
+        if isinstance(op, StartService):
+            yield AwaitReady(op.service, "others are renewed then", op.replica)
+
+
+def _route_after(operations: Sequence[Operation], observed: ObservedState) -> tuple[str | None, int]:
+    """Return where the door leads by then, and over how many replicas."""
+    for op in operations:
+        if isinstance(op, Route):
+            return op.service, op.replicas
+    door = observed.front_door
+    return (door.route, door.replicas) if door else (None, 1)
 
 
 def _started_and_ready(starts: Sequence[StartService]) -> Iterator[Operation]:

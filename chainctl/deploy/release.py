@@ -45,7 +45,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """A secret by name. `fingerprint` is a keyed hash of its value, so that a rotation is a change."""
+    """A secret by name. `fingerprint` is a keyed hash of its value, so that a rotation is seen."""
 
     name: str
     fingerprint: str
@@ -109,7 +109,8 @@ class ServiceSpec:
     registry, "" where it was pushed to none: it says where the image is, not what it is, so that the
     service's name does not cover it. `strategy` is how it takes the place of an older one; None lets
     the plan choose. The name does not cover that either, nor `replicas`, how many of it run:
-    `declared_replicas` is what the chain file said when that was decided.
+    `declared_replicas` is what the chain file said when that was decided. Of `secrets` it covers the
+    names, not the values: a rotation renews the service under its name, and its callers stay.
     """
 
     name: str
@@ -127,6 +128,11 @@ class ServiceSpec:
     strategy: Strategy | None = None
     replicas: int = 1
     declared_replicas: int = 1
+
+    @property
+    def secrets_digest(self) -> str:
+        """Covers the values of the secrets, as their fingerprints; "" where there are none."""
+        return digest_of([[s.name, s.fingerprint] for s in self.secrets])[:16] if self.secrets else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +179,35 @@ class Release:
         services = tuple(replace(s, published=images.get(s.chainlet, "")) for s in self.services)
         return replace(self, services=services)
 
+    def with_secrets(self, known: Mapping[str, str]) -> Release:
+        """Return the release with other fingerprints of those secrets that are `known`, by name."""
+
+        def now(secret: SecretRef | None) -> SecretRef | None:
+            return secret and replace(secret, fingerprint=known.get(secret.name, secret.fingerprint))
+
+        services = tuple(replace(s, secrets=tuple(filter(None, map(now, s.secrets)))) for s in self.services)
+        door = replace(self.front_door, api_key=now(self.front_door.api_key), tls=now(self.front_door.tls))
+        return replace(self, services=services, front_door=door)
+
+    @property
+    def makeup(self) -> str:
+        """Covers what the services are: not how many of them run, nor the values of their secrets."""
+        names = sorted([s.name, s.published] for s in self.services)
+        door = self.front_door
+        secrets = [secret and secret.name for secret in (door.api_key, door.tls)]
+        return digest_of([self.chain, self.entrypoint, names, door.bind, door.port, door.image, secrets])
+
     @property
     def digest(self) -> str:
+        """Covers all that makes it another release than the one before."""
         names = sorted(s.name for s in self.services)
         published = sorted(s.published for s in self.services if s.published)
         parts = [self.chain, self.entrypoint, names, self.front_door.digest]
         counts = sorted([s.name, s.replicas, s.declared_replicas] for s in self.services if _is_scaled(s))
         scale = [{"replicas": counts}] if counts else []
-        return digest_of([*parts, published, *scale] if published else [*parts, *scale])
+        values = sorted([s.name, s.secrets_digest] for s in self.services if s.secrets)
+        more = [*scale, *([{"secrets": values}] if values else [])]
+        return digest_of([*parts, published, *more] if published else [*parts, *more])
 
 
 def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from chainctl.deploy.operations import StartService, StopService
@@ -38,12 +38,14 @@ def as_replica(service: ServiceSpec, replica: int) -> ServiceSpec:
     return replace(service, name=replica_name(service.name, replica))
 
 
-def surplus_stops(desired: DesiredState, ordered: Iterable[ObservedService]) -> Iterator[StopService]:
-    """Yield the stops of replicas beyond the wanted count, in the order given."""
+def surplus_stops(
+    desired: DesiredState, ordered: Iterable[ObservedService], ended: Collection[tuple[str, int]] = ()
+) -> Iterator[StopService]:
+    """Yield the stops of replicas beyond the wanted count, in the order given, but of those that end already."""
     counts = {service.name: service.replicas for service in desired.services}
     for one in ordered:
         count = counts.get(one.name, one.replica)
-        if one.replica > count:
+        if one.replica > count and (one.name, one.replica) not in ended:
             yield StopService(
                 desired.chain, one.name, one.chainlet, _wanted(count), replica=one.replica, has_others=True
             )

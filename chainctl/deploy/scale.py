@@ -24,12 +24,6 @@ def in_scale_of(release: Release, last: Release | None) -> Release:
     return replace(release, services=tuple(services))
 
 
-def without_scale(release: Release) -> Release:
-    """Return a release as if it had never been scaled: what is equal then differs in counts only."""
-    services = (replace(s, replicas=1, declared_replicas=1) for s in release.services)
-    return replace(release, services=tuple(services))
-
-
 def _count(service: ServiceSpec, before: ServiceSpec | None) -> int:
     is_same = before is not None and before.declared_replicas == service.declared_replicas
     return before.replicas if before is not None and is_same else service.declared_replicas

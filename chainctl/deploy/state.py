@@ -22,7 +22,10 @@ class ServiceStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedService:
-    """A replica of a service that exists on a target, running or not. `since` is seconds since the epoch."""
+    """A replica of a service that exists on a target, running or not.
+
+    `since` is seconds since the epoch, `secrets` the digest of the values that it was started with.
+    """
 
     name: str
     chainlet: str
@@ -32,6 +35,7 @@ class ObservedService:
     since: float = 0.0
     restarts: int = 0
     replica: int = 1
+    secrets: str = ""
 
     @property
     def own_name(self) -> str:
@@ -45,7 +49,7 @@ class ObservedDoor:
 
     `route` is the service that gets the traffic, None when there is none. `status` is RUNNING
     only while it answers. `canary` is the service that gets a part of the traffic beside `route`.
-    `replicas` is over how many replicas of `route` its traffic is spread.
+    `replicas` is over how many replicas of `route` its traffic is spread, the first ones; 0 where it goes to others.
     """
 
     url: str

@@ -21,10 +21,10 @@ _CAUSE = "the release failed"
 def undoing(plan: DeployPlan, begun: Sequence[Operation], *, kept: str | None = None) -> list[Operation]:
     """Return what leads back: the traffic first, then new services go, then old ones that ended come again.
 
-    Nothing once the route has flipped: then the new services have the traffic. The replica named
-    `kept` stays, as the evidence of why it failed.
+    Nothing once the route has flipped, or a replica ends whose calls others take: then the new ones have the
+    traffic. The replica named `kept` stays, as the evidence of why it failed.
     """
-    if any(isinstance(op, Route) for op in begun):
+    if any(_is_for_good(op) for op in begun):
         return []
     splits = [op for op in begun if isinstance(op, SplitRoute)]
     new = [op for op in begun if isinstance(op, StartService) and _name(op) != kept]
@@ -33,6 +33,10 @@ def undoing(plan: DeployPlan, begun: Sequence[Operation], *, kept: str | None = 
         *(_stop(plan, op) for op in reversed(new)),
         *_restored(plan, begun),
     ]
+
+
+def _is_for_good(operation: Operation) -> bool:
+    return isinstance(operation, Route) or (isinstance(operation, StopService) and operation.has_others)
 
 
 def _restored(plan: DeployPlan, begun: Sequence[Operation]) -> list[Operation]:

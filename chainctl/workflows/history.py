@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from chainctl.deploy.causes import causes
 from chainctl.deploy.release import Release, ServiceSpec
+from chainctl.deploy.renewal import rotated_secrets
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.state.ledger import Ledger, Record
 
@@ -83,6 +84,9 @@ def _differences(before: Release, after: Release) -> Iterator[str]:
                 for cause in causes(replace(new[name], fingerprint=mine), old[name].fingerprint, old[name])
             )
             yield from _scale(old[name], new[name])
+            yield from (
+                f"{name}: secret {secret} rotated" for secret in rotated_secrets(new[name], old[name])
+            )
     if before.front_door != after.front_door:
         yield "the front door changed"
     if [s.published for s in before.services] != [s.published for s in after.services]:

@@ -104,6 +104,9 @@ def _wanted(release: Release) -> Iterator[tuple[str, str]]:
         yield f"the configuration of {service.chainlet}", service.fingerprint.config
     for service in services:
         yield f"the count of replicas of {service.chainlet}", str(service.replicas)
+    for service in services:
+        if service.secrets:
+            yield f"the secrets of {service.chainlet}", service.secrets_digest
     yield "the configuration of the front door", release.front_door.digest
     for service in services:
         yield f"the service of {service.chainlet}", service.name
@@ -115,6 +118,8 @@ def _observed(observed: ObservedState, last: Record | None) -> Iterator[tuple[st
     for service in sorted(observed.services, key=lambda s: (s.name, s.replica)):
         name = replica_name(service.name, service.replica)
         yield f"the service {name} that is there", service.status.value
+        if service.secrets:
+            yield f"the secrets of the service {name} that is there", service.secrets
     yield "what the front door leads to", (door.route if door else None) or _NOTHING
     yield "the front door that is there", f"{door.digest[:16]}, {door.status}" if door else _NOTHING
 

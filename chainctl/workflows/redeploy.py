@@ -57,12 +57,13 @@ def redeploy(
     Raises DeployError, MissingSecretError, EngineError.
     """
     chain = release.chain
+    release = _with_values_of_now(record, release, site.vault, emit)
     last = site.ledger.latest(chain)
     warm = warm_names(site.ledger, release, keep_warm) if warm is None else warm
     plan, observed = plan_rollout(release, site.target, released(last), warm)
     starting = [op.service for op in plan.started]
     _require_images(record, starting, site.backend)
-    _require_secrets(record, starting, site.vault, emit)
+    _require_secrets(chain, starting, site.vault)
     if not plan.is_empty:
         emit(PhaseStarted("Deploy"))
     execute(plan, site.target, emit, clock)
@@ -98,21 +99,27 @@ def _require_images(record: Record, services: Iterable[ServiceSpec], backend: Bu
     )
 
 
-def _require_secrets(
-    record: Record, services: Iterable[ServiceSpec], vault: Fingerprints, emit: Emit
-) -> None:
-    """Raise MissingSecretError for all that have no value; tell of those that have another one by now."""
-    wanted: dict[str, list[str]] = {}
-    known: dict[str, str] = {}
-    for service in services:
-        for secret in service.secrets:
-            wanted.setdefault(secret.name, []).append(service.chainlet)
-            known[secret.name] = secret.fingerprint
-    now = vault.fingerprints(record.release.chain, wanted) if wanted else {}
-    for name in sorted(name for name in now if now[name] != known[name]):
+def _with_values_of_now(record: Record, release: Release, vault: Fingerprints, emit: Emit) -> Release:
+    """Return the release with the values that its secrets have by now, where they have one; tell which differ."""
+    refs = {secret for service in release.services for secret in service.secrets}
+    refs |= {secret for secret in (release.front_door.api_key, release.front_door.tls) if secret}
+    found = {name: vault.fingerprint(release.chain, name) for name in sorted({ref.name for ref in refs})}
+    known = {name: value for name, value in found.items() if value is not None}
+    for name in sorted({ref.name for ref in refs if known.get(ref.name, ref.fingerprint) != ref.fingerprint}):
         emit(
             Notice(f"secret `{name}` has another value than in release {record.number}: the new one is used")
         )
+    return release.with_secrets(known)
+
+
+def _require_secrets(chain: str, services: Iterable[ServiceSpec], vault: Fingerprints) -> None:
+    """Raise MissingSecretError for all that have no value."""
+    wanted: dict[str, list[str]] = {}
+    for service in services:
+        for secret in service.secrets:
+            wanted.setdefault(secret.name, []).append(service.chainlet)
+    if wanted:
+        vault.fingerprints(chain, wanted)
 
 
 def _recorded(

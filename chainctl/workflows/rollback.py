@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainctl.deploy.scale import in_scale_of, without_scale
+from chainctl.deploy.scale import in_scale_of
 from chainctl.errors import UsageError
 from chainctl.events import Emit
 from chainctl.state.ledger import Ledger, Record
@@ -20,7 +20,7 @@ def rollback(
     clock: Callable[[], float],
     restore: Callable[[Record, Redeployed], None] = lambda _record, _done: None,
 ) -> Redeployed:
-    """Bring an older release up; without a number the last one that differs from what serves in more than scale.
+    """Bring an older release up; without a number the last one that of another makeup than what serves.
 
     The scale of what serves is kept, as an older count may be too few for the traffic of now.
     `restore` brings back what was applied with it. Raises UsageError when there is none, LockHeldError,
@@ -45,7 +45,7 @@ def _wanted(chain: str, to: int | None, ledger: Ledger) -> Record:
         return ledger.load(chain, to)
     for number in reversed(numbers):
         record = ledger.load(chain, number)
-        if without_scale(record.release).digest != without_scale(last.release).digest:
+        if record.release.makeup != last.release.makeup:
             return record
     raise UsageError(
         f"{chain} has no other release to go back to", hint=f"`chainctl history {chain}` lists them."

@@ -8,7 +8,7 @@ from chainctl.deploy.canary import Canary
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.recreation import needs_capacity
 from chainctl.deploy.release import Release
-from chainctl.deploy.scale import without_scale
+from chainctl.deploy.renewal import needs_room
 from chainctl.deploy.state import ObservedState, desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Ledger, Record
@@ -30,7 +30,7 @@ def plan_rollout(
     observed = target.observe(release.chain)
     previous = last.services if last else ()
     desired = replace(desired_state(release), warm=warm, previous=previous)
-    if needs_capacity(desired, observed):
+    if needs_capacity(desired, observed) or needs_room(desired, observed):
         observed = replace(observed, capacity=target.capacity())
     return reconcile_placed(desired, observed, target), observed
 
@@ -40,9 +40,8 @@ def warm_names(ledger: Ledger, release: Release, count: int) -> frozenset[str]:
     found: dict[str, Release] = {}
     for number in reversed(ledger.numbers(release.chain)) if count else ():
         older = ledger.load(release.chain, number).release
-        digest = without_scale(older).digest
-        if digest != without_scale(release).digest:
-            found.setdefault(digest, older)
+        if older.makeup != release.makeup:
+            found.setdefault(older.makeup, older)
         if len(found) == count:
             break
     return frozenset(service.name for older in found.values() for service in older.services)

@@ -23,7 +23,7 @@ from chainctl.deploy.operations import (
     StopService,
 )
 from chainctl.deploy.reconcile import reconcile
-from chainctl.deploy.release import FrontDoor, Release, ServiceSpec
+from chainctl.deploy.release import FrontDoor, Release, SecretRef, ServiceSpec
 from chainctl.deploy.state import ObservedState, ServiceStatus, desired_state, nothing
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import DeployError
@@ -31,11 +31,15 @@ from tests.fakes.chains import silent
 
 CHAIN = "contract"
 CAUSE = "the contract asks for it"
+SECRET = "renewed"
 SpecOf = Callable[[str], ServiceSpec]
 
 
 class DeployTargetContract:
-    """Left open: `target`, empty at first, and `spec_of`, which makes a spec of CHAIN that can run there."""
+    """Left open: `target`, empty at first, and `spec_of`, which makes a spec of CHAIN that can run there.
+
+    The target's vault has a value for SECRET.
+    """
 
     @pytest.fixture
     def target(self) -> DeployTarget:
@@ -129,6 +133,24 @@ class DeployTargetContract:
             assert seen.front_door is not None
             assert (seen.front_door.route, seen.front_door.replicas) == (spec.name, count)
             assert reconcile(desired_state(release), seen).is_empty
+
+    def test_rotated_secrets_renew_a_service_under_its_name(
+        self, target: DeployTarget, spec_of: SpecOf
+    ) -> None:
+        """It says with which values it runs; cut off in the middle, another push completes it."""
+        spec = replace(spec_of("one"), secrets=())
+        _execute(target, _release(spec))
+        for steps in (3, 4, 5):  # the stand-in has a part of the traffic, all of it, and the other starts
+            wanted = _release(replace(spec, secrets=(SecretRef(SECRET, f"value {steps}"),)))
+            for operation in reconcile(desired_state(wanted), target.observe(CHAIN)).operations[:steps]:
+                target.apply(operation, silent)
+            _execute(target, wanted)
+            seen = target.observe(CHAIN)
+            assert [(s.name, s.replica, s.secrets) for s in seen.services] == [
+                (spec.name, 1, wanted.services[0].secrets_digest)
+            ]
+            assert seen.front_door is not None
+            assert (seen.front_door.route, seen.front_door.replicas) == (spec.name, 1)
 
     def test_replicas_are_replaced_and_taken_down_together(
         self, target: DeployTarget, spec_of: SpecOf

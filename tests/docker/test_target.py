@@ -9,6 +9,10 @@ from dataclasses import replace
 import pytest
 
 from chainctl.adapters.docker.engine import Engine
+from chainctl.adapters.docker.labels import filler_name, replica_labels, secrets_volume
+from chainctl.adapters.docker.services_body import filler_body, secrets_mount, service_body
+from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_containers import create
 from chainctl.deploy.operations import AwaitReady, EnsureNetwork, StartService
 from chainctl.deploy.release import Gpu, Resources, SecretRef
 from chainctl.deploy.state import ServiceStatus
@@ -227,6 +231,29 @@ def test_a_push_that_was_cut_off_is_finished_by_another(rig: Rig) -> None:
     assert [op.service.name for op in plan.started] == [made.name, started.name]
     assert rig.inspect(started.name)["Id"] == before
     assert service_at(rig.url) == started.name
+
+
+@pytest.mark.parametrize("left", ["filler", "volume"])
+def test_what_a_killed_push_left_of_a_service_is_removed_by_the_next(rig: Rig, left: str) -> None:
+    """Its secrets tell of it: a start that was cut off while it filled them, a stop before it removed them."""
+    old, new = rig.spec(version="old"), rig.spec()
+    rig.apply(EnsureNetwork(rig.chain, "test"))
+    if left == "filler":
+        body = service_body(old, "python3", rig.engine.info(), 8, (), is_sharing=False)
+        with Connection.opened(rig.engine) as connection:
+            create(connection, old.name, body)
+            mount = secrets_mount(old, is_read_only=False)
+            create(connection, filler_name(old.name), filler_body(old, mount))
+    else:
+        with rig.engine.client() as client:
+            client.create_volume(secrets_volume(old.name), labels=replica_labels(old))
+    (seen,) = rig.target.observe(rig.chain).services
+    assert (seen.name, seen.chainlet, seen.status) == (old.name, old.chainlet, ServiceStatus.STOPPED)
+    rig.push(rig.desired(rig.spec("Other"), new))
+    assert [one for one in rig.leftovers() if old.name in one] == []
+    with rig.engine.client() as client:
+        names = [name for c in client.containers(all=True) for name in c["Names"] if old.name in name]
+    assert names == []
 
 
 def test_a_service_that_died_is_replaced(rig: Rig) -> None:

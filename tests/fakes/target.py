@@ -85,6 +85,10 @@ class MemoryTarget:
         """What each service was started from."""
         return dict(self._chains.get(chain, MemoryChain()).specs)
 
+    def ready(self, chain: str) -> frozenset[str]:
+        """The replicas that passed their readiness checks, by their own names."""
+        return frozenset(self._chains.get(chain, MemoryChain()).ready)
+
     def apply(self, operation: Operation, emit: Emit) -> None:
         self.applied.append(operation)
         error = self.fails(operation)
@@ -161,14 +165,22 @@ class MemoryTarget:
         name = replica_name(spec.name, replica)
         assert has.has_network, f"{name} starts without a network"
         there = has.services.get(name)
-        if there is not None and there.status is ServiceStatus.RUNNING:
+        is_same = there is not None and there.secrets == spec.secrets_digest
+        if there is not None and there.status is ServiceStatus.RUNNING and is_same:
             return
         missing = [c.service for c in spec.calls if not _runs(has, c.service)]
         assert not missing, f"{name} starts before what it calls: {missing}"
         self._now += 1
         is_running = ServiceStatus.RUNNING
         has.services[name] = ObservedService(
-            spec.name, spec.chainlet, is_running, spec.fingerprint, spec.image, self._now, replica=replica
+            spec.name,
+            spec.chainlet,
+            is_running,
+            spec.fingerprint,
+            spec.image,
+            self._now,
+            replica=replica,
+            secrets=spec.secrets_digest,
         )
         has.specs[name] = spec
         has.ready.discard(name)
@@ -196,7 +208,7 @@ class MemoryTarget:
         has.services.pop(name, None)
         has.specs.pop(name, None)
         has.ready.discard(name)
-        if replica > 1:
+        if any(one.name == service for one in has.services.values()):
             return
         if has.door is not None and has.door.route == service:
             has.door = replace(has.door, route=None)

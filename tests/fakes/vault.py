@@ -34,6 +34,9 @@ class MemoryVault:
             raise MissingSecretError(f"no value: {', '.join(missing)}", details=details)
         return {name: self._fingerprint(chain, name) for name in wanted}
 
+    def fingerprint(self, chain: str, name: str) -> str | None:
+        return self._fingerprint(chain, name) if name in self._values else None
+
     def _fingerprint(self, chain: str, name: str) -> str:
         keyed = f"{self.token(chain)}\0{name}\0".encode() + self._values[name]
         return hashlib.sha256(keyed).hexdigest()[:16]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Chainctl, await_condition
+from tests.conftest import ROOT, Chainctl, await_condition, fresh_environ
 from tests.scenarios.pushed_chain import JSON, TARGETS, Push, PushedChain, pushing
 
 CHAIN = """
@@ -108,11 +108,72 @@ class Load:
                 connection.request("POST", "/run_remote", b'{"numbers": [1]}', dict(JSON))
                 answer = connection.getresponse()
                 said = answer.read()
-                self.seen[json.loads(said) if answer.status == 200 else answer.status] += 1
+                self.seen[json.loads(said) if answer.status == 200 else f"{answer.status} {said!r}"] += 1
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 self.seen[repr(error)] += 1
         connection.close()
+
+
+READING = """
+import chainctl as chains
+
+
+class Double(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(assets=chains.Assets(secret_keys=["t_inner"]))
+
+    def __init__(self, context=chains.depends_context()):
+        self._factor = int(context.secrets["t_inner"])
+
+    def run_remote(self, number: int) -> int:
+        return self._factor * number
+
+
+@chains.mark_entrypoint("rotations")
+class Sum(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(assets=chains.Assets(secret_keys=["t_outer"]))
+
+    def __init__(self, double=chains.depends(Double), context=chains.depends_context()):
+        self._double = double
+        self._plus = int(context.secrets["t_outer"])
+
+    def run_remote(self, numbers: list[int]) -> int:
+        return self._plus + sum(self._double.run_remote(n) for n in numbers)
+"""
+
+
+def test_rotated_secrets_restart_their_readers_only(push: Push, tmp_path: Path) -> None:
+    """Under load nothing is lost; names and callers stay; a value that does not work changes nothing."""
+    chainctl = Chainctl(fresh_environ(tmp_path), ROOT)
+    chainctl("secret", "set", "t_inner", stdin="2")
+    chainctl("secret", "set", "t_outer", stdin="0")
+    chain = push(READING, "t-ro-rotate")
+    before = shown(chain)
+
+    def rotate(name: str, value: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        chainctl("secret", "set", name, stdin=value)
+        return run(chain, "push", str(chain.file), "--name", chain.name, expect=expect)
+
+    load = Load(chain)
+    with load.running():
+        assert rotate("t_inner", "3").stderr.count("all are renewed") == 1
+        after = shown(chain)
+        assert [after[name][0] for name in after] == [before[name][0] for name in before]
+        assert after["Sum"] == before["Sum"]
+        rotate("t_outer", "10")
+        assert shown(chain)["Double"] == after["Double"]
+        rotate("t_inner", "none", expect=5)
+    assert set(load.seen) == {2, 3, 13}
+    assert chain.call('{"numbers": [1]}')[0] == "13\n"
+    newest = run_json(chain, "history", chain.name)["releases"][0]
+    assert newest["changes"] == ["Sum: secret t_outer rotated"]
+
+
+def shown(chain: PushedChain) -> dict[str, tuple[str, float]]:
+    """Of each chainlet's only replica, its name and when it started."""
+    (one,) = run_json(chain, "ps", chain.name)["chains"]
+    assert len(one["services"]) == len({s["chainlet"] for s in one["services"]})
+    return {s["chainlet"]: (s["name"], s["since"]) for s in one["services"]}
 
 
 def test_a_warm_release_is_shown_and_rolled_back_to_by_a_flip(push: Push) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainctl.adapters.docker.labels import data_volume, filler_name
+from chainctl.adapters.docker.labels import data_filler_name, data_volume
 from chainctl.adapters.docker.network import ensure_volume
 from chainctl.adapters.docker.services_body import USER_ID, data_mount, filler_body
 from chainctl.adapters.docker.target_connection import Connection
@@ -24,7 +24,7 @@ def ensure_data(connection: Connection, spec: ServiceSpec, source: DataSource) -
     `source` raises.
     """
     for data in spec.data:
-        filler = f"{filler_name(spec.name)}-data"
+        filler = data_filler_name(spec.name)
         ensure_volume(connection, data_volume(spec.chain, data.sha256), spec.chain)
         remove(connection, filler)
         mount = data_mount(spec.chain, data, _PLACE, is_read_only=False)

@@ -47,7 +47,7 @@ def route_to(connection: Connection, chain: str, service: str, replicas: int = 1
     door = door_name(chain)
     places = _places(connection, chain, service, replicas)
     state = _state(connection, door)
-    if (state.route, state.replicas) != (service, replicas):
+    if not state.leads_to(service, replicas):
         _flip(connection, door, state, places)
     files = [OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service, replicas).encode())]
     put_files(connection, door, str(DIRECTORY), files)

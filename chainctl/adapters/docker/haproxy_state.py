@@ -71,6 +71,11 @@ class DoorState:
         """Return over how many replicas of the route the traffic is spread."""
         return sum(slot.is_serving and slot.service == self.route for slot in self.slots)
 
+    def leads_to(self, service: str | None, replicas: int) -> bool:
+        """Say whether all traffic goes to just the first replicas of a service."""
+        serving = sorted(slot.replica for slot in self.slots if slot.is_serving)
+        return self.route == service and serving == list(range(1, replicas + 1))
+
     @property
     def serving(self) -> dict[str, int]:
         """Return how many replicas of each service have traffic."""

@@ -23,6 +23,7 @@ CONFIG_PART = "chainctl.fingerprint.config"
 CALLS_PART = "chainctl.fingerprint.calls"
 REPLICA = "chainctl.replica"
 GENERATION_PART = "chainctl.fingerprint.generation"
+SECRETS_PART = "chainctl.fingerprint.secrets"
 
 DOOR_ALIAS = "front"
 _CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -54,10 +55,6 @@ def door_volume(chain: str) -> str:
     return f"{door_name(chain)}-config"
 
 
-def secrets_volume(service: str) -> str:
-    return f"{service}-secrets"
-
-
 def shared_volume(chain: str) -> str:
     """Return the name of the volume in memory that all services of a chain have."""
     return f"{network_name(chain)}-shared"
@@ -68,8 +65,16 @@ def data_volume(chain: str, sha256: str) -> str:
     return f"{network_name(chain)}-data-{sha256[:16]}"
 
 
+def secrets_volume(service: str) -> str:
+    return f"{service}-secrets"
+
+
 def filler_name(service: str) -> str:
     return f"{service}-filler"
+
+
+def data_filler_name(service: str) -> str:
+    return f"{filler_name(service)}-data"
 
 
 def chain_labels(chain: str) -> dict[str, str]:
@@ -77,27 +82,30 @@ def chain_labels(chain: str) -> dict[str, str]:
     return {CHAIN: chain}
 
 
+def replica_labels(spec: ServiceSpec) -> dict[str, str]:
+    """Return what says of which replica something is."""
+    service, replica = replica_of(spec.name)
+    return {**chain_labels(spec.chain), CHAINLET: spec.chainlet, SERVICE: service, REPLICA: str(replica)}
+
+
 def service_labels(spec: ServiceSpec, devices: Sequence[Device] = ()) -> dict[str, str]:
     """Return what can be known of a replica of a service, under its own name, without its release.
 
     `devices` are GPUs that it was given.
     """
-    service, replica = replica_of(spec.name)
     gpu = spec.resources.gpu
     model = {GPU: gpu.model} if gpu and gpu.model else {}
     if gpu and devices:
         model[GPU_DEVICES] = ",".join(device.id for device in devices)
         model |= {GPU_MEMORY: str(gpu.memory_bytes)} if gpu.memory_bytes else {}
     return {
-        **chain_labels(spec.chain),
+        **replica_labels(spec),
         ROLE: Role.SERVICE,
-        CHAINLET: spec.chainlet,
-        SERVICE: service,
-        REPLICA: str(replica),
         IMAGE_PART: spec.fingerprint.image,
         CONFIG_PART: spec.fingerprint.config,
         CALLS_PART: spec.fingerprint.calls,
         GENERATION_PART: str(spec.fingerprint.generation),
+        SECRETS_PART: spec.secrets_digest,
         **model,
     }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from chainctl.adapters.docker.labels import CHAIN, chain_labels, network_name
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain, remove
@@ -28,11 +31,15 @@ def remove_network(connection: Connection, chain: str) -> None:
     """Remove whatever still carries the chain's label; the network goes last, so that it can be redone."""
     for container in of_chain(connection, chain):
         remove(connection, container.id)
-    with connection.reading(f"list the volumes of {chain}"):
-        volumes = connection.client.volumes(filters={"label": f"{CHAIN}={chain}"}).get("Volumes") or []
-    for volume in volumes:
+    for volume in volumes_of(connection, chain):
         remove_volume(connection, volume["Name"])
     _remove_network(connection, chain)
+
+
+def volumes_of(connection: Connection, chain: str) -> list[Mapping[str, Any]]:
+    """Return what the engine tells of every volume of a chain."""
+    with connection.reading(f"list the volumes of {chain}"):
+        return connection.client.volumes(filters={"label": f"{CHAIN}={chain}"}).get("Volumes") or []
 
 
 def remove_volume(connection: Connection, name: str) -> None:

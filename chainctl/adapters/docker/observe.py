@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -11,22 +11,23 @@ from chainctl.adapters.docker.engine_address import EngineAddress
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
 from chainctl.adapters.docker.haproxy_control import door_state
 from chainctl.adapters.docker.labels import CHAIN, Role, door_name
-from chainctl.adapters.docker.network import has_network
-from chainctl.adapters.docker.observe_container import Container, observed_service
+from chainctl.adapters.docker.network import has_network, volumes_of
+from chainctl.adapters.docker.observe_container import Container, observed_remains, observed_service
 from chainctl.adapters.docker.observe_door import observed_door
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain
 from chainctl.adapters.docker.target_files import get_files
-from chainctl.deploy.state import ObservedDoor, ObservedState
+from chainctl.deploy.state import ObservedDoor, ObservedService, ObservedState
 
 
 def observe_chain(connection: Connection, chain: str) -> ObservedState:
     """Return what there is, half-made things too: one question a container, and one to the door."""
     has_own_network = has_network(connection, chain)
     containers = of_chain(connection, chain)
+    services = [observed_service(c) for c in containers if c.role == Role.SERVICE]
     return ObservedState(
         chain=chain,
-        services=tuple(observed_service(c) for c in containers if c.role == Role.SERVICE),
+        services=(*services, *_remains(connection, chain, services)),
         front_door=_door(connection, door_name(chain), containers),
         has_network=has_own_network,
     )
@@ -50,6 +51,17 @@ def published_host(bind: str, address: EngineAddress) -> str:
     is_remote = address.url.startswith(("tcp://", "http://", "https://", "ssh://"))
     here = "[::1]" if bind == "::" else "127.0.0.1"
     return (is_remote and urlsplit(address.url).hostname) or here
+
+
+def _remains(
+    connection: Connection, chain: str, services: Sequence[ObservedService]
+) -> Iterator[ObservedService]:
+    """Yield replicas of which nothing is left but their secrets, as their removal was cut off."""
+    there = {one.own_name for one in services}
+    for volume in volumes_of(connection, chain):
+        one = observed_remains(volume.get("Labels") or {})
+        if one is not None and one.own_name not in there:
+            yield one
 
 
 def _door(connection: Connection, name: str, containers: Sequence[Container]) -> ObservedDoor | None:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chainctl.adapters.docker.labels import CHAIN, CHAINLET, ROLE, SERVICE, fingerprint_in, replica_in
+from chainctl.adapters.docker.labels import (
+    CHAIN,
+    CHAINLET,
+    ROLE,
+    SECRETS_PART,
+    SERVICE,
+    fingerprint_in,
+    replica_in,
+)
 from chainctl.deploy.state import ObservedService, ServiceStatus
 
 KEEPS_RUNNING = "always"
@@ -103,6 +111,21 @@ def observed_service(container: Container) -> ObservedService:
         since=container.started,
         restarts=container.restarts,
         replica=replica_in(container.labels),
+        secrets=container.labels.get(SECRETS_PART, ""),
+    )
+
+
+def observed_remains(labels: Mapping[str, str]) -> ObservedService | None:
+    """Return the replica that a volume of secrets was of, as one that has stopped; None for other volumes."""
+    if SERVICE not in labels:
+        return None
+    return ObservedService(
+        name=labels[SERVICE],
+        chainlet=labels.get(CHAINLET, ""),
+        status=ServiceStatus.STOPPED,
+        fingerprint=fingerprint_in(labels),
+        image="",
+        replica=replica_in(labels),
     )
 
 

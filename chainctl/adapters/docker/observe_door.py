@@ -27,7 +27,7 @@ def observed_door(
         digest = digest if digest == state.digest else ""
         canary = _canary(route, state.split)
         replicas = state.serving.get(route or "", replicas)
-        is_so = (route, replicas) == (state.route, replicas_in(files))
+        is_so = state.leads_to(route, replicas_in(files))
         route = route if is_so or canary else None
     return ObservedDoor(
         url=f"{container.labels.get(SCHEME, 'http')}://{host}:{port}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainctl.adapters.docker.labels import filler_name, secrets_volume
-from chainctl.adapters.docker.network import ensure_volume, remove_volume
+from chainctl.adapters.docker.network import remove_volume
 from chainctl.adapters.docker.services_body import SECRETS_DIR, USER_ID, filler_body, secrets_mount
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import create, remove
@@ -25,20 +25,17 @@ def secret_files(spec: ServiceSpec, vault: Vault) -> list[OwnedFile]:
     return [OwnedFile(place, _DIRECTORY_MODE, USER_ID), *files]
 
 
-def make_secrets(connection: Connection, spec: ServiceSpec, files: list[OwnedFile]) -> None:
-    """Make the volume of a service anew and fill it through a container that is never started.
+def fill_secrets(connection: Connection, spec: ServiceSpec, files: list[OwnedFile]) -> None:
+    """Fill the volume of a service that was made and not started, through a container that never is.
 
     So the values pass only through the engine's socket: they are in no image, label, variable or
-    argument, and they are there again when the container or the engine restarts.
+    argument, and they are there again when the container or the engine restarts. Raises DeployError.
     """
-    remove_secrets(connection, spec.name)
-    ensure_volume(connection, secrets_volume(spec.name), spec.chain)
     create(connection, filler_name(spec.name), filler_body(spec, secrets_mount(spec, is_read_only=False)))
     put_files(connection, filler_name(spec.name), "/", files)
     remove(connection, filler_name(spec.name))
 
 
 def remove_secrets(connection: Connection, service: str) -> None:
-    """Remove the volume of a service that has no container, and what filled it."""
-    remove(connection, filler_name(service))
+    """Remove the volume of a service that has no container."""
     remove_volume(connection, secrets_volume(service))

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from functools import partial
 
 from chainctl.adapters.docker.data_volume import ensure_data
-from chainctl.adapters.docker.labels import shared_volume
-from chainctl.adapters.docker.secrets import make_secrets, remove_secrets, secret_files
+from chainctl.adapters.docker.labels import SECRETS_PART, data_filler_name, filler_name, shared_volume
+from chainctl.adapters.docker.secrets import fill_secrets, remove_secrets, secret_files
 from chainctl.adapters.docker.services_body import service_body
 from chainctl.adapters.docker.services_room import require_room
 from chainctl.adapters.docker.shared_volume import ensure_shared_volume, not_shared
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import Body, create, find_own, remove, signal, start, stop
+from chainctl.adapters.docker.target_files import OwnedFile
 from chainctl.deploy.devices import Device
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.replication import LEAVE_SEC, LEAVE_SIGNAL
@@ -36,31 +37,29 @@ def start_service(
     emit: Emit,
     devices: Sequence[Device] = (),
 ) -> None:
-    """Start a service unless it runs; what stopped under its name is replaced, its log included.
+    """Start a service unless it runs with the same secrets; what stopped under its name is replaced, its log included.
 
     Raises DeployError when it does not fit on the engine, when its image is not there and when
     the engine refuses it; MissingSecretError before anything is changed; what `data` raises.
     """
     there = find_own(connection, spec.name, spec.chain)
-    if there is not None and there.is_running:
+    if there is not None and there.is_running and there.labels.get(SECRETS_PART, "") == spec.secrets_digest:
         return
     engine = connection.engine.info()
     require_room(spec, engine)
     files = secret_files(spec, vault)
     body = partial(service_body, spec, _python_of(connection, spec), engine, grace_sec, devices)
-    remove(connection, spec.name)
-    make_secrets(connection, spec, files)
-    ensure_data(connection, spec, data)
+    _remove_service(connection, spec.name)
     is_sharing = ensure_shared_volume(connection, spec.chain, emit)
     with _gpus_explained(spec):
         try:
-            _run(connection, spec.name, body(is_sharing=is_sharing))
+            _run(connection, spec, body(is_sharing=is_sharing), files, data)
         except DeployError as error:
             if not is_sharing or shared_volume(spec.chain) not in error.message:
                 raise
             emit(not_shared(spec.chain, error.message))
-            remove(connection, spec.name)
-            _run(connection, spec.name, body(is_sharing=False))
+            _remove_service(connection, spec.name)
+            _run(connection, spec, body(is_sharing=False), files, data)
 
 
 def let_callers_turn_away(connection: Connection, service: str, chain: str) -> None:
@@ -76,13 +75,25 @@ def stop_service(connection: Connection, service: str, chain: str, grace_sec: fl
     there = find_own(connection, service, chain)
     if there is not None and there.is_running:
         stop(connection, service, grace_sec)
+    _remove_service(connection, service)
+
+
+def _run(
+    connection: Connection, spec: ServiceSpec, body: Body, secrets: list[OwnedFile], data: DataSource
+) -> None:
+    """Cut off anywhere, the service is there and stopped, so that whoever looks knows what to remove."""
+    create(connection, spec.name, body)
+    ensure_data(connection, spec, data)
+    fill_secrets(connection, spec, secrets)
+    start(connection, spec.name)
+
+
+def _remove_service(connection: Connection, service: str) -> None:
+    """What fills its volumes goes first, as it uses them; the secrets last, as they tell that it was there."""
+    remove(connection, filler_name(service))
+    remove(connection, data_filler_name(service))
     remove(connection, service)
     remove_secrets(connection, service)
-
-
-def _run(connection: Connection, name: str, body: Body) -> None:
-    create(connection, name, body)
-    start(connection, name)
 
 
 def _python_of(connection: Connection, spec: ServiceSpec) -> str:

@@ -14,6 +14,7 @@ from chainctl.adapters.docker.labels import (
     chain_labels,
     data_volume,
     network_name,
+    replica_labels,
     secrets_volume,
     service_labels,
     shared_volume,
@@ -114,7 +115,7 @@ def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]
         "Source": secrets_volume(spec.name),
         "Target": str(SECRETS_DIR),
         "ReadOnly": is_read_only,
-        "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(spec.chain)},
+        "VolumeOptions": {"NoCopy": True, "Labels": replica_labels(spec)},
     }
 
 

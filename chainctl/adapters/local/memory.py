@@ -24,13 +24,14 @@ class RememberedService(_Remembered):
     """A service without its secrets and environment. `exit_code` is of its last end, None before.
 
     `gpus` are ids of devices that it was given, with `gpu_memory_bytes` of each, None for all of it;
-    it has them while it `is_alive`, ready or not.
+    it has them while it `is_alive`, ready or not. `secrets_digest` covers the values that it was started with.
     """
 
     name: str
     chainlet: str
     image: str
     fingerprint: Fingerprint
+    secrets_digest: str = ""
     status: ServiceStatus
     since: float
     restarts: int = 0
@@ -43,7 +44,7 @@ class RememberedService(_Remembered):
 class RememberedDoor(_Remembered):
     """A front door. `route` is the service it leads to, `canary` the one with a part of its traffic.
 
-    `replicas` is over how many replicas of `route` the traffic is spread.
+    `replicas` is over how many replicas of `route` the traffic is spread, the first ones; 0 where it goes to others.
     """
 
     url: str

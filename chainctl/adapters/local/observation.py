@@ -30,6 +30,7 @@ def _service(service: RememberedService, *, is_supervised: bool) -> ObservedServ
         since=service.since,
         restarts=service.restarts,
         replica=replica,
+        secrets=service.secrets_digest,
     )
 
 

@@ -26,6 +26,7 @@ class Start(_Message):
     chainlet: str
     image: str
     fingerprint: Fingerprint
+    secrets_digest: str = ""
     argv: tuple[str, ...]
     cwd: str
     env: dict[str, str] = Field(repr=False)

@@ -36,6 +36,7 @@ def start_request(
         chainlet=spec.chainlet,
         image=spec.image,
         fingerprint=spec.fingerprint,
+        secrets_digest=spec.secrets_digest,
         argv=(python, str(app / "shim.py")),
         cwd=str(app),
         env={

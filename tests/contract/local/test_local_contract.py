@@ -12,7 +12,7 @@ from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.state import nothing
 from chainctl.deploy.target import DeployTarget
-from tests.contract.deploy_target import CHAIN, DeployTargetContract, FailingTargetContract, SpecOf
+from tests.contract.deploy_target import CHAIN, SECRET, DeployTargetContract, FailingTargetContract, SpecOf
 from tests.contract.local.local_rig import Rig, rig
 from tests.fakes.chains import silent
 
@@ -26,7 +26,7 @@ class LocalTarget:
 
     @pytest.fixture
     def made(self) -> Iterator[Rig]:
-        with rig() as made:
+        with rig(secrets={SECRET: b"a value"}) as made:
             yield made
             target = made.target
             execute(reconcile(nothing(CHAIN), target.observe(CHAIN)), target, silent, lambda: 0.0)

@@ -228,13 +228,15 @@ def test_the_start_timeout_is_the_chainlets_or_the_settings() -> None:
     assert service({}, DeploySettings(start_timeout_sec=7)).name == service({}).name
 
 
-def test_secrets_are_references_and_a_rotation_is_a_change() -> None:
-    """Sorted, each once; the fingerprint of the value is in the name of the service."""
+def test_secrets_are_references_and_a_rotation_is_no_other_service() -> None:
+    """Sorted, each once; their names are in the name of the service, their values beside it."""
     config: dict[str, object] = {"assets": {"secret_keys": ["b", "a", "b"]}}
     one, two = service(config, a="1", b="2"), service(config, a="1", b="3")
     assert one.secrets == (SecretRef("a", "1"), SecretRef("b", "2"))
-    assert one.name != two.name
-    assert two.fingerprint.causes(one.fingerprint) == ["its configuration changed"]
+    assert one.name == two.name
+    assert one.secrets_digest != two.secrets_digest
+    assert service({}).secrets_digest == ""
+    assert service({}).name != one.name
 
 
 def test_declared_secrets_are_listed_with_their_chainlets() -> None:

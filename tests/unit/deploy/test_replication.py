@@ -13,7 +13,7 @@ from chainctl.deploy.operations import AwaitReady, Route, StartService, StopServ
 from chainctl.deploy.plan import line_of, plan_text, total_of
 from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.release import Release, replica_name, replica_of
-from chainctl.deploy.scale import in_scale_of, scaled, without_scale
+from chainctl.deploy.scale import in_scale_of, scaled
 from chainctl.deploy.state import ServiceStatus, desired_state
 from chainctl.errors import DeployError
 from tests.fakes.chains import silent, still_clock
@@ -105,7 +105,7 @@ def test_a_count_is_part_of_a_release_and_of_no_name() -> None:
     more = scaled(ONE, {"Leaf": 2})
     assert [s.name for s in more.services] == [s.name for s in ONE.services]
     assert more.digest != ONE.digest
-    assert without_scale(more).digest == ONE.digest
+    assert more.makeup == ONE.makeup
 
 
 def test_a_count_holds_until_the_file_says_another() -> None:

@@ -67,6 +67,12 @@ class Switch:
     _credit: int = 0
     _turn: int = 0
 
+    @property
+    def spread(self) -> int:
+        """Over how many first replicas the traffic goes; 0 where those that have it are others than the first."""
+        numbers = [one.replica for one in (self.backend, *self.others) if one is not None]
+        return len(numbers) if sorted(numbers) == list(range(1, len(numbers) + 1)) else 0
+
     def flip(self, backend: Backend | None, *others: Backend) -> None:
         """Give all traffic to one service, with all of its replicas, or to none."""
         self.backend, self.others = backend, others
@@ -78,15 +84,29 @@ class Switch:
         self.percent, self._credit, self.tallies = percent, 0, {}
 
     def leave(self, service: str, replica: int = 1) -> None:
-        """Give no more traffic to a replica; the first one leaves with all others."""
-        self.others = _without(self.others, service, replica)
-        self.canary_others = _without(self.canary_others, service, replica)
-        if replica > 1:
-            return
-        if self.canary is not None and self.canary.service == service:
-            self.canary, self.canary_others = None, ()
-        if self.backend is not None and self.backend.service == service:
-            self.flip(None)
+        """Give no more traffic to a replica; those that are left go on."""
+        if self.canary is not None:
+            left = _without((self.canary, *self.canary_others), service, replica)
+            self.canary, self.canary_others = (left[0], left[1:]) if left else (None, ())
+        if self.backend is not None:
+            left = _without((self.backend, *self.others), service, replica)
+            if left:
+                self.backend, self.others = left[0], left[1:]
+            else:
+                self.flip(None)
+
+    def renew(self, backend: Backend) -> None:
+        """Put a replica that started again in its own place, if it has one."""
+        if self.backend is not None:
+            self.backend, *others = (
+                backend if one == backend else one for one in (self.backend, *self.others)
+            )
+            self.others = tuple(others)
+        if self.canary is not None:
+            self.canary, *others = (
+                backend if one == backend else one for one in (self.canary, *self.canary_others)
+            )
+            self.canary_others = tuple(others)
 
     def choose(self) -> Backend | None:
         """Return who gets the next request."""

@@ -99,7 +99,7 @@ class ChainRun:
     async def _start(self, order: Start) -> Done:
         async with self._locks[order.name]:
             running = self._services.get(order.name)
-            if running is not None and running.status is ServiceStatus.RUNNING:
+            if running is not None and running.is_as_ordered(order):
                 return Done()
             await self._halt(order.name)
             service = Service(order, self._run, self._remember)
@@ -116,7 +116,8 @@ class ChainRun:
             self._switch.leave(*replica_of(name))
             if order.has_others and name in self._services:
                 await self._services[name].leave(self._drain_sec if drain_sec is None else drain_sec)
-            self._route = None if self._route == name else self._route
+            if self._route == replica_of(name)[0] and self._switch.backend is None:
+                self._route = None
             chainlet = self._chainlet_of(name)
             await self._halt(name, drain_sec)
             self._gone.pop(name, None)
@@ -183,9 +184,11 @@ class ChainRun:
         }
 
     def _restore_route(self, backend: Backend) -> None:
-        """Lead the door again to the service it led to before the last supervisor ended."""
-        if self._route == backend.service and backend.replica == 1:
-            self._switch.flip(backend, *self._switch.others)
+        """Lead the door to a replica that starts again, and after a new start of the supervisor to the first."""
+        if self._route == backend.service and self._switch.backend is None and backend.replica == 1:
+            self._switch.flip(backend)
+        else:
+            self._switch.renew(backend)
 
     def _backends(self, name: str, replicas: int) -> list[Backend]:
         """Return the first replicas of a service. Raises DeployError when one is missing."""
@@ -217,7 +220,7 @@ class ChainRun:
             digest=self._doorway.digest,
             route=self._route,
             canary=canary.service if canary else None,
-            replicas=1 + len(self._switch.others),
+            replicas=self._switch.spread,
         )
 
     def _remember(self) -> None:

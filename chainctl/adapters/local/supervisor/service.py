@@ -48,6 +48,10 @@ class Service:
         self._stopping = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
 
+    def is_as_ordered(self, order: Start) -> bool:
+        """Say whether it runs with the secrets of an order; all else is in its name."""
+        return self.status is ServiceStatus.RUNNING and self._order.secrets_digest == order.secrets_digest
+
     def start(self) -> None:
         """Write the secrets and begin."""
         write_secrets(self._secrets, self._order.secrets, self._order.token)
@@ -60,6 +64,7 @@ class Service:
             chainlet=self._order.chainlet,
             image=self._order.image,
             fingerprint=self._order.fingerprint,
+            secrets_digest=self._order.secrets_digest,
             status=self._known_status,
             since=self._since,
             restarts=self._restarts,

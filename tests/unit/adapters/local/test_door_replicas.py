@@ -34,7 +34,7 @@ def test_a_replica_that_is_away_gets_nothing_and_comes_back() -> None:
     assert {id(switch.choose()) for _ in range(5)} == {id(FIRST), id(SECOND)}
 
 
-def test_a_replica_leaves_alone_and_the_first_with_all() -> None:
+def test_a_replica_leaves_alone() -> None:
     """The same of a canary."""
     other, more = Backend("new", Path("/new")), Backend("new", Path("/new.2"), replica=2)
     switch = Switch()
@@ -46,6 +46,17 @@ def test_a_replica_leaves_alone_and_the_first_with_all() -> None:
     assert {id(one) for one in (switch.choose() for _ in range(8))} == {id(FIRST), id(other)}
     switch.leave("shop")
     assert switch.choose() is None
+
+
+def test_when_the_first_leaves_others_go_on() -> None:
+    """One that starts again comes back into its own place only, the others keep theirs."""
+    switch, again = Switch(), Backend("shop", Path("/shop.2"), replica=2)
+    switch.flip(FIRST, SECOND)
+    switch.leave("shop", 1)
+    assert {id(switch.choose()) for _ in range(4)} == {id(SECOND)}
+    switch.renew(again)
+    switch.renew(FIRST)
+    assert {id(switch.choose()) for _ in range(4)} == {id(again)}
 
 
 def test_a_request_that_nobody_read_is_taken_by_another_replica() -> None:
