@@ -8,6 +8,7 @@ the other side learns that nobody waits any more.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -59,6 +60,7 @@ class HttpClient:
         self._tls = (tls or ssl.create_default_context()) if address.is_tls else None
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
         self._sweeper: Optional[asyncio.TimerHandle] = None
+        self._last_host: Optional[str] = None
 
     @property
     def is_used(self) -> bool:
@@ -207,11 +209,28 @@ class HttpClient:
             if address.socket:
                 _, connection = await loop.create_unix_connection(protocol, address.socket)
             else:
-                _, connection = await loop.create_connection(
-                    protocol, address.host, address.port, ssl=self._tls
-                )
+                connection = await self._connect_by_name(loop, protocol)
         except OSError as error:
             raise NotConnectedError(f"cannot connect to {address}: {error}") from error
+        return connection
+
+    async def _connect_by_name(
+        self, loop: asyncio.AbstractEventLoop, protocol: Callable[[], ClientConnection]
+    ) -> ClientConnection:
+        """Connect to where a name leads; as long as nobody answers for names, to where the last connection went.
+
+        Names of containers are answered by their engine, which may be away while they run.
+        """
+        host, port = self.address.host, self.address.port
+        try:
+            transport, connection = await loop.create_connection(protocol, host, port, ssl=self._tls)
+        except socket.gaierror as error:
+            if error.errno != socket.EAI_AGAIN or self._last_host is None:
+                raise
+            transport, connection = await loop.create_connection(
+                protocol, self._last_host, port, ssl=self._tls, server_hostname=host if self._tls else None
+            )
+        self._last_host = transport.get_extra_info("peername")[0]
         return connection
 
 
