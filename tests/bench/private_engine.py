@@ -60,7 +60,7 @@ class PrivateEngine:
                     "--data-root", str(self.directory / "data"),
                     "--exec-root", str(self.directory / "exec"),
                     "--pidfile", str(self.directory / "dockerd.pid"),
-                    "--bridge", "none", "--iptables=false", "--ip6tables=false",
+                    "--bridge", "none", "--iptables=false", "--ip6tables=false", "--live-restore",
                     "--default-address-pool", f"base={_NETWORK},size=24",
                 ],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,

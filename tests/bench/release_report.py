@@ -53,9 +53,10 @@ its `end` event, a WebSocket with 1000, or 1012 when the time to finish is over.
 middle, the entrypoint or all three by turns.
 
 On Docker everything runs on an engine of its own, which is killed (`kill -9`) when a push has begun to start
-services, and started again. An engine that starts stops what its predecessor ran, so that the chains are away
-until it has started them again. On this machine the supervisors of all three chains are killed, and the chains
-are away until the next push. Requests of that time are counted apart.
+services, and started again. It runs with `live-restore`, so containers go on meanwhile; what publishes the port
+of a front door ends with the engine, so that nothing answers for the moment of its new start. On this machine
+the supervisors of all three chains are killed, and the chains are away until the next push. Requests of that
+time are counted apart.
 
 ## The machine
 
