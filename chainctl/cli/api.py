@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from chainctl.cli.console import Console
 from chainctl.cli.pushing import push_file
+from chainctl.deploy.plan import total_of
 from chainctl.workflows.call import call
 
 if TYPE_CHECKING:
+    from chainctl.sdk.built_in import ChainDeployment
     from chainctl.state.db import Db
+    from chainctl.state.values import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,22 @@ def connect(url: str | None = None, artifacts: str | None = None, *, namespace: 
     """Open the state of components: that of this user and machine, or a database by its URL.
 
     `artifacts` is a directory, or a URL that fsspec knows. What is not given is as in the settings
-    `database` and `artifacts`. Raises StateError.
+    `database` and `artifacts`. Applying a `ChainDeployment` that names its file pushes it.
+    Raises StateError.
     """
     from chainctl.cli.applying import open_db
     from chainctl.cli.wiring import settings_for
 
-    return open_db(settings_for(database=url, artifacts=artifacts), namespace)
+    return open_db(settings_for(database=url, artifacts=artifacts), namespace, _deployed)
+
+
+def _deployed(chain: ChainDeployment) -> Change:
+    from chainctl.components.node import NodeKey
+    from chainctl.state.values import Action, Change
+
+    pushed = push_file(str(chain.file), Console(), name=chain.identifier)
+    chain.url, chain.release = pushed.url, pushed.number
+    chain.target, chain.digest = pushed.target, pushed.digest
+    action = Action.KEEP if pushed.plan.is_empty else Action.CREATE if pushed.number == 1 else Action.UPDATE
+    key = NodeKey(type(chain).__name__, pushed.chain)
+    return Change(key, action, pushed.number, pushed.number, total_of(pushed.plan))

@@ -13,7 +13,7 @@ from chainctl.cli.wiring import World, downloads, origin_of, state_dir
 
 if TYPE_CHECKING:
     from chainctl.adapters.component_jobs import ChainJobs
-    from chainctl.state.db import Db
+    from chainctl.state.db import Db, Deploy
     from chainctl.state.ledger import Record
     from chainctl.state.values import Change
     from chainctl.workflows.components import Components
@@ -104,8 +104,8 @@ def changes_of(draft: Draft, world: World, settings: Settings, console: Console)
         components.close()
 
 
-def open_db(settings: Settings, namespace: str) -> Db:
-    """Open the state of components. Raises StateError."""
+def open_db(settings: Settings, namespace: str, deploy: Deploy | None = None) -> Db:
+    """Open the state of components; `deploy` pushes chains that are applied. Raises StateError."""
     from chainctl.state.artifacts import artifacts_at
     from chainctl.state.database import Database
     from chainctl.state.db import Db
@@ -113,4 +113,5 @@ def open_db(settings: Settings, namespace: str) -> Db:
 
     state = state_dir(settings)
     database = Database.open(settings.database or default_database(state))
-    return Db(database, artifacts_at(settings.artifacts or str(state / "artifacts")), namespace)
+    artifacts = artifacts_at(settings.artifacts or str(state / "artifacts"))
+    return Db(database, artifacts, namespace, deploy=deploy)

@@ -118,6 +118,22 @@ def bound(nodes: Iterable[Node], chain: NodeKey, digest: str) -> tuple[Node, ...
     )
 
 
+def beside(nodes: Iterable[Node], chains: Mapping[NodeKey, str]) -> tuple[Node, ...]:
+    """Leave out chains that are deployed elsewhere; their digests count for the hash of who refers to them."""
+    kept, digests = list[Node](), dict(chains)
+    for node in nodes:
+        if node.key in chains:
+            continue
+        told = sorted((str(child), digests[child]) for child in node.children if child in digests)
+        children = tuple(child for child in node.children if child not in chains)
+        kept.append(
+            replace(node, children=children, hash=digest_of([node.hash, told]) if told else node.hash)
+        )
+        if told:
+            digests[node.key] = kept[-1].hash
+    return tuple(kept)
+
+
 # --- from one process to another ---
 
 

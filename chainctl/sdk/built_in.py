@@ -19,8 +19,13 @@ THIS_CHAIN = "$this"
 
 
 class ChainDeployment(Component):
-    """A chain as a component; its identifier is the chain's name. A push gives its outputs."""
+    """A chain as a component; its identifier is the chain's name. A push gives its outputs.
 
+    To apply one that names its `file` is to push that file under this name. What refers to it is applied
+    after it, and anew after each other release of it.
+    """
+
+    file: Optional[str] = None
     url: Optional[str] = output(default=None)
     release: Optional[int] = output(default=None)
     target: Optional[str] = output(default=None)

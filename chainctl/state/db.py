@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from chainctl.components.live import LiveRunner, components_below
 from chainctl.components.load import loaded
 from chainctl.components.node import Node, NodeKey, Runner
-from chainctl.components.nodes import CHAIN, nodes_of
+from chainctl.components.nodes import CHAIN, beside, nodes_of
 from chainctl.errors import ComponentError, InUseError, NotFoundError
+from chainctl.sdk.built_in import ChainDeployment
 from chainctl.sdk.component import Component, state_of
 from chainctl.state.applying import Applying, Told, change_of, untold
 from chainctl.state.artifacts import ArtifactStore
@@ -18,6 +20,9 @@ from chainctl.state.database import Database
 from chainctl.state.lease import Lease, Locks, user_name
 from chainctl.state.revisions import REMOVE_FAILED, Rows, used_artifacts
 from chainctl.state.values import ApplyResult, Author, Change, Job, Revision
+
+Deploy = Callable[[ChainDeployment], Change]
+"""Pushes a chain from its file, gives it its outputs, and says what that changed."""
 
 SCOPE = "components"
 _YOUNG_SEC = 3600.0
@@ -35,7 +40,9 @@ class Db:
         artifact_store: ArtifactStore,
         namespace: str = "default",
         author: Author | None = None,
+        deploy: Deploy | None = None,
     ) -> None:
+        self._deploy = deploy
         self.metadata = database
         self.artifact_store = artifact_store
         self.namespace = namespace
@@ -54,22 +61,47 @@ class Db:
     ) -> ApplyResult:
         """Store a component and all that it refers to, and run the triggers of what changed or was not done.
 
-        `wait` is how many seconds to wait for somebody else's lock. Raises EncodeError before anything
-        is written, LockHeldError, StateError. What a trigger raised is in its job.
+        A chain among them that names its file is pushed first. `wait` is how many seconds to wait for somebody
+        else's lock. Raises EncodeError before anything is written, LockHeldError, StateError, and what a push
+        raises. What a trigger raised is in its job.
         """
-        below = components_below(component)
+        below = dict(components_below(component))
         nodes = _own(nodes_of(component), component)
+        pushed = [
+            self._pushed(below.pop(key), key) for key in [k for k in below if k.component == CHAIN.component]
+        ]
+        nodes = beside(nodes, {change.key: f"release {change.rev}" for change in pushed})
         with LiveRunner(below.values(), load=self._loaded) as runner:
             for each in below.values():
                 state_of(each).db = self
             done = self.apply_nodes(nodes, runner, jobs=jobs, wait=wait, rerun=rerun)
         for key, each in below.items():
             self._tell(each, key)
-        return done
+        return replace(done, changes=(*pushed, *done.changes))
+
+    def _pushed(self, chain: Component, key: NodeKey) -> Change:
+        """Push a chain. Raises ComponentError when it names no file, or nobody here can push."""
+        assert isinstance(chain, ChainDeployment)
+        if self._deploy is None or chain.file is None:
+            raise ComponentError(
+                f"{key} does not say what to push",
+                hint=f'name its file: `ChainDeployment("{chain.identifier}", file="chain.py")`.',
+            )
+        return self._deploy(chain)
 
     def plan(self, component: Component) -> tuple[Change, ...]:
         """Return what `apply` would do. Writes nothing."""
-        return self.plan_nodes(_own(nodes_of(component), component))
+        nodes = _own(nodes_of(component), component)
+        chain = next(
+            (each for key, each in components_below(component).items() if key.component == CHAIN.component),
+            None,
+        )
+        if chain is not None:
+            raise ComponentError(
+                f"what applying {chain!r} would do is not known before it is loaded and looked at",
+                hint="`chainctl plan FILE` tells what a push would do.",
+            )
+        return self.plan_nodes(nodes)
 
     def load(
         self,

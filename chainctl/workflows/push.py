@@ -54,6 +54,7 @@ class Pushed:
     """What a push has done. `number` is the release; an unchanged chain keeps its number.
 
     `images` has each chainlet's image: by digest where it was published, else as the target calls it.
+    `target` is its name, `digest` that of the release.
     """
 
     chain: str
@@ -62,6 +63,8 @@ class Pushed:
     built: tuple[str, ...]
     plan: DeployPlan
     images: tuple[tuple[str, str], ...] = ()
+    target: str = ""
+    digest: str = ""
 
 
 def push(
@@ -117,7 +120,7 @@ def push(
         if plan.is_empty:
             emit(_up_to_date(draft))
         number = _record(draft, last, ledger, origin, clock, components)
-        done = _pushed(draft, number, after, plan, tuple(one.image.chainlet for one in missing))
+        done = _pushed(draft, target, number, after, plan, tuple(one.image.chainlet for one in missing))
         if components is not None:
             components.after(release, target.name, number, done.url)
     return done
@@ -148,7 +151,7 @@ def _as_it_is(
     if not (has_images and plan.is_empty):
         return None
     emit(_up_to_date(draft))
-    return _pushed(draft, last.number, observed, plan)
+    return _pushed(draft, target, last.number, observed, plan)
 
 
 def _up_to_date(draft: Draft) -> Notice:
@@ -156,12 +159,19 @@ def _up_to_date(draft: Draft) -> Notice:
 
 
 def _pushed(
-    draft: Draft, number: int, observed: ObservedState, plan: DeployPlan, built: tuple[str, ...] = ()
+    draft: Draft,
+    target: DeployTarget,
+    number: int,
+    observed: ObservedState,
+    plan: DeployPlan,
+    built: tuple[str, ...] = (),
 ) -> Pushed:
     if observed.front_door is None:
         raise DeployError(f"{draft.chain} has no front door after the push", hint="push again.")
     images = tuple((s.chainlet, s.published or s.image) for s in draft.release.services)
-    return Pushed(draft.chain, observed.front_door.url, number, built, plan, images)
+    return Pushed(
+        draft.chain, observed.front_door.url, number, built, plan, images, target.name, draft.release.digest
+    )
 
 
 def _tried(plan: DeployPlan, observed: ObservedState, canary: Canary, emit: Emit) -> DeployPlan:

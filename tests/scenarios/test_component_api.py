@@ -132,3 +132,57 @@ loaded = db.load("MyComponent", "x")
 print(loaded.a, [r.rev for r in db.history("MyComponent", "x")], loaded.status)
 """
     assert run(here, "-c", code, cwd=tmp_path) == "1 [3, 2, 1] ready\n"
+
+
+SHOP = """
+import chainctl as chains
+
+
+@chains.mark_entrypoint("t-shop")
+class Shop(chains.ChainletBase):
+    def run_remote(self) -> int:
+        return {answer}
+"""
+DEPLOY = """
+import json, urllib.request
+import chainctl as chains
+
+
+class Announce(chains.Component):
+    chain: chains.ChainDeployment
+
+    @chains.trigger("apply")
+    def say(self) -> int:
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(f"{self.chain.url}/run_remote", b"{}", headers)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+
+with chains.connect() as db:
+    shop = chains.ChainDeployment("t-shop", file="shop.py")
+    done = db.apply(Announce("ops", chain=shop))
+    print([str(c.action) for c in done.changes], [j.result for j in done.jobs if j], shop.release, shop.target)
+"""
+
+
+def test_a_chain_is_applied_from_python(here: dict[str, str], tmp_path: Path) -> None:
+    """Which is to push it; what refers to it comes after it, and anew after each other release."""
+    here = {**here, "CHAINCTL_TARGET": "local"}
+    (tmp_path / "deploy.py").write_text(DEPLOY)
+    chain = tmp_path / "shop.py"
+    try:
+        for answer, said in (
+            (1, "['create', 'create'] [1] 1 local"),
+            (1, "['keep', 'keep'] [1] 1 local"),
+            (2, "['update', 'update'] [2] 2 local"),
+        ):
+            chain.write_text(SHOP.format(answer=answer))
+            assert run(here, "deploy.py", cwd=tmp_path).splitlines()[-1] == said
+        failed = subprocess.run(
+            [sys.executable, "-c", "import chainctl as c; c.connect().apply(c.ChainDeployment('t-shop'))"],
+            env=here, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert 'ChainDeployment("t-shop", file="chain.py")' in failed.stderr
+    finally:
+        run(here, "-m", "chainctl.cli.main", "down", "t-shop")
