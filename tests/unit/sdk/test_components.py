@@ -489,15 +489,22 @@ def test_secret_is_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: chains.Download("d", sha256="0" * 64, dest="x"),
-        lambda: chains.Download("d", url="u", path="p", sha256="0" * 64, dest="x"),
-        lambda: chains.Download("d", url="u", sha256="0" * 63 + "g", dest="x"),
+        lambda: chains.Download("d", sha256="0" * 64, dest="/d"),
+        lambda: chains.Download("d", url="https://x/u", path="p", sha256="0" * 64, dest="/d"),
+        lambda: chains.Download("d", url="https://x/u", sha256="0" * 63 + "g", dest="/d"),
+        lambda: chains.Download("d", url="https://x/u", sha256="0" * 64, dest="d"),
+        lambda: chains.Download("d", url="ftp://x/u", sha256="0" * 64, dest="/d"),
+        lambda: chains.Download("d", path="p", sha256="0" * 64, dest="/"),
+        lambda: chains.Download("d", path="p", sha256="0" * 64, dest="/usr/"),
+        lambda: chains.Download("d", path="p", sha256="0" * 64, dest="/app/code"),
+        lambda: chains.SmokeTest("s", chain=chains.this_chain(), gate=t.cast("t.Any", "yes")),
+        lambda: chains.SmokeTest("s", chain=chains.this_chain(), payload=["Ada"]),
         lambda: chains.Command("c", argv="make warm"),
         lambda: chains.Command("c", argv=[]),
     ],
 )
 def test_built_in_component_checks_its_fields(make: Callable[[], chains.Component]) -> None:
-    """A download has one source and a digest, a command has words."""
+    """A download has one source, a digest and a place of its own; a gate is one or none; a command has words."""
     with pytest.raises(DefinitionError) as raised:
         make()
     assert raised.value.code == "CH0912"
