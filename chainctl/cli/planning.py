@@ -59,7 +59,7 @@ def plan_push(
         "has_changes": shown.has_changes,
     }
     if out is not None:
-        write_plan_file(out, plan_file(draft, world.name, shown.observed, last, value))
+        write_plan_file(out, plan_file(draft, world.name, shown.observed, last, value, warm))
     return Shown(preview_text(shown, is_full=is_full), value, shown.has_changes)
 
 
