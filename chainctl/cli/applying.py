@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chainctl.cli.console import Console, now
 from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import World, downloads, origin_of, state_dir
+from chainctl.errors import CleanupError, JobsFailedError, StateError
 
 if TYPE_CHECKING:
     from chainctl.adapters.component_jobs import ChainJobs
@@ -45,7 +46,7 @@ def components_of(
 def remove_components(
     chain: str, world: World, settings: Settings, console: Console, *, force: bool = False
 ) -> None:
-    """Clean up and forget the components that were applied with a chain. Raises ComponentError."""
+    """Clean up and forget the components that were applied with a chain. Raises JobsFailedError."""
     if not world.ledger.has_components(chain):
         return
     jobs = _jobs(world, settings, console, Path.cwd())
@@ -53,6 +54,12 @@ def remove_components(
     with open_db(settings, world.name) as db:
         try:
             removed = db.remove_keys(db.owned_by(chain), jobs, force=force)
+        except CleanupError as error:
+            raise JobsFailedError(
+                f"{error.message}; nothing of the chain was touched",
+                hint=f"correct it and run this again, or forget it as it is: `chainctl down {chain} --force`.",
+                details=error.details,
+            ) from error
         finally:
             jobs.close()
     console.line(f"Removed {', '.join(map(str, removed))}.")
@@ -73,6 +80,12 @@ def restore_components(
         try:
             nodes = db.differing(record.components)
             result = db.apply_nodes(nodes, jobs, owner=done.chain)
+        except StateError as error:
+            raise StateError(
+                f"release {done.number} serves, but its components were not applied again: {error.message}",
+                hint=error.hint,
+                details=error.details,
+            ) from error
         finally:
             jobs.close()
     if nodes:

@@ -11,7 +11,7 @@ from chainctl.components.live import LiveRunner, components_below
 from chainctl.components.load import loaded
 from chainctl.components.node import Node, NodeKey, Runner
 from chainctl.components.nodes import CHAIN, beside, nodes_of
-from chainctl.errors import ComponentError, InUseError, NotFoundError
+from chainctl.errors import ChainctlError, CleanupError, ComponentError, InUseError, NotFoundError
 from chainctl.sdk.built_in import ChainDeployment
 from chainctl.sdk.component import Component, state_of
 from chainctl.state.applying import Applying, Told, change_of, untold
@@ -363,10 +363,7 @@ class Db:
             else:
                 rows.set_status(key, REMOVE_FAILED, str(failure))
         if failure is not None and not force:
-            raise ComponentError(
-                f"`cleanup` of {key} raised {type(failure).__name__}: {failure}",
-                hint="correct it and remove it again, or `force` it: then it is forgotten as it is.",
-            ) from failure
+            raise _not_cleaned_up(key, failure) from failure
 
 
 def _own(nodes: tuple[Node, ...], component: Component) -> tuple[Node, ...]:
@@ -377,6 +374,17 @@ def _own(nodes: tuple[Node, ...], component: Component) -> tuple[Node, ...]:
             hint="declare it in the chain file and run `chainctl push`.",
         )
     return nodes
+
+
+def _not_cleaned_up(key: NodeKey, failure: Exception) -> CleanupError:
+    """What `cleanup` raised; a child interpreter says by itself whose it was, and adds the traceback."""
+    said = failure.message if isinstance(failure, ChainctlError) else str(failure)
+    is_told = isinstance(failure, ComponentError) and str(key) in said
+    return CleanupError(
+        said if is_told else f"`cleanup` of {key} raised {type(failure).__name__}: {said}",
+        hint="correct it and remove it again, or `force` it: then it is forgotten as it is.",
+        details=failure.details if isinstance(failure, ChainctlError) else (),
+    )
 
 
 def _parts_of(huuid: str) -> tuple[str, str, str]:

@@ -64,7 +64,7 @@ class Components:
         if not result.is_ok:
             raise DeployError(
                 _said(result),
-                hint="what served still serves; correct it and push again.",
+                hint="no traffic went to the new release; correct it and push again.",
                 details=_evidence(result),
             )
 
@@ -198,7 +198,8 @@ def _said(result: ApplyResult) -> str:
         str(job.key) for job in result.jobs if not job.status.is_done
     ]
     blocked = sum(job.status is JobStatus.BLOCKED for job in result.jobs)
-    more = f", and {blocked} more wait for it" if blocked and result.failed else ""
+    wait = "waits" if blocked == 1 else "wait"
+    more = f", and {blocked} more {wait} for it" if blocked and result.failed else ""
     return f"{', '.join(dict.fromkeys(failed))} failed{more}"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chainctl.components.node import NodeKey
-from chainctl.errors import ComponentError, InUseError, NotFoundError, StateError
+from chainctl.components.node import Node, NodeKey
+from chainctl.errors import CleanupError, ComponentError, ExitCode, InUseError, NotFoundError, StateError
 from chainctl.sdk.component import Component
 from chainctl.state.artifacts import DirectoryArtifacts
 from chainctl.state.database import Database
@@ -214,6 +214,20 @@ def test_what_is_no_component_is_not_applied(db: Db, given: Any, said: str) -> N
     for call in (db.apply, db.plan):
         with pytest.raises(ComponentError, match=said):
             call(given)
+
+
+def test_what_a_child_says_of_a_cleanup_is_said_once(db: Db) -> None:
+    """With the user's frames, and the exit code of a job that failed."""
+
+    class Child(Recorder):
+        def cleanup(self, one: Node) -> None:
+            raise ComponentError(f"`cleanup` of {one.key} raised ValueError: no", details=["line 3"])
+
+    db.apply_nodes([node("a")], Recorder())
+    with pytest.raises(CleanupError) as caught:
+        db.remove_keys([key("a")], Child())
+    assert caught.value.message == "`cleanup` of Thing:a raised ValueError: no"
+    assert (caught.value.details, caught.value.exit_code) == (("line 3",), ExitCode.FAILURE)
 
 
 def test_what_nothing_refers_to_is_collected(db: Db, tmp_path: Path) -> None:
