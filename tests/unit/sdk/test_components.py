@@ -100,6 +100,12 @@ def _own_init() -> None:
             self.channel = channel
 
 
+def _with_arguments() -> None:
+    class Warm(chains.Component):
+        @chains.trigger("apply")
+        def go(self, text: str, times: int = 1, *rest: str, channel: str, **more: str) -> None: ...
+
+
 def _generator() -> None:
     class Warm(chains.Component):
         @chains.trigger("apply")
@@ -123,6 +129,7 @@ def _generator() -> None:
         (_identifier_again, "CH0905", "`Warm.identifier`"),
         (_own_init, "CH0906", "`__init__`"),
         (_generator, "CH0911", "generator"),
+        (_with_arguments, "CH0911", "asks for `channel`, `text`, which nothing gives"),
     ],
 )
 def test_declaration_is_refused_when_the_class_is_made(
