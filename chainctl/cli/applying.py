@@ -39,7 +39,13 @@ def components_of(
     jobs = _jobs(world, settings, console, file.parent)
     author = Author(origin.user, socket.gethostname(), origin.source, origin.revision)
     return Components(
-        open_db(settings, world.name), draft.graph.components(), jobs, author, console.emit, now, prune
+        open_components(settings, world.name, draft.chain),
+        draft.graph.components(),
+        jobs,
+        author,
+        console.emit,
+        now,
+        prune,
     )
 
 
@@ -51,7 +57,7 @@ def remove_components(
         return
     jobs = _jobs(world, settings, console, Path.cwd())
     jobs.know({"identifier": chain, "target": world.name}, "")
-    with open_db(settings, world.name) as db:
+    with open_components(settings, world.name, chain) as db:
         try:
             removed = db.remove_keys(db.owned_by(chain), jobs, force=force)
         except CleanupError as error:
@@ -76,7 +82,7 @@ def restore_components(
     jobs = _jobs(world, settings, console, Path(record.source).parent)
     chain = {"identifier": done.chain, "target": world.name, "release": done.number, "url": done.url}
     jobs.know(chain, record.release.entrypoint)
-    with open_db(settings, world.name) as db:
+    with open_components(settings, world.name, done.chain) as db:
         try:
             nodes = db.differing(record.components)
             result = db.apply_nodes(nodes, jobs, owner=done.chain)
@@ -115,6 +121,13 @@ def changes_of(draft: Draft, world: World, settings: Settings, console: Console)
         return components.plan(draft.release)
     finally:
         components.close()
+
+
+def open_components(settings: Settings, target: str, chain: str) -> Db:
+    """Open the state of the components that a push of a chain applies. Raises StateError."""
+    from chainctl.state.ledger import component_namespace
+
+    return open_db(settings, component_namespace(target, chain))
 
 
 def open_db(settings: Settings, namespace: str, deploy: Deploy | None = None) -> Db:

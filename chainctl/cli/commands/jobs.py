@@ -7,7 +7,7 @@ from chainctl.cli.options import ChainArgument, JsonOption, TargetOption
 
 def jobs(chain: ChainArgument, target: TargetOption = None, as_json: JsonOption = False) -> None:
     """List the components that were applied with a chain, and their jobs. Runs nothing of them."""
-    from chainctl.cli.applying import open_db
+    from chainctl.cli.applying import open_components
     from chainctl.cli.jobs_text import jobs_json, jobs_text
     from chainctl.cli.output import print_result
     from chainctl.cli.wiring import recorded_ledger, settings_for
@@ -15,7 +15,7 @@ def jobs(chain: ChainArgument, target: TargetOption = None, as_json: JsonOption 
 
     settings = settings_for(target=target)
     where, ledger = recorded_ledger(chain, settings)
-    with open_db(settings, where) as db:
+    with open_components(settings, where, chain) as db:
         keys = set(db.owned_by(chain))
         components = [revision for revision in db.show() if revision.key in keys]
         found = [job for job in db.jobs() if job.key in keys]
