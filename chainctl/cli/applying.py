@@ -112,13 +112,15 @@ def _jobs(world: World, settings: Settings, console: Console, directory: Path) -
     )
 
 
-def changes_of(draft: Draft, world: World, settings: Settings, console: Console) -> tuple[Change, ...]:
-    """Say what a push would do with the components of a file. Writes nothing."""
+def changes_of(
+    draft: Draft, world: World, settings: Settings, console: Console
+) -> tuple[tuple[Change, ...], tuple[tuple[str, str], ...]]:
+    """Say what a push would do with the components of a file, and what a plan file says of them. Writes nothing."""
     components = components_of(draft, world, settings, console)
     if components is None:
-        return ()
+        return (), ()
     try:
-        return components.plan(draft.release)
+        return components.plan(draft.release), components.planned(draft.release)
     finally:
         components.close()
 

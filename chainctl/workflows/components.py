@@ -95,6 +95,12 @@ class Components:
         removed = self.orphans(release.chain) if self.prune else ()
         return (*changes, *(Change(key, Action.REMOVE, 0, 0, "no longer in the file") for key in removed))
 
+    def planned(self, release: Release) -> tuple[tuple[str, str], ...]:
+        """Pairs of what and how it is, for a plan file: each component, and what `--prune` removes."""
+        removed = ", ".join(map(str, self.orphans(release.chain))) if self.prune else ""
+        pruned = [("what --prune removes", removed)] if removed else []
+        return (*((f"the component {node.key}", node.hash[:16]) for node in self._bound(release)), *pruned)
+
     def revisions(self, release: Release) -> tuple[tuple[str, str, int], ...]:
         """Name the revisions that count once all is applied: class, identifier, number."""
         changes = self.db.plan_nodes(self._bound(release))

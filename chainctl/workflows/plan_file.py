@@ -45,13 +45,17 @@ def plan_file(
     last: Record | None,
     shown: Mapping[str, Any] | None = None,
     warm: Iterable[str] = (),
+    components: Iterable[tuple[str, str]] = (),
 ) -> PlanFile:
-    """Write down what a plan was made from: the release, what stays warm, what the target has. It holds no secret."""
+    """Write down what a plan was made from: the release, its components, what stays warm, what the target has.
+
+    It holds no secret.
+    """
     return PlanFile(
         draft.chain,
         target,
         draft.release.digest,
-        (*_wanted(draft.release), (_WARM, ", ".join(sorted(warm)) or _NOTHING)),
+        (*_wanted(draft.release), (_WARM, ", ".join(sorted(warm)) or _NOTHING), *components),
         tuple(_observed(observed, last)),
         InputTable.of({image.chainlet: image.inputs for image in draft.images.images}),
         shown or {},

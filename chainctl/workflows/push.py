@@ -97,7 +97,9 @@ def push(
         if planned is not None:
             kept = warm_names(ledger, draft.release, rollout.keep_warm)
             seen = target.observe(draft.chain)
-            require_as_planned(planned, plan_file(draft, target.name, seen, last, warm=kept))
+            beside = components.planned(draft.release) if components else ()
+            now = plan_file(draft, target.name, seen, last, warm=kept, components=beside)
+            require_as_planned(planned, now)
         if components is not None:
             components.before(draft.release)
         explained = explain_images(draft.images, existing, last)
