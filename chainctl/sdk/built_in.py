@@ -76,7 +76,11 @@ class Download(Component):
             )
         digest = str(self.sha256)
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-            raise _wrong(self, f"has the sha256 {self.sha256!r}, which is none", "run `sha256sum FILE`.")
+            raise _wrong(
+                self,
+                f"has the sha256 {self.sha256!r}, which is none",
+                "give 64 hexadecimal digits in lower case, as `sha256sum FILE` prints them.",
+            )
         if not PurePosixPath(self.dest).is_absolute() or ".." in PurePosixPath(self.dest).parts:
             raise _wrong(self, f"has the dest {self.dest!r}", 'give an absolute directory: "/models/phi".')
         if _hides_system(PurePosixPath(self.dest)):
