@@ -107,6 +107,17 @@ class LockError(ChainDefinitionError):
         self.args = (self.message,)
 
 
+class IsolationError(ChainDefinitionError):
+    """The Python environments of a local run cannot be made from the lock; nothing was started."""
+
+    exit_code = ExitCode.BUILD_FAILED
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        self.message = "the environments of the chain cannot be made"
+        self.args = (self.message,)
+
+
 class BuildError(ChainctlError):
     """An image could not be built. `step` is the instruction, the details its last lines."""
 

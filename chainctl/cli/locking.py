@@ -24,7 +24,10 @@ from chainctl.workflows.lock import Settled, settle
 
 @dataclass(frozen=True, slots=True)
 class Locker:
-    """Locks what is missing. `is_locked` None means: as the environment says (`CI=true` forbids changes)."""
+    """Locks what is missing. `is_locked` None means: as the environment says (`CI=true` forbids changes).
+
+    Without `pins_bases` only packages are locked: no image is going to be built.
+    """
 
     settings: Settings
     build: BuildSettings
@@ -32,6 +35,7 @@ class Locker:
     _: KW_ONLY
     is_locked: bool | None = None
     upgrade: Upgrade | None = None
+    pins_bases: bool = True
 
     def __call__(self, graph: ChainGraph, snapshot: SourceSnapshot) -> Lock:
         """Return the lock of a chain, and write it where it changed. Raises LockError."""
@@ -48,6 +52,7 @@ class Locker:
             graph, snapshot, self.build, before, self._resolver(file.path.parent), self._bases,
             upgrade=self.upgrade,
             is_locked=is_ci(os.environ) if self.is_locked is None else self.is_locked,
+            pins_bases=self.pins_bases,
             path=str(file.path),
         )  # fmt: skip
         if done.has_changed and file.write(done.lock):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
@@ -31,6 +31,9 @@ from chainctl.state.ledger import Ledger
 from chainctl.state.variables import Variables, variables_of
 from chainctl.workflows.draft import DraftSettings
 from chainctl.workflows.push import Origin
+
+if TYPE_CHECKING:
+    from chainctl.adapters.local.staging import Staging
 
 TARGETS = ("docker", "local")
 
@@ -193,11 +196,14 @@ def require_registry(world: World, given: str | None) -> None:
         )
 
 
-def local_world(settings: Settings, root: Path | None = None) -> World:
-    """Open the local-process target."""
+def local_world(
+    settings: Settings, root: Path | None = None, staging: Callable[[], Staging] | None = None
+) -> World:
+    """Open the local-process target; `root` and `staging` are those of a run that leaves nothing behind."""
     from chainctl.adapters.local.image_store import LocalImageStore
     from chainctl.adapters.local.images import LocalBuildBackend
     from chainctl.adapters.local.paths import LocalPaths
+    from chainctl.adapters.local.staging import Staging
     from chainctl.adapters.local.target import LocalTarget
 
     state = root or state_dir(settings)
@@ -205,7 +211,14 @@ def local_world(settings: Settings, root: Path | None = None) -> World:
     vault = Vault(secret_sources(settings), ledger.token)
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
     data = downloads(state_dir(settings), vault)
-    target = LocalTarget(paths, vault, data=data, drain_sec=settings.drain_sec, inherited=os.environ)
+    target = LocalTarget(
+        paths,
+        vault,
+        data=data,
+        drain_sec=settings.drain_sec,
+        inherited=os.environ,
+        staging=staging or Staging,
+    )
     backend, store = LocalBuildBackend(paths.root), LocalImageStore(paths)
     return World("local", target, target, backend, ledger, vault, store, this_platform)
 

@@ -100,7 +100,11 @@ class ChainGraph:
 
 @dataclass(frozen=True, slots=True)
 class Introspection:
-    """What the child interpreter found: a graph, or problems, or both (then they are warnings)."""
+    """What the child interpreter found: a graph, or problems, or both (then they are warnings).
+
+    `fakes` are the specs of classes that stand for chainlets in a local run, where it was asked for some.
+    """
 
     problems: tuple[Problem, ...]
     graph: ChainGraph | None = None
+    fakes: tuple[ChainletSpec, ...] = ()

@@ -13,7 +13,8 @@ from chainctl.errors import ChainDefinitionError, Problem
 from chainctl.graph.chain_file import ChainFile
 
 if TYPE_CHECKING:
-    from chainctl.graph.graph import ChainGraph, Introspection
+    from chainctl.graph.fakes import FakeFile
+    from chainctl.graph.graph import ChainGraph, ChainletSpec, Introspection
 
 LOAD_TIMEOUT_SEC = 120.0
 
@@ -41,6 +42,24 @@ def load(
     return found.graph
 
 
+def load_with_fakes(
+    file: ChainFile,
+    fakes: Sequence[FakeFile],
+    *,
+    python: str = sys.executable,
+    environ: Mapping[str, str],
+    timeout_sec: float = LOAD_TIMEOUT_SEC,
+) -> tuple[ChainGraph, tuple[ChainletSpec, ...]]:
+    """Return the graph as it is written, and what stands for some of its chainlets in a local run.
+
+    Raises ChainDefinitionError with all problems that were found.
+    """
+    found = introspected(file, python=python, environ=environ, timeout_sec=timeout_sec, fakes=fakes)
+    if found.graph is None:
+        raise ChainDefinitionError(found.problems)
+    return found.graph, found.fakes
+
+
 def introspected(
     file: ChainFile,
     *,
@@ -48,6 +67,7 @@ def introspected(
     environ: Mapping[str, str],
     timeout_sec: float,
     meanwhile: Callable[[], None] = prepare,
+    fakes: Sequence[FakeFile] = (),
 ) -> Introspection:
     """Run the child; what it does to itself (dying, hanging) becomes a problem too.
 
@@ -55,7 +75,7 @@ def introspected(
     """
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(  # our own module, in the interpreter that runs us
-            _command(python, answer.fileno(), file),
+            _command(python, answer.fileno(), file, fakes),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -73,11 +93,18 @@ def introspected(
         return _answer(child, answer, errors, file)
 
 
-def _command(python: str, descriptor: int, file: ChainFile) -> Sequence[str]:
-    request = json.dumps(
-        {"path": str(file.path), "root": str(file.root), "module": file.module, "entrypoint": file.entrypoint}
-    )
-    return [python, "-P", "-m", "chainctl.graph.child", str(descriptor), request]
+def _command(python: str, descriptor: int, file: ChainFile, fakes: Sequence[FakeFile]) -> Sequence[str]:
+    request = json.dumps(_written(file))
+    if not fakes:
+        return [python, "-P", "-m", "chainctl.graph.child", str(descriptor), request]
+    wanted = json.dumps([{"chainlet": fake.chainlet, "file": _written(fake.file)} for fake in fakes])
+    return [python, "-P", "-m", "chainctl.graph.fake_child", str(descriptor), request, wanted]
+
+
+def _written(file: ChainFile) -> Mapping[str, str | None]:
+    return {
+        "path": str(file.path), "root": str(file.root), "module": file.module, "entrypoint": file.entrypoint,
+    }  # fmt: skip
 
 
 def _answer(

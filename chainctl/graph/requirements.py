@@ -53,7 +53,7 @@ def requirement_problems(
         root = imported.module.split(".")[0]
         if root in sys.stdlib_module_names or root in RUNTIME_MODULES:
             continue
-        wanted = {canonicalize_name(d) for d in _distributions(root, modules or _installed)}
+        wanted = {canonicalize_name(d) for d in distributions_of(root, modules or _installed)}
         if wanted & provided:
             continue
         certain = None not in names and not _has_unknown(given)
@@ -69,6 +69,11 @@ def requirement_problems(
             " chainlet that uses it",
             severity="error" if certain else "warning",
         )
+
+
+def distributions_of(root: str, modules: Modules | None = None) -> list[str]:
+    """Return the distributions that may give a top-level module: those installed here, and the usual one."""
+    return [*(modules or _installed)().get(root, []), _DISTRIBUTIONS.get(root, root)]
 
 
 def requirement_texts(image: DockerImage) -> Iterator[str]:
@@ -160,10 +165,6 @@ def _has_unknown(given: set[str]) -> bool:
         except importlib.metadata.PackageNotFoundError:
             return True
     return False
-
-
-def _distributions(root: str, modules: Modules) -> list[str]:
-    return [*modules().get(root, []), _DISTRIBUTIONS.get(root, root)]
 
 
 @functools.cache

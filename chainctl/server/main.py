@@ -60,7 +60,13 @@ def serve(
     if not debug_logs:
         logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     telemetry = _telemetry(name, manifest, os.environ)
-    service = ChainletService(name, manifest.token, telemetry=telemetry, sampler=sampler_of(os.environ))
+    service = ChainletService(
+        name,
+        manifest.token,
+        telemetry=telemetry,
+        sampler=sampler_of(os.environ),
+        has_deadlines=manifest.unbounded is None,
+    )
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
     config = _config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
     config.ws_ping_interval = ping_interval_sec or _PING_SEC

@@ -64,6 +64,8 @@ Headers = Mapping[bytes, bytes]
 class ChainletService:
     """One chainlet behind HTTP; `worker` is set when it has booted. `body_limit` is in bytes.
 
+    Without `has_deadlines` calls may take as long as they take: somebody debugs.
+
     `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
     """
 
@@ -75,6 +77,7 @@ class ChainletService:
         body_limit: int = DEFAULT_BODY_LIMIT,
         telemetry: Optional[Telemetry] = None,
         sampler: Sampler = follow_caller,
+        has_deadlines: bool = True,
     ) -> None:
         self.worker: Optional[Worker] = None
         self.is_leaving = False
@@ -82,6 +85,7 @@ class ChainletService:
         self.body_limit = body_limit
         self.telemetry = telemetry
         self._sampler = sampler
+        self._has_deadlines = has_deadlines
         self._token = token.encode() if token else None
 
     def leave(self) -> None:
@@ -127,7 +131,7 @@ class ChainletService:
     def context(self, headers: Headers) -> CallContext:
         """What the headers say of a call: ids, deadline."""
         parent = received(headers.get(b"traceparent", b"").decode("latin-1"), self._sampler)
-        timeout = _number(headers.get(b"x-chainctl-timeout-ms", b""))
+        timeout = _number(headers.get(b"x-chainctl-timeout-ms", b"")) if self._has_deadlines else None
         return CallContext(
             request_id=headers.get(b"x-request-id", b"").decode("latin-1")[:128] or f"{new_span_id():016x}",
             trace_id=parent.trace_id,

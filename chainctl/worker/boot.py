@@ -11,11 +11,12 @@ from typing import Any, Optional
 
 from chainctl.calls.buffers import Buffers
 from chainctl.calls.client_loop import ClientLoop
+from chainctl.calls.outside import outside_chainlet
 from chainctl.calls.remote import remote_chainlet
 from chainctl.calls.shared_buffers import SharedBuffers
 from chainctl.calls.transport import Transport
 from chainctl.errors import MissingDependencyError
-from chainctl.sdk.chainlet import ChainletMeta
+from chainctl.sdk.config import RPCOptions
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment, Secrets
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
 from chainctl.sdk.read_secrets import READ_SECRETS
@@ -26,6 +27,7 @@ from chainctl.worker.resolvers import build
 
 TOKEN_FILE = ".chainctl-token"  # a file's name
 TOKEN_HEADER = "x-chainctl-token"  # a header's name
+UNBOUNDED_SEC = 10 * 365 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class ChainletManifest:
     """What a service is told when it is deployed; nothing of it is in the image.
 
     `services` maps display names of called chainlets to URLs; `secrets_dir` holds one file a
-    secret, and the internal token.
+    secret, and the internal token. `outside` has URLs of called chainlets that are not the chain's own:
+    they get no token. `unbounded` is None, unless somebody debugs: then deadlines of calls that come in do
+    not hold, nor the timeouts of calls to the chainlets that it names.
     """
 
     chain: str = ""
@@ -42,6 +46,8 @@ class ChainletManifest:
     secrets_dir: Path = Path("/run/secrets")
     data_dir: Optional[Path] = None
     environment: Optional[str] = None
+    outside: Mapping[str, str] = ()  # type: ignore[assignment]  # an empty mapping, frozen
+    unbounded: Optional[frozenset[str]] = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str], data_dir: Optional[Path]) -> ChainletManifest:
@@ -53,6 +59,8 @@ class ChainletManifest:
             secrets_dir=Path(environ.get("CHAINCTL_SECRETS_DIR", "/run/secrets")),
             data_dir=data_dir,
             environment=environ.get("CHAINCTL_ENVIRONMENT"),
+            outside=json.loads(environ.get("CHAINCTL_OUTSIDE", "{}")),
+            unbounded=_names(environ.get("CHAINCTL_UNBOUNDED")),
         )
 
     @property
@@ -60,6 +68,10 @@ class ChainletManifest:
         """The chain's internal token, None where there is none."""
         path = self.secrets_dir / TOKEN_FILE
         return path.read_text().strip() if path.is_file() else None
+
+
+def _names(text: Optional[str]) -> Optional[frozenset[str]]:
+    return None if text is None else frozenset(json.loads(text))
 
 
 def boot(
@@ -73,7 +85,6 @@ def boot(
     cls: Any = importlib.import_module(module)
     for part in qualname.split("."):
         cls = getattr(cls, part)
-    assert isinstance(cls, ChainletMeta)
     buffers = Buffers() if sharing is None else SharedBuffers(sharing)
     resolver = StubResolver(manifest, buffers, telemetry)
     instance = build(cls, resolver)
@@ -114,12 +125,16 @@ class StubResolver:
         declaration = declaration_of(cls)
         services = {d.argument: self._service(d) for d in declaration.dependencies}
         resolved: dict[str, Any] = {
-            d.argument: remote_chainlet(d.target, self._transport(services[d.argument]), self._buffers)
-            for d in declaration.dependencies
+            d.argument: self._stand_in(d.target, services[d.argument]) for d in declaration.dependencies
         }
         if declaration.wants_context:
             resolved[CONTEXT] = self._context(declaration, list(services.values()))
         return {**resolved, **given}
+
+    def _stand_in(self, cls: type, service: DeployedServiceDescriptor) -> Any:
+        if service.display_name in self._manifest.outside:
+            return outside_chainlet(cls, service, self._loop, self._telemetry)
+        return remote_chainlet(cls, self._transport(service), self._buffers)
 
     def _transport(self, service: DeployedServiceDescriptor) -> Transport:
         return Transport(
@@ -133,12 +148,21 @@ class StubResolver:
     def _service(self, dependency: Dependency) -> DeployedServiceDescriptor:
         name = dependency.target.__name__
         display_name = getattr(dependency.target, "display_name", name)
-        url = self._manifest.services.get(display_name)
+        url = self._manifest.outside.get(display_name) or self._manifest.services.get(display_name)
         if url is None:
             raise MissingDependencyError(f"no service was given for `{display_name}`")
         return DeployedServiceDescriptor(
-            name=name, display_name=display_name, options=dependency.options, internal_url=url
+            name=name,
+            display_name=display_name,
+            options=self._options(dependency, display_name),
+            internal_url=url,
         )
+
+    def _options(self, dependency: Dependency, name: str) -> RPCOptions:
+        """How a dependency is called; for as long as it takes where somebody debugs."""
+        if name not in (self._manifest.unbounded or ()):
+            return dependency.options
+        return dependency.options.model_copy(update={"timeout_sec": UNBOUNDED_SEC, "hedge_after_sec": None})
 
     def _context(
         self, declaration: Declaration, services: list[DeployedServiceDescriptor]

@@ -42,22 +42,24 @@ def settle(
     *,
     upgrade: Upgrade | None = None,
     is_locked: bool = False,
+    pins_bases: bool = True,
     path: str = "",
 ) -> Settled:
     """Lock what is missing and keep the rest; where nothing is missing nobody is asked.
 
     With `is_locked` nothing is resolved: LockError says what is stale. `bases` is called when
-    an image must be asked; where it gives None (no engine), base images stay unpinned.
+    an image must be asked; where it gives None (no engine), or without `pins_bases` (nothing will be
+    built), base images stay unpinned.
     """
     wish = upgrade or Upgrade()
     images = base_images(graph, settings)
     facts = _facts(graph, settings, before, bases, wish, is_locked=is_locked, path=path)
     wanted = wanted_environments(graph, snapshot, settings, facts)
     if is_locked:
-        require_settled(before, wanted, images, path)
+        require_settled(before, wanted, images if pins_bases else (), path)
         return Settled(before, before)
     waiting = tasks(before, wanted, wish)
-    pins = _pins(images, before, bases, facts, wish)
+    pins = _pins(images if pins_bases else (), before, bases, facts, wish)
     resolved = resolve_all(waiting, resolver, wish)
     lock = assemble(before, wanted, resolved, images, pins)
     return Settled(lock, before, tuple(task.name for task in waiting), tuple(sorted(pins.digests)))

@@ -11,11 +11,14 @@ from chainctl.adapters.local.images import APP, image_directory
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.adapters.local.process_env import process_env
 from chainctl.adapters.local.protocol import OpenDoor, SplitTraffic, Start, Stop
+from chainctl.adapters.local.staging import Staging
 from chainctl.deploy.devices import Device
 from chainctl.deploy.operations import SplitRoute, StopService
 from chainctl.deploy.release import FrontDoor, SecretRef, ServiceSpec, replica_name
 from chainctl.deploy.target import Vault
 from chainctl.errors import DeployError
+
+_AS_DEPLOYED = Staging()
 
 
 def start_request(
@@ -26,6 +29,7 @@ def start_request(
     inherited: Mapping[str, str],
     data: Mapping[str, Path],
     devices: Sequence[Device] = (),
+    staging: Staging = _AS_DEPLOYED,
 ) -> Start:
     """Return the order to start a service. Raises DeployError, MissingSecretError."""
     app = image_directory(paths.images, spec.image).absolute() / APP
@@ -37,11 +41,12 @@ def start_request(
         image=spec.image,
         fingerprint=spec.fingerprint,
         secrets_digest=spec.secrets_digest,
-        argv=(python, str(app / "shim.py")),
+        argv=staging.argv(spec.chainlet, python, str(app / "shim.py")),
         cwd=str(app),
         env={
             **process_env(spec, paths.run(spec.chain), app, inherited, data),
             **gpu_env(devices, spec.resources.gpu.memory_bytes if spec.resources.gpu else None),
+            **staging.environ.get(spec.chainlet, {}),
         },
         secrets={secret.name: _wrapped(vault, secret) for secret in spec.secrets},
         token=vault.token(spec.chain),

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from chainctl.adapters.local.ask import ask_service, call_service
@@ -30,6 +30,7 @@ from chainctl.adapters.local.protocol import (
 )
 from chainctl.adapters.local.readiness import await_ready
 from chainctl.adapters.local.requests import door_request, split_request, start_request, stop_request
+from chainctl.adapters.local.staging import Staging
 from chainctl.adapters.nvidia_smi import smi_devices, visible_devices
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
@@ -58,7 +59,8 @@ class LocalTarget:
 
     `python` runs the services, `drain_sec` is how long a service may finish its requests,
     `patience_sec` how long beyond that a supervisor may take to answer, `inherited` the
-    environment of the caller, of which a few variables are passed on.
+    environment of the caller, of which a few variables are passed on; `staging` tells what is
+    special about a run when something is started.
     Memory limits are not enforced here.
     """
 
@@ -72,6 +74,7 @@ class LocalTarget:
         drain_sec: float = 30.0,
         patience_sec: float = 20.0,
         inherited: Mapping[str, str],
+        staging: Callable[[], Staging] = Staging,
     ) -> None:
         self._paths = paths
         self._vault = vault
@@ -80,6 +83,7 @@ class LocalTarget:
         self._drain_sec = drain_sec
         self._patience_sec = patience_sec
         self._inherited = inherited
+        self._staging = staging
         self._told: set[str] = set()
         self._supervised: set[str] = set()
 
@@ -129,7 +133,14 @@ class LocalTarget:
                 self._share(self._paths.run(spec.chain), emit)
                 data = {one.name: self._data.get(one) for one in spec.data}
                 request = start_request(
-                    spec, self._paths, self._vault, self._python, self._inherited, data, devices
+                    spec,
+                    self._paths,
+                    self._vault,
+                    self._python,
+                    self._inherited,
+                    data,
+                    devices,
+                    self._staging(),
                 )
                 self._ask(self._paths.run(spec.chain), request)
             case AwaitReady(service=spec, replica=replica):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from chainctl.build.lock import Environment
 from chainctl.build.settle import Task, Upgrade
 from chainctl.build.wanted import Wanted
 
@@ -75,6 +77,30 @@ def compile_command(uv: str, python: str, wanted: Wanted, sources: Sources, upgr
         *([f"--torch-backend={wanted.torch_backend}"] if wanted.torch_backend else []),
         *(["--upgrade"] if upgrade.everything else []),
         *(f"--upgrade-package={name}" for name in upgrade.packages),
+    ]  # fmt: skip
+
+
+def venv_command(uv: str, python: str, place: Path) -> list[str]:
+    """Return the arguments that make an empty environment for a version of Python that is on this machine."""
+    return [uv, "--no-config", "--color", "never", "--no-progress", "venv", "--no-project",
+            "--python", python, str(place)]  # fmt: skip
+
+
+def install_command(uv: str, place: Path, environment: Environment, file: str) -> list[str]:
+    """Return the arguments that install a locked file into an environment: these files and no others.
+
+    The last index stands for the public one.
+    """
+    indexes = environment.indexes
+    return [
+        uv, "--no-config", "--color", "never", "--no-progress", "pip", "install",
+        "--python", str(place / "bin" / "python"),
+        "--no-deps", "--verify-hashes", "--compile-bytecode",
+        "--index-strategy", "unsafe-best-match",
+        *([f"--default-index={indexes[-1]}"] if indexes else []),
+        *(f"--index={url}" for url in indexes[:-1]),
+        *(f"--find-links={url}" for url in environment.find_links),
+        "--requirement", file,
     ]  # fmt: skip
 
 

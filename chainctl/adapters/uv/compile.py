@@ -56,7 +56,7 @@ class UvResolver:
             (directory / OUTPUT).write_text(preferences_of(task, upgrade), encoding="utf-8")
             command = compile_command(uv_program(), sys.executable, task.wanted, sources, upgrade)
             code, said = self._processes.run(command, directory, self._environ(directory, netrc))
-            self._require_success(task, code, _redacted(said, netrc))
+            self._require_success(task, code, redacted(said, netrc))
             written = (directory / OUTPUT).read_text(encoding="utf-8")
         found = environment_of(task.wanted, written, sources.origins, str(self.root))
         environment, refused = with_allowed_hashes(task.wanted, found)
@@ -75,7 +75,7 @@ class UvResolver:
             file.write_text(netrc, encoding="utf-8")
         bundle = directory / "certificates.pem"
         if self.certificates:
-            bundle.write_bytes(b"\n".join(_certificates(self.certificates, self.environ)))
+            bundle.write_bytes(certificate_bundle(self.certificates, self.environ))
         return compile_environ(
             self.environ,
             netrc=str(file) if netrc else "",
@@ -114,13 +114,14 @@ def _line_of(asked: Asked) -> int:
         return asked.line
 
 
-def _certificates(extra: tuple[str, ...], environ: Mapping[str, str]) -> list[bytes]:
+def certificate_bundle(extra: tuple[str, ...], environ: Mapping[str, str]) -> bytes:
+    """Return the authorities of this machine and extra ones, as one PEM text."""
     system = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
     paths = [*([system] if system else []), *extra]
-    return [path.read_bytes() for path in map(Path, paths) if path.is_file()]
+    return b"\n".join(path.read_bytes() for path in map(Path, paths) if path.is_file())
 
 
-def _redacted(text: str, netrc: str) -> str:
+def redacted(text: str, netrc: str) -> str:
     """Leave out every word of the credentials, though uv itself shows none."""
     words = netrc.split()
     secret = {words[i + 1] for i, word in enumerate(words[:-1]) if word in ("login", "password", "account")}

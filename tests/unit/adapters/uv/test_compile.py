@@ -258,9 +258,9 @@ def test_a_repository_that_cannot_be_reached_is_named(
 
 def test_user_names_are_taken_out_of_errors(resolver: UvResolver, wish: Wish, index: Index) -> None:
     """Whatever uv says."""
-    from chainctl.adapters.uv.compile import _redacted
+    from chainctl.adapters.uv.compile import redacted
 
-    said = _redacted(f"could not log in as {USER} with {PASSWORD}", index.netrc)
+    said = redacted(f"could not log in as {USER} with {PASSWORD}", index.netrc)
     assert said == "could not log in as [REDACTED] with [REDACTED]"
 
 
