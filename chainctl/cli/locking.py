@@ -62,6 +62,13 @@ class Locker:
             )
         return done
 
+    def unwritten(self, graph: ChainGraph, snapshot: SourceSnapshot, before: Lock) -> Lock:
+        """Return the lock of a graph that is run once: what another lock has already is taken from it."""
+        return settle(
+            graph, snapshot, self.build, before, self._resolver(Path(graph.path).parent), lambda: None,
+            pins_bases=False,
+        ).lock  # fmt: skip
+
     def _resolver(self, root: Path) -> Resolver:
         def made() -> Resolver:
             from chainctl.adapters.uv.compile import UvResolver

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import uvicorn
@@ -33,7 +33,11 @@ _BACKLOG = 1024
 
 @dataclass(frozen=True)
 class LocalRequest:
-    """What to run. `body` is the JSON of the arguments; None means: serve on `port`."""
+    """What to run. `body` is the JSON of the arguments; None means: serve on `port`.
+
+    `urls` and `fakes` (module and class) stand for chainlets, by display name. With `shares_port` an
+    older process of the same run may have the port, too: it serves until this one can.
+    """
 
     paths: list[str]
     module: str
@@ -42,6 +46,9 @@ class LocalRequest:
     secrets: Mapping[str, str]
     body: Optional[str] = None
     port: int = 0
+    urls: Mapping[str, str] = field(default_factory=dict)
+    fakes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    shares_port: bool = False
 
 
 def main(descriptor: int) -> None:
@@ -63,11 +70,18 @@ def main(descriptor: int) -> None:
 
 def boot_local(request: LocalRequest) -> InProcessWorker:
     """Create the entrypoint and all that it depends on in this process. Raises what user code raises."""
-    cls: Any = importlib.import_module(request.module)
-    for part in request.qualname.split("."):
-        cls = getattr(cls, part)
-    with run_local(secrets=request.secrets, fidelity=LocalFidelity(request.fidelity)):
+    cls = _loaded(request.module, request.qualname)
+    stand_ins = {**request.urls, **{name: _loaded(*place) for name, place in request.fakes.items()}}
+    fidelity = LocalFidelity(request.fidelity)
+    with run_local(secrets=request.secrets, fidelity=fidelity, stand_ins=stand_ins):
         return InProcessWorker(declaration_of(cls), cls())
+
+
+def _loaded(module: str, qualname: str) -> Any:
+    value: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        value = getattr(value, part)
+    return value
 
 
 async def run_once(worker: InProcessWorker, body: bytes) -> dict[str, Any]:
@@ -88,6 +102,8 @@ def serve_local(worker: InProcessWorker, request: LocalRequest, descriptor: int)
     """Serve the entrypoint on loopback until interrupted; says when it listens, or why it cannot."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if request.shares_port:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind(("127.0.0.1", request.port))
         listener.listen(_BACKLOG)

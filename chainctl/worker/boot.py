@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
@@ -46,7 +46,7 @@ class ChainletManifest:
     secrets_dir: Path = Path("/run/secrets")
     data_dir: Optional[Path] = None
     environment: Optional[str] = None
-    outside: Mapping[str, str] = ()  # type: ignore[assignment]  # an empty mapping, frozen
+    outside: Mapping[str, str] = field(default_factory=dict)
     unbounded: Optional[frozenset[str]] = None
 
     @classmethod

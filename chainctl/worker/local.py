@@ -13,7 +13,7 @@ from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, S
 from chainctl.sdk.declaration import Declaration
 from chainctl.sdk.resolver import CURRENT_RESOLVER
 from chainctl.worker.codec import through_codec
-from chainctl.worker.resolvers import LocalResolver
+from chainctl.worker.resolvers import LocalResolver, StandIn
 
 
 class LocalFidelity(enum.Enum):
@@ -30,11 +30,13 @@ def run_local(
     chainlet_to_service: Optional[Mapping[str, DeployedServiceDescriptor]] = None,
     *,
     fidelity: LocalFidelity = LocalFidelity.INLINE,
+    stand_ins: Optional[Mapping[str, StandIn]] = None,
 ) -> Iterator[None]:
     """Let chainlets be created here: dependencies are objects, shared within this context.
 
     `secrets` are visible only to the chainlets that declare them. Arguments given by name when a
-    chainlet is created win over injected ones, which is how a fake is put in.
+    chainlet is created win over injected ones, which is how a fake is put in; `stand_ins` puts classes, or
+    URLs of other chains, in the place of chainlets anywhere in the chain, by display name.
     Raises ChainsUsageError when a class that is created has problems.
     """
 
@@ -47,7 +49,7 @@ def run_local(
         )
 
     wrap = through_codec if fidelity is LocalFidelity.CODEC else None
-    token = CURRENT_RESOLVER.set(LocalResolver(context_for, wrap))
+    token = CURRENT_RESOLVER.set(LocalResolver(context_for, wrap, stand_ins))
     try:
         yield
     finally:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
+from chainctl.calls.client_loop import ClientLoop
+from chainctl.calls.outside import outside_chainlet
 from chainctl.errors import ChainDefinitionError, ChainsRuntimeError, ChainsUsageError, Problem
 from chainctl.sdk.chainlet import naive_instantiation
 from chainctl.sdk.checks import problems_of
-from chainctl.sdk.context import DeploymentContext
+from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
 from chainctl.sdk.markers import ContextMarker, DependencyMarker
 from chainctl.sdk.resolver import CURRENT_RESOLVER, Resolver
 
 Wrap = Callable[[Declaration, Any], Any]
+StandIn = Union[type, str]
+"""A class, or the URL of another chain."""
 
 
 class RefusingResolver:
@@ -28,16 +32,20 @@ class LocalResolver:
     """Gives objects: one shared instance of each dependency, made when it is first asked for.
 
     `context_for` makes a chainlet's context, `wrap` may put something around a dependency (the
-    codec does), identity by default. Raises ChainsUsageError with all problems of a class.
+    codec does), identity by default. `stand_ins` has, by display name, what is used in the place of a
+    chainlet; a class was checked before. Raises ChainsUsageError with all problems of a class.
     """
 
     def __init__(
         self,
         context_for: Callable[[Declaration], DeploymentContext],
         wrap: Optional[Wrap] = None,
+        stand_ins: Optional[Mapping[str, StandIn]] = None,
     ) -> None:
         self._context_for = context_for
         self._wrap: Wrap = wrap or (lambda _, instance: instance)
+        self._stand_ins = stand_ins or {}
+        self._loop = ClientLoop()
         self._instances: dict[type, Any] = {}
         self._checked: set[type] = set()
 
@@ -53,8 +61,25 @@ class LocalResolver:
     def _instance(self, dependency: Dependency) -> Any:
         cls = dependency.target
         if cls not in self._instances:
-            self._instances[cls] = self._wrap(declaration_of(cls), build(cls, self))
+            self._instances[cls] = self._made(dependency)
         return self._instances[cls]
+
+    def _made(self, dependency: Dependency) -> Any:
+        cls, declaration = dependency.target, declaration_of(dependency.target)
+        name = declaration.display_name
+        stand_in = self._stand_ins.get(name)
+        if isinstance(stand_in, str):
+            options = dependency.options
+            service = DeployedServiceDescriptor(
+                name=cls.__name__, display_name=name, options=options, predict_url=stand_in
+            )
+            return outside_chainlet(cls, service, self._loop)
+        return self._wrap(declaration, build(cls, self) if stand_in is None else self._fake(stand_in))
+
+    def _fake(self, cls: type) -> Any:
+        declaration = declaration_of(cls)
+        given = {CONTEXT: self._context_for(declaration)} if declaration.wants_context else {}
+        return call_refusing(lambda: type.__call__(cls, **given))
 
     def _check(self, cls: type, above: tuple[type, ...]) -> None:
         """Check a class and all that it depends on, once."""

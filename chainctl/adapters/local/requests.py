@@ -43,11 +43,13 @@ def start_request(
         secrets_digest=spec.secrets_digest,
         argv=staging.argv(spec.chainlet, python, str(app / "shim.py")),
         cwd=str(app),
-        env={
-            **process_env(spec, paths.run(spec.chain), app, inherited, data),
-            **gpu_env(devices, spec.resources.gpu.memory_bytes if spec.resources.gpu else None),
-            **staging.environ.get(spec.chainlet, {}),
-        },
+        env=staging.environ_of(
+            spec.chainlet,
+            {
+                **process_env(spec, paths.run(spec.chain), app, inherited, data),
+                **gpu_env(devices, spec.resources.gpu.memory_bytes if spec.resources.gpu else None),
+            },
+        ),
         secrets={secret.name: _wrapped(vault, secret) for secret in spec.secrets},
         token=vault.token(spec.chain),
     )
