@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Optional, Union
 
 from chainctl.errors import Problem
@@ -44,12 +46,15 @@ class SourceFile:
 
     @classmethod
     def read(cls, path: str) -> SourceFile:
-        """Read a Python file as Python does: a byte order mark or a coding comment says its encoding."""
+        """Read a Python file as Python does: a byte order mark or a coding comment says its encoding.
+
+        A file that did not change is parsed once, as a chain file may have many chainlets.
+        """
         try:
-            with tokenize.open(path) as file:
-                return cls(path, file.read())
-        except (OSError, SyntaxError, ValueError):
+            found = Path(path).stat()
+        except (OSError, ValueError):
             return cls(path, "")
+        return _parsed(cls, path, (found.st_mtime_ns, found.st_size, found.st_ino))
 
     @classmethod
     def of_module(cls, module_name: str) -> SourceFile:
@@ -59,8 +64,11 @@ class SourceFile:
 
     def class_node(self, qualname: str) -> Optional[ast.ClassDef]:
         """Find a class by its qualified name; the last definition wins, as it does in Python."""
-        found = [node for name, node in _classes(self.tree, "") if name == qualname]
-        return found[-1] if found else None
+        return self._class_nodes.get(qualname)
+
+    @functools.cached_property
+    def _class_nodes(self) -> dict[str, ast.ClassDef]:
+        return dict(_classes(self.tree, ""))
 
     def of_function(self, name: str) -> Span:
         """The name of a function at module level."""
@@ -108,6 +116,15 @@ class SourceFile:
         same_line = node.end_lineno == line and node.end_col_offset is not None
         end = _characters(text, node.end_col_offset or 0) if same_line else len(text.rstrip())
         return Span(self.path, line, start + 1, end + 1)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(cls: type[SourceFile], path: str, _state: tuple[int, int, int]) -> SourceFile:
+    try:
+        with tokenize.open(path) as file:
+            return cls(path, file.read())
+    except (OSError, SyntaxError, ValueError):
+        return cls(path, "")
 
 
 def _characters(text: str, offset: int) -> int:
