@@ -54,7 +54,7 @@ class SourceFile:
             found = Path(path).stat()
         except (OSError, ValueError):
             return cls(path, "")
-        return _parsed(cls, path, (found.st_mtime_ns, found.st_size, found.st_ino))
+        return _parsed(path, found.st_mtime_ns, found.st_size, found.st_ino)
 
     @classmethod
     def of_module(cls, module_name: str) -> SourceFile:
@@ -119,12 +119,12 @@ class SourceFile:
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(cls: type[SourceFile], path: str, _state: tuple[int, int, int]) -> SourceFile:
+def _parsed(path: str, *_state: int) -> SourceFile:
     try:
         with tokenize.open(path) as file:
-            return cls(path, file.read())
+            return SourceFile(path, file.read())
     except (OSError, SyntaxError, ValueError):
-        return cls(path, "")
+        return SourceFile(path, "")
 
 
 def _characters(text: str, offset: int) -> int:
