@@ -40,11 +40,11 @@ def replacements_of(texts: Sequence[str]) -> Replacements:
             if file.entrypoint is None:
                 raise _unreadable(text)
             fakes.append(FakeFile(name, file))
-    found = Replacements(urls, tuple(fakes))
-    twice = sorted({name for name in found.names if found.names.count(name) > 1})
+    names = [text.partition("=")[0] for text in texts]
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"{', '.join(twice)} is replaced twice", hint="give one `--replace` for a chainlet.")
-    return found
+    return Replacements(urls, tuple(fakes))
 
 
 def require_known(graph: ChainGraph, names: Iterable[str], option: str) -> None:
