@@ -6,14 +6,14 @@ import enum
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from chainctl.sdk.config import RPCOptions
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Secrets
 from chainctl.sdk.declaration import Declaration
 from chainctl.sdk.resolver import CURRENT_RESOLVER
 from chainctl.worker.codec import through_codec
-from chainctl.worker.resolvers import LocalResolver, StandIn
+from chainctl.worker.resolvers import LocalResolver, StandIn, Wrap
 
 
 class LocalFidelity(enum.Enum):
@@ -31,12 +31,14 @@ def run_local(
     *,
     fidelity: LocalFidelity = LocalFidelity.INLINE,
     stand_ins: Optional[Mapping[str, StandIn]] = None,
+    around: Optional[Wrap] = None,
 ) -> Iterator[None]:
     """Let chainlets be created here: dependencies are objects, shared within this context.
 
     `secrets` are visible only to the chainlets that declare them. Arguments given by name when a
     chainlet is created win over injected ones, which is how a fake is put in; `stand_ins` puts classes, or
     URLs of other chains, in the place of chainlets anywhere in the chain, by display name.
+    `around` may put something around each dependency, such as what notes its calls.
     Raises ChainsUsageError when a class that is created has problems.
     """
 
@@ -48,7 +50,10 @@ def run_local(
             data_dir=_data_dir(declaration, data_dir),
         )
 
-    wrap = through_codec if fidelity is LocalFidelity.CODEC else None
+    def wrap(declaration: Declaration, instance: Any) -> Any:
+        whole = through_codec(declaration, instance) if fidelity is LocalFidelity.CODEC else instance
+        return whole if around is None else around(declaration, whole)
+
     token = CURRENT_RESOLVER.set(LocalResolver(context_for, wrap, stand_ins))
     try:
         yield

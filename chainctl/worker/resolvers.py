@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Mapping
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from chainctl.calls.client_loop import ClientLoop
 from chainctl.calls.outside import outside_chainlet
@@ -17,8 +17,8 @@ from chainctl.sdk.markers import ContextMarker, DependencyMarker
 from chainctl.sdk.resolver import CURRENT_RESOLVER, Resolver
 
 Wrap = Callable[[Declaration, Any], Any]
-StandIn = Union[type, str]
-"""A class, or the URL of another chain."""
+StandIn = Any
+"""A class, an object of one, or the URL of another chain."""
 
 
 class RefusingResolver:
@@ -76,7 +76,10 @@ class LocalResolver:
             return outside_chainlet(cls, service, self._loop)
         return self._wrap(declaration, build(cls, self) if stand_in is None else self._fake(stand_in))
 
-    def _fake(self, cls: type) -> Any:
+    def _fake(self, fake: Any) -> Any:
+        if not isinstance(fake, type):
+            return fake
+        cls: type = fake
         declaration = declaration_of(cls)
         given = {CONTEXT: self._context_for(declaration)} if declaration.wants_context else {}
         return call_refusing(lambda: type.__call__(cls, **given))

@@ -1,0 +1,236 @@
+"""A chain, a fidelity, fakes and secrets in; the chain, run as they say, out."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chainctl.errors import ChainDefinitionError, UsageError
+from chainctl.graph.chain_file import ChainFile
+from chainctl.sdk.context import DeployedServiceDescriptor
+from chainctl.sdk.declaration import declaration_of
+from chainctl.sdk.fake_checks import fake_problems
+from chainctl.testing.recorded import RecordedCall, Recorder
+
+INLINE, CODEC, PROCESS, ISOLATED, DEPLOYED = FIDELITIES = (
+    "inline",
+    "codec",
+    "process",
+    "isolated",
+    "deployed",
+)
+_SEEN = (INLINE, CODEC)
+Chain = type | str | Path
+"""An entrypoint's class, or a chain file, `chain.py` or `chain.py:Class`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningChain:
+    """A chain that runs. `run_remote` is called like the entrypoint's own: what is async there is async here.
+
+    `url` is where it answers, None where it runs in the test's own process.
+    """
+
+    entrypoint: type
+    fidelity: str
+    run_remote: Any
+    url: str | None = None
+    _recorder: Recorder = field(default_factory=Recorder)
+
+    @property
+    def calls(self) -> list[RecordedCall]:
+        """All calls, of the entrypoint and of those that it calls, in the order in which they began.
+
+        Raises UsageError where they happen in other processes.
+        """
+        if self.fidelity not in _SEEN:
+            raise UsageError(
+                f"calls between chainlets are not seen at the fidelity {self.fidelity}",
+                hint=f"ask for them at one of {', '.join(_SEEN)}.",
+            )
+        return self._recorder.calls
+
+    def calls_of(self, chainlet: type | str) -> list[RecordedCall]:
+        """The calls of one chainlet, by its class or its display name. Raises UsageError as `calls` does."""
+        name = chainlet if isinstance(chainlet, str) else declaration_of(chainlet).display_name
+        return [call for call in self.calls if call.chainlet == name]
+
+
+@contextmanager
+def run_chain(
+    chain: Chain,
+    *,
+    fidelity: str = INLINE,
+    fakes: Mapping[type | str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    data_dir: Path | str | None = None,
+    url: str | None = None,
+) -> Iterator[RunningChain]:
+    """Run a chain for the time of a `with` block.
+
+    `fakes` maps chainlets, by class or display name, to what stands for them: a class or, in one process, an
+    object. Its `run_remote` must have the signature of the real one. `secrets` are seen by those who declare
+    them. `url` is that of a chain that serves already, for the fidelity "deployed".
+    Raises ChainDefinitionError for a chain or a fake that is wrong, with file and line; UsageError.
+    """
+    if fidelity not in FIDELITIES:
+        raise UsageError(f"there is no fidelity {fidelity}", hint=f"use one of {', '.join(FIDELITIES)}.")
+    entrypoint = _entrypoint(chain)
+    checked = _checked(entrypoint, fakes or {})
+    with ExitStack() as opened:
+        if fidelity in _SEEN:
+            yield opened.enter_context(_in_this_process(entrypoint, fidelity, checked, secrets, data_dir))
+            return
+        if fidelity == DEPLOYED:
+            if fakes:
+                raise UsageError(
+                    "a chain that is deployed has no fakes", hint="run the test at another fidelity."
+                )
+            served = url or ""
+        else:
+            served = opened.enter_context(_in_processes(entrypoint, fidelity, checked, secrets or {}))
+        yield RunningChain(entrypoint, fidelity, _calling(entrypoint, served), served)
+
+
+def entrypoint_in(chain: Chain) -> str:
+    """Write a chain as the command line has it: `chain.py:Class`."""
+    if not isinstance(chain, type):
+        return str(chain)
+    return f"{inspect.getfile(chain)}:{chain.__qualname__}"
+
+
+def _entrypoint(chain: Chain) -> type:
+    """Import the entrypoint into this process; a test wants the classes that it has imported itself."""
+    if isinstance(chain, type):
+        return chain
+    from chainctl.cli.loading import load_graph
+
+    graph = load_graph(str(chain))
+    spec, file = graph.chainlet(graph.entrypoint), ChainFile.parse(str(chain))
+    for place in (str(file.path.parent), str(file.root)):
+        if place not in sys.path:
+            sys.path.insert(0, place)
+    found: Any = importlib.import_module(spec.module)
+    for part in spec.qualname.split("."):
+        found = getattr(found, part)
+    assert isinstance(found, type)
+    return found
+
+
+def _checked(entrypoint: type, fakes: Mapping[type | str, Any]) -> dict[str, Any]:
+    """Return the fakes by display name. Raises UsageError for who is no chainlet here, ChainDefinitionError."""
+    known = {declaration_of(cls).display_name: cls for cls in _below(entrypoint)}
+    found, problems = {}, []
+    for key, fake in fakes.items():
+        name = key if isinstance(key, str) else declaration_of(key).display_name
+        if name not in known:
+            raise UsageError(
+                f"the chain of {entrypoint.__name__} has no chainlet called {name}",
+                hint=f"it has {', '.join(sorted(known))}.",
+            )
+        cls = fake if isinstance(fake, type) else type(fake)
+        wrong = fake_problems(known[name], cls)
+        problems += wrong if isinstance(fake, type) else [p for p in wrong if p.code != "CH1003"]
+        found[name] = fake
+    if problems:
+        raise ChainDefinitionError(problems)
+    return found
+
+
+def _below(entrypoint: type) -> list[type]:
+    """A chainlet and all that it depends on, each once."""
+    found: dict[type, None] = {}
+    waiting = [entrypoint]
+    while waiting:
+        cls = waiting.pop()
+        if cls not in found:
+            found[cls] = None
+            waiting += [dependency.target for dependency in declaration_of(cls).dependencies]
+    return list(found)
+
+
+@contextmanager
+def _in_this_process(
+    entrypoint: type,
+    fidelity: str,
+    fakes: Mapping[str, Any],
+    secrets: Mapping[str, str] | None,
+    data_dir: Path | str | None,
+) -> Iterator[RunningChain]:
+    from chainctl.worker.codec import through_codec
+    from chainctl.worker.local import LocalFidelity, run_local
+
+    recorder, declaration = Recorder(), declaration_of(entrypoint)
+    how = LocalFidelity(fidelity)
+    with run_local(secrets, data_dir, fidelity=how, stand_ins=fakes, around=recorder.around):
+        made: Any = entrypoint() if declaration.display_name not in fakes else fakes[declaration.display_name]
+    made = made() if isinstance(made, type) else made
+    whole = through_codec(declaration, made) if how is LocalFidelity.CODEC else made
+    run_remote = recorder.around(declaration, whole).run_remote
+    yield RunningChain(entrypoint, fidelity, run_remote, _recorder=recorder)
+
+
+@contextmanager
+def _in_processes(
+    entrypoint: type, fidelity: str, fakes: Mapping[str, Any], secrets: Mapping[str, str]
+) -> Iterator[str]:
+    from chainctl.cli.console import Console
+    from chainctl.cli.replacing import replacements_of
+    from chainctl.cli.run_wish import RunWish, load_run
+    from chainctl.cli.running_processes import ProcessRun
+
+    replacements = replacements_of([f"{name}={_place(name, fake)}" for name, fake in fakes.items()])
+    with tempfile.TemporaryDirectory(prefix="chainctl-test-") as place:
+        values = Path(place, "secrets")
+        values.touch(0o600)
+        values.write_text("".join(f"{name}={value}\n" for name, value in secrets.items()), encoding="utf-8")
+        wish = RunWish(
+            entrypoint_in(entrypoint), fidelity, body=b"{}", secrets=values, replacements=replacements
+        )
+        loaded = load_run(wish)
+        run = ProcessRun(wish, loaded, Path(place, "state"), Console(is_quiet=True))
+        try:
+            yield run.bring_up(loaded)
+        finally:
+            sys.stderr.writelines(f"{line.chainlet} | {line.text}\n" for line in run.logs())
+            run.take_down()
+
+
+def _place(name: str, fake: Any) -> str:
+    """Where another process finds a fake. Raises UsageError for what only this process has."""
+    if not isinstance(fake, type):
+        raise UsageError(
+            f"what stands for {name} is an object of this process, which another process can not have",
+            hint="give its class, or run the test at the fidelity inline or codec.",
+        )
+    if "." in fake.__qualname__:
+        raise UsageError(
+            f"{fake.__qualname__}, which stands for {name}, can not be imported by another process",
+            hint="define the class at the level of its module.",
+        )
+    return f"{inspect.getfile(fake)}:{fake.__qualname__}"
+
+
+def _calling(entrypoint: type, url: str) -> Any:
+    from chainctl.calls.client_loop import ClientLoop
+    from chainctl.calls.outside import outside_chainlet
+    from chainctl.sdk.config import RPCOptions
+
+    name = declaration_of(entrypoint).display_name
+    service = DeployedServiceDescriptor(
+        name=entrypoint.__name__, display_name=name, options=RPCOptions(), predict_url=url
+    )
+    return outside_chainlet(entrypoint, service, ClientLoop()).run_remote
+
+
+def url_of_tests() -> str | None:
+    """The chain that `chainctl test` has pushed for this run of tests, None without one."""
+    return os.environ.get("CHAINCTL_TEST_URL") or None
