@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,8 @@ from chainctl.sdk.context import DeployedServiceDescriptor
 from chainctl.sdk.declaration import declaration_of
 from chainctl.sdk.fake_checks import fake_problems
 from chainctl.testing.recorded import RecordedCall, Recorder
+from chainctl.testing.serving import served_fake
+from chainctl.wire.log_line import readable
 
 INLINE, CODEC, PROCESS, ISOLATED, DEPLOYED = FIDELITIES = (
     "inline",
@@ -36,7 +37,8 @@ Chain = type | str | Path
 class RunningChain:
     """A chain that runs. `run_remote` is called like the entrypoint's own: what is async there is async here.
 
-    `url` is where it answers, None where it runs in the test's own process.
+    `url` is where it answers, None where it runs in the test's own process. `seen` names the chainlets
+    whose calls are recorded, None for all.
     """
 
     entrypoint: type
@@ -44,23 +46,24 @@ class RunningChain:
     run_remote: Any
     url: str | None = None
     _recorder: Recorder = field(default_factory=Recorder)
+    seen: frozenset[str] | None = None
 
     @property
     def calls(self) -> list[RecordedCall]:
-        """All calls, of the entrypoint and of those that it calls, in the order in which they began.
+        """All calls that are seen, in the order in which they began: in one process those of every chainlet.
 
-        Raises UsageError where they happen in other processes.
+        In processes of their own, and deployed, those of the entrypoint and of fakes.
         """
-        if self.fidelity not in _SEEN:
-            raise UsageError(
-                f"calls between chainlets are not seen at the fidelity {self.fidelity}",
-                hint=f"ask for them at one of {', '.join(_SEEN)}.",
-            )
         return self._recorder.calls
 
     def calls_of(self, chainlet: type | str) -> list[RecordedCall]:
-        """The calls of one chainlet, by its class or its display name. Raises UsageError as `calls` does."""
+        """The calls of one chainlet, by its class or its display name. Raises UsageError where they are not seen."""
         name = chainlet if isinstance(chainlet, str) else declaration_of(chainlet).display_name
+        if self.seen is not None and name not in self.seen:
+            raise UsageError(
+                f"the calls of {name} happen in other processes at the fidelity {self.fidelity}",
+                hint=f"ask for them at one of {', '.join(_SEEN)}, or give a fake for it.",
+            )
         return [call for call in self.calls if call.chainlet == name]
 
 
@@ -76,9 +79,9 @@ def run_chain(
 ) -> Iterator[RunningChain]:
     """Run a chain for the time of a `with` block.
 
-    `fakes` maps chainlets, by class or display name, to what stands for them: a class or, in one process, an
-    object. Its `run_remote` must have the signature of the real one. `secrets` are seen by those who declare
-    them. `url` is that of a chain that serves already, for the fidelity "deployed".
+    `fakes` maps chainlets, by class or display name, to what stands for them: a class or an object, which
+    always runs in the test's own process. Its `run_remote` must have the signature of the real one. `secrets`
+    are seen by those who declare them. `url` is that of a chain that serves already, for the fidelity "deployed".
     Raises ChainDefinitionError for a chain or a fake that is wrong, with file and line; UsageError.
     """
     if fidelity not in FIDELITIES:
@@ -89,6 +92,7 @@ def run_chain(
         if fidelity in _SEEN:
             yield opened.enter_context(_in_this_process(entrypoint, fidelity, checked, secrets, data_dir))
             return
+        recorder, declaration = Recorder(), declaration_of(entrypoint)
         if fidelity == DEPLOYED:
             if fakes:
                 raise UsageError(
@@ -96,8 +100,15 @@ def run_chain(
                 )
             served = url or ""
         else:
-            served = opened.enter_context(_in_processes(entrypoint, fidelity, checked, secrets or {}))
-        yield RunningChain(entrypoint, fidelity, _calling(entrypoint, served), served)
+            if declaration.display_name in checked:
+                raise UsageError(
+                    f"{declaration.display_name} is the entrypoint: with a fake in its place nothing is tested"
+                )
+            urls = {name: opened.enter_context(served_fake(*one, recorder)) for name, one in checked.items()}
+            served = opened.enter_context(_in_processes(entrypoint, fidelity, urls, secrets or {}))
+        run_remote = recorder.around(declaration, _calling(entrypoint, served)).run_remote
+        seen = frozenset({declaration.display_name, *checked})
+        yield RunningChain(entrypoint, fidelity, run_remote, served, recorder, seen)
 
 
 def entrypoint_in(chain: Chain) -> str:
@@ -125,8 +136,11 @@ def _entrypoint(chain: Chain) -> type:
     return found
 
 
-def _checked(entrypoint: type, fakes: Mapping[type | str, Any]) -> dict[str, Any]:
-    """Return the fakes by display name. Raises UsageError for who is no chainlet here, ChainDefinitionError."""
+def _checked(entrypoint: type, fakes: Mapping[type | str, Any]) -> dict[str, tuple[type, Any]]:
+    """Return, by display name, chainlets and what stands for them.
+
+    Raises UsageError for who is no chainlet here, ChainDefinitionError.
+    """
     known = {declaration_of(cls).display_name: cls for cls in _below(entrypoint)}
     found, problems = {}, []
     for key, fake in fakes.items():
@@ -139,7 +153,7 @@ def _checked(entrypoint: type, fakes: Mapping[type | str, Any]) -> dict[str, Any
         cls = fake if isinstance(fake, type) else type(fake)
         wrong = fake_problems(known[name], cls)
         problems += wrong if isinstance(fake, type) else [p for p in wrong if p.code != "CH1003"]
-        found[name] = fake
+        found[name] = (known[name], fake)
     if problems:
         raise ChainDefinitionError(problems)
     return found
@@ -161,7 +175,7 @@ def _below(entrypoint: type) -> list[type]:
 def _in_this_process(
     entrypoint: type,
     fidelity: str,
-    fakes: Mapping[str, Any],
+    fakes: Mapping[str, tuple[type, Any]],
     secrets: Mapping[str, str] | None,
     data_dir: Path | str | None,
 ) -> Iterator[RunningChain]:
@@ -170,9 +184,10 @@ def _in_this_process(
 
     recorder, declaration = Recorder(), declaration_of(entrypoint)
     how = LocalFidelity(fidelity)
-    with run_local(secrets, data_dir, fidelity=how, stand_ins=fakes, around=recorder.around):
-        made: Any = entrypoint() if declaration.display_name not in fakes else fakes[declaration.display_name]
-    made = made() if isinstance(made, type) else made
+    stand_ins = {name: fake for name, (_, fake) in fakes.items()}
+    with run_local(secrets, data_dir, fidelity=how, stand_ins=stand_ins, around=recorder.around):
+        made: Any = stand_ins.get(declaration.display_name, entrypoint)
+        made = made() if isinstance(made, type) else made
     whole = through_codec(declaration, made) if how is LocalFidelity.CODEC else made
     run_remote = recorder.around(declaration, whole).run_remote
     yield RunningChain(entrypoint, fidelity, run_remote, _recorder=recorder)
@@ -180,43 +195,29 @@ def _in_this_process(
 
 @contextmanager
 def _in_processes(
-    entrypoint: type, fidelity: str, fakes: Mapping[str, Any], secrets: Mapping[str, str]
+    entrypoint: type, fidelity: str, urls: Mapping[str, str], secrets: Mapping[str, str]
 ) -> Iterator[str]:
+    """Run the chain but for those chainlets that `urls` stand for."""
     from chainctl.cli.console import Console
-    from chainctl.cli.replacing import replacements_of
+    from chainctl.cli.replacing import Replacements
     from chainctl.cli.run_wish import RunWish, load_run
     from chainctl.cli.running_processes import ProcessRun
 
-    replacements = replacements_of([f"{name}={_place(name, fake)}" for name, fake in fakes.items()])
     with tempfile.TemporaryDirectory(prefix="chainctl-test-") as place:
         values = Path(place, "secrets")
         values.touch(0o600)
         values.write_text("".join(f"{name}={value}\n" for name, value in secrets.items()), encoding="utf-8")
         wish = RunWish(
-            entrypoint_in(entrypoint), fidelity, body=b"{}", secrets=values, replacements=replacements
+            entrypoint_in(entrypoint), fidelity, body=b"{}", secrets=values, replacements=Replacements(urls)
         )
         loaded = load_run(wish)
         run = ProcessRun(wish, loaded, Path(place, "state"), Console(is_quiet=True))
         try:
             yield run.bring_up(loaded)
         finally:
-            sys.stderr.writelines(f"{line.chainlet} | {line.text}\n" for line in run.logs())
+            for line in run.logs():
+                sys.stderr.writelines(f"{line.chainlet} | {text}\n" for text in readable([line.text]))
             run.take_down()
-
-
-def _place(name: str, fake: Any) -> str:
-    """Where another process finds a fake. Raises UsageError for what only this process has."""
-    if not isinstance(fake, type):
-        raise UsageError(
-            f"what stands for {name} is an object of this process, which another process can not have",
-            hint="give its class, or run the test at the fidelity inline or codec.",
-        )
-    if "." in fake.__qualname__:
-        raise UsageError(
-            f"{fake.__qualname__}, which stands for {name}, can not be imported by another process",
-            hint="define the class at the level of its module.",
-        )
-    return f"{inspect.getfile(fake)}:{fake.__qualname__}"
 
 
 def _calling(entrypoint: type, url: str) -> Any:
@@ -228,9 +229,4 @@ def _calling(entrypoint: type, url: str) -> Any:
     service = DeployedServiceDescriptor(
         name=entrypoint.__name__, display_name=name, options=RPCOptions(), predict_url=url
     )
-    return outside_chainlet(entrypoint, service, ClientLoop()).run_remote
-
-
-def url_of_tests() -> str | None:
-    """The chain that `chainctl test` has pushed for this run of tests, None without one."""
-    return os.environ.get("CHAINCTL_TEST_URL") or None
+    return outside_chainlet(entrypoint, service, ClientLoop())
