@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chainctl.events import ONLY_LINES
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.watch.source_change import WHOLE_MODULE, Extent, SourceChange
 from chainctl.watch.uses import Definition, is_in, used_by
@@ -143,7 +144,7 @@ def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Defi
     if rest:
         return Step(new.name, Rung.REIMPORT, f"{_names(rest | bodies)} changed")
     if not bodies:
-        return Step(new.name, Rung.SWAP, "only lines moved")
+        return Step(new.name, Rung.SWAP, ONLY_LINES)
     what = "the body" if len(bodies) == 1 else "bodies"
     return Step(new.name, Rung.SWAP, f"only {what} of {_names(bodies)} changed")
 
