@@ -101,7 +101,7 @@ class ControlSocket:
             return error.as_json()
         except Unreadable as error:
             return Refused(f"the request cannot be read: {error}", None).as_json()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not end the conversation
             _LOG.exception("a control request failed")
             return Refused(f"the service failed: {type(error).__name__}: {error}", "restart").as_json()
 
@@ -111,7 +111,7 @@ class ControlSocket:
         service = self._service
         counts = {"pid": os.getpid(), "calls": service.calls, "errors": service.errors}
         if service.worker is None:
-            idle = {"generation": 0, "prepared": None, "in_flight": {}, "edited": {}}
+            idle: dict[str, Any] = {"generation": 0, "prepared": None, "in_flight": {}, "edited": {}}
             return {"ok": True, "ready": False, **idle, **counts}
         return {"ok": True, "ready": True, **self._of_service().status(), **counts}
 

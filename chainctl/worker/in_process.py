@@ -27,7 +27,7 @@ from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overl
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import RefusingResolver
-from chainctl.worker.servings import Serving, Servings
+from chainctl.worker.servings import Flight, Serving, Servings
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
@@ -70,14 +70,14 @@ class InProcessWorker:
                 else reply
             )
         serving = self.servings.of(call.context)
-        number = call.context.generation
-        self.servings.enter(number)
+        flight = self.servings.enter(call.context)
         try:
-            return await self._answered(call, serving.call)
+            return await self._answered(call, serving.call, flight)
         finally:
-            self.servings.leave(number)
+            if not flight.is_kept:
+                flight.land()
 
-    async def _answered(self, call: Call, endpoint: EndpointCall) -> Reply:
+    async def _answered(self, call: Call, endpoint: EndpointCall, flight: Flight) -> Reply:
         began = time.perf_counter_ns()
         try:
             arguments = (
@@ -100,8 +100,8 @@ class InProcessWorker:
         if call.span is not None:
             call.span.decode_ns, call.span.queue_ns = decoded - began, time.perf_counter_ns() - decoded
         if self._endpoint.is_stream:
-            return await self._stream(call, endpoint, arguments, since)
-        return await self._whole(call, endpoint, arguments, since)
+            return await self._stream(call, endpoint, arguments, since, flight)
+        return await self._whole(call, endpoint, arguments, since, flight)
 
     def _bridging_loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop, on which tasks run from now on such that sync calls do not stop it."""
@@ -117,8 +117,7 @@ class InProcessWorker:
         CURRENT_RESOLVER.set(_REFUSING)
         CURRENT_CALL.set(context)
         serving = self.servings.of(context)
-        number = context.generation
-        self.servings.enter(number)
+        flight = self.servings.enter(context)
         try:
             since = await self.gate.enter()
             try:
@@ -126,7 +125,7 @@ class InProcessWorker:
             finally:
                 self.gate.leave(since)
         finally:
-            self.servings.leave(number)
+            flight.land()
 
     async def health(self) -> Health:
         is_healthy = self.servings.at(self.servings.committed).is_healthy
@@ -157,30 +156,18 @@ class InProcessWorker:
         """Only calls of the chain's own may refer to buffers that are not in their message."""
         return self._buffers.find if call.is_inner else _IN_MESSAGE.find
 
-    def _entered(self, context: CallContext, since: float) -> Callable[[], None]:
-        """Count what has its place in the gate; return what gives the place back."""
-        number, servings, gate = context.generation, self.servings, self.gate
-        servings.enter(number)
-
-        def leave() -> None:
-            gate.leave(since)
-            servings.leave(number)
-
-        return leave
-
     async def _whole(
-        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float
+        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flight: Flight
     ) -> Reply:
         span, began = call.span, time.perf_counter_ns()
-        leave = self._entered(call.context, since)
         try:
             if self._endpoint.is_async:
                 try:
                     result = await endpoint.run(arguments)
                 finally:
-                    leave()
+                    self.gate.leave(since)
             else:
-                result = await self._threads.run(functools.partial(endpoint.run_sync, arguments), leave)
+                result = await self._in_thread(functools.partial(endpoint.run_sync, arguments), since, flight)
             ran = time.perf_counter_ns()
             reply = endpoint.reply(result, call, self._buffers)
         except PASSING:
@@ -193,12 +180,34 @@ class InProcessWorker:
             span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran
         return reply
 
+    async def _in_thread(self, run: Callable[[], Any], since: float, flight: Flight) -> Any:
+        """Run a sync call. The place in the gate is kept, and the call counted, until its thread ends."""
+        is_over = False
+
+        def leave() -> None:
+            nonlocal is_over
+            is_over = True
+            self.gate.leave(since)
+            if flight.is_kept:
+                flight.land()
+
+        try:
+            return await self._threads.run(run, leave)
+        finally:
+            flight.is_kept = not is_over
+
     async def _stream(
-        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float
+        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flight: Flight
     ) -> Reply:
         """Wait for the first item, so that an error before it is still an error answer."""
         form = endpoint.stream_form(call.accept)
-        items = self._items(endpoint, arguments, self._entered(call.context, since))
+        flight.is_kept = True
+
+        def leave() -> None:
+            self.gate.leave(since)
+            flight.land()
+
+        items = self._items(endpoint, arguments, leave)
         try:
             first = form.item(await items.__anext__())
         except StopAsyncIteration:

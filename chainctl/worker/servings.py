@@ -22,6 +22,20 @@ class Serving:
         self.is_healthy: Optional[Callable[[], Any]] = getattr(instance, "is_healthy", None)
 
 
+class Flight:
+    """One call that is counted until it lands; `is_kept` while something goes on that outlives its answer."""
+
+    __slots__ = ("_number", "_servings", "is_kept")
+
+    def __init__(self, servings: Servings, number: int) -> None:
+        self._servings = servings
+        self._number = number
+        self.is_kept = False
+
+    def land(self) -> None:
+        self._servings.leave(self._number)
+
+
 class Servings:
     """The chainlet objects of one service; all but one are there only while the service is edited.
 
@@ -55,19 +69,19 @@ class Servings:
         """Serve with these from now on, oldest first."""
         self.all, self.newest = servings, servings[-1]
 
-    def enter(self, number: Optional[int]) -> None:
-        """Count work of a generation, on the event loop."""
-        key = number or 0
-        self._flights[key] = self._flights.get(key, 0) + 1
+    def enter(self, context: CallContext) -> Flight:
+        """Count a call, on the event loop."""
+        number = context.generation or 0
+        self._flights[number] = self._flights.get(number, 0) + 1
+        return Flight(self, number)
 
-    def leave(self, number: Optional[int]) -> None:
-        """Note that work of a generation ended."""
-        key = number or 0
-        left = self._flights[key] - 1
-        if left or key == self.committed:
-            self._flights[key] = left
+    def leave(self, number: int) -> None:
+        """Note that a call of a generation ended."""
+        left = self._flights[number] - 1
+        if left or number == self.committed:
+            self._flights[number] = left
         else:
-            del self._flights[key]
+            del self._flights[number]
         if self.on_leave is not None:
             self.on_leave()
 
