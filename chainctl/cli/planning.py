@@ -43,7 +43,9 @@ def plan_push(
     """Compare a draft with what runs, and its images with those of the last release; write a plan file to `out`."""
     last = world.ledger.latest(draft.chain)
     warm = warm_names(world.ledger, draft.release, keep_warm)
-    shown = preview(draft, world.backend, world.target, last, warm, components)
+    shown = preview(
+        draft, world.backend, world.target, last, warm, components, world.ledger.edited(draft.chain)
+    )
     value = {
         "chain": draft.chain,
         "target": world.name,
