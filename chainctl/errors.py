@@ -203,6 +203,12 @@ class InUseError(ComponentError):
     exit_code = ExitCode.USAGE
 
 
+class CleanupError(ComponentError):
+    """The `cleanup` of a component raised; it stays in the state."""
+
+    exit_code = ExitCode.FAILURE
+
+
 class DefinitionError(ComponentError, TypeError):
     """A class of components, or one of its triggers, is declared in a way that cannot work."""
 

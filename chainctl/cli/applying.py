@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chainctl.cli.console import Console, now
 from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import World, downloads, origin_of, state_dir
+from chainctl.errors import CleanupError, JobsFailedError, StateError
 
 if TYPE_CHECKING:
     from chainctl.adapters.component_jobs import ChainJobs
@@ -38,21 +39,33 @@ def components_of(
     jobs = _jobs(world, settings, console, file.parent)
     author = Author(origin.user, socket.gethostname(), origin.source, origin.revision)
     return Components(
-        open_db(settings, world.name), draft.graph.components(), jobs, author, console.emit, now, prune
+        open_components(settings, world.name, draft.chain),
+        draft.graph.components(),
+        jobs,
+        author,
+        console.emit,
+        now,
+        prune,
     )
 
 
 def remove_components(
     chain: str, world: World, settings: Settings, console: Console, *, force: bool = False
 ) -> None:
-    """Clean up and forget the components that were applied with a chain. Raises ComponentError."""
+    """Clean up and forget the components that were applied with a chain. Raises JobsFailedError."""
     if not world.ledger.has_components(chain):
         return
     jobs = _jobs(world, settings, console, Path.cwd())
     jobs.know({"identifier": chain, "target": world.name}, "")
-    with open_db(settings, world.name) as db:
+    with open_components(settings, world.name, chain) as db:
         try:
             removed = db.remove_keys(db.owned_by(chain), jobs, force=force)
+        except CleanupError as error:
+            raise JobsFailedError(
+                f"{error.message}; nothing of the chain was touched",
+                hint=f"correct it and run this again, or forget it as it is: `chainctl down {chain} --force`.",
+                details=error.details,
+            ) from error
         finally:
             jobs.close()
     console.line(f"Removed {', '.join(map(str, removed))}.")
@@ -69,10 +82,16 @@ def restore_components(
     jobs = _jobs(world, settings, console, Path(record.source).parent)
     chain = {"identifier": done.chain, "target": world.name, "release": done.number, "url": done.url}
     jobs.know(chain, record.release.entrypoint)
-    with open_db(settings, world.name) as db:
+    with open_components(settings, world.name, done.chain) as db:
         try:
             nodes = db.differing(record.components)
             result = db.apply_nodes(nodes, jobs, owner=done.chain)
+        except StateError as error:
+            raise StateError(
+                f"release {done.number} serves, but its components were not applied again: {error.message}",
+                hint=error.hint,
+                details=error.details,
+            ) from error
         finally:
             jobs.close()
     if nodes:
@@ -93,15 +112,24 @@ def _jobs(world: World, settings: Settings, console: Console, directory: Path) -
     )
 
 
-def changes_of(draft: Draft, world: World, settings: Settings, console: Console) -> tuple[Change, ...]:
-    """Say what a push would do with the components of a file. Writes nothing."""
+def changes_of(
+    draft: Draft, world: World, settings: Settings, console: Console
+) -> tuple[tuple[Change, ...], tuple[tuple[str, str], ...]]:
+    """Say what a push would do with the components of a file, and what a plan file says of them. Writes nothing."""
     components = components_of(draft, world, settings, console)
     if components is None:
-        return ()
+        return (), ()
     try:
-        return components.plan(draft.release)
+        return components.plan(draft.release), components.planned(draft.release)
     finally:
         components.close()
+
+
+def open_components(settings: Settings, target: str, chain: str) -> Db:
+    """Open the state of the components that a push of a chain applies. Raises StateError."""
+    from chainctl.state.ledger import component_namespace
+
+    return open_db(settings, component_namespace(target, chain))
 
 
 def open_db(settings: Settings, namespace: str, deploy: Deploy | None = None) -> Db:

@@ -26,7 +26,7 @@ from chainctl.cli.wiring import (
     state_dir,
 )
 from chainctl.deploy.state import ObservedState, ServiceStatus
-from chainctl.errors import ChainctlError, UsageError
+from chainctl.errors import ChainctlError, StateError, UsageError
 from chainctl.sdk.config import BasetenImage
 from chainctl.version import __version__
 
@@ -132,8 +132,12 @@ def _recorded(
 ) -> Iterator[RecordedChains]:
     for name, running in questions.items():
         if settings.target in ("auto", name):
-            recorded = tuple(ledger_of(settings, name).chains())
-            yield RecordedChains(name, recorded, _in_time(running, deadline))
+            try:
+                recorded = tuple(ledger_of(settings, name).chains())
+            except StateError as error:
+                yield RecordedChains(name, (), None, error.message, error.hint)
+            else:
+                yield RecordedChains(name, recorded, _in_time(running, deadline))
 
 
 def _in_time(running: Future[tuple[str, ...]] | None, deadline: Deadline) -> tuple[str, ...] | None:

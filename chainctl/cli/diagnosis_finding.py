@@ -50,11 +50,16 @@ class SettingsFacts:
 
 @dataclass(frozen=True, slots=True)
 class RecordedChains:
-    """The chains that one target's ledger knows, and which run; None when the target could not say."""
+    """The chains that one target's ledger knows, and which run; None when the target could not say.
+
+    `error` and `hint` tell of a state that can not be read.
+    """
 
     target: str
     recorded: tuple[str, ...]
     running: tuple[str, ...] | None
+    error: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

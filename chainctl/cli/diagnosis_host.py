@@ -128,6 +128,8 @@ def _local_processes(facts: Facts) -> Finding:
 
 def _leftovers(chains: RecordedChains) -> Finding:
     check = f"{chains.target} chains"
+    if chains.error:
+        return Finding(check, Status.FAIL, chains.error, chains.hint.rstrip("."))
     if chains.running is None and chains.recorded:
         found = f"recorded: {', '.join(chains.recorded)}; not known whether they run"
         return Finding(check, Status.SKIP, found)

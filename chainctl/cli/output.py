@@ -30,5 +30,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def in_one_line(text: str) -> str:
+    """Write what can not be seen, such as line breaks and what moves a terminal's cursor, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else text + "\n"

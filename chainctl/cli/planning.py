@@ -39,8 +39,12 @@ def plan_push(
     keep_warm: int = 0,
     out: Path | None = None,
     components: Sequence[Change] = (),
+    held: Sequence[tuple[str, str]] = (),
 ) -> Shown:
-    """Compare a draft with what runs, and its images with those of the last release; write a plan file to `out`."""
+    """Compare a draft with what runs, and its images with those of the last release; write a plan file to `out`.
+
+    `held` is what the plan file says of components.
+    """
     last = world.ledger.latest(draft.chain)
     warm = warm_names(world.ledger, draft.release, keep_warm)
     shown = preview(
@@ -57,11 +61,12 @@ def plan_push(
         "steps": operations_json(shown.deploy),
         "kept": [service for service, _ in shown.deploy.kept],
         "warm": [service for service, _ in shown.deploy.warm],
-        "total": total_of(shown.deploy),
+        "total": total_of(shown.deploy, len(shown.jobs)),
         "has_changes": shown.has_changes,
     }
     if out is not None:
-        write_plan_file(out, plan_file(draft, world.name, shown.observed, last, value))
+        made = plan_file(draft, world.name, shown.observed, last, value, warm, held)
+        write_plan_file(out, made)
     return Shown(preview_text(shown, is_full=is_full), value, shown.has_changes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chainctl.cli.output import table
+from chainctl.cli.output import in_one_line, table
 from chainctl.cli.variables import Changed, ListedOverride
 from chainctl.deploy.overrides import Override
 
@@ -38,7 +38,7 @@ def variables_text(rows: Iterable[ListedOverride]) -> str:
             row.override.chainlet or _ALL,
             row.override.environment or _ALL,
             row.override.name,
-            row.override.value,
+            in_one_line(row.override.value),
         ]
         for row in rows
     ]

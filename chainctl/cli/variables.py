@@ -21,7 +21,7 @@ from chainctl.cli.wiring import (
     variables_kept,
 )
 from chainctl.deploy.compose_release import secret_names
-from chainctl.deploy.overrides import Override, wrong_variable
+from chainctl.deploy.overrides import OWN_PREFIX, Override, wrong_variable
 from chainctl.deploy.settings import DeploySettings
 from chainctl.errors import UsageError
 
@@ -59,6 +59,7 @@ def set_variables(
             f"{chain} has no chainlet called {chainlet}", hint=f"it has: {', '.join(sorted(released))}."
         )
     wanted = tuple(_override(text, chainlet, _environment(environment, settings)) for text in assignments)
+    _refuse_twice(wanted)
     _refuse_secrets(((one.name, one.value) for one in wanted), settings, _read_secrets(settings))
     variables_kept(settings, found).save(chain, wanted)
     return Changed(chain, found, wanted)
@@ -125,8 +126,18 @@ def _override(text: str, chainlet: str, environment: str) -> Override:
         raise UsageError("a variable has no value", hint="write `NAME=VALUE`; `NAME=` for an empty one.")
     wrong = wrong_variable(name, value)
     if wrong:
-        raise UsageError(wrong, hint="write `NAME=VALUE`, with letters, digits and `_` in the name.")
+        own = "choose another name: those that begin with `CHAINCTL_` are chainctl's own."
+        plain = "write `NAME=VALUE`, with letters, digits and `_` in the name."
+        raise UsageError(wrong, hint=own if name.startswith(OWN_PREFIX) else plain)
     return Override(environment, chainlet, name, value)
+
+
+def _refuse_twice(wanted: Sequence[Override]) -> None:
+    """Raise UsageError for a variable that is given twice with two values."""
+    values: dict[str, str] = {}
+    for one in wanted:
+        if values.setdefault(one.name, one.value) != one.value:
+            raise UsageError(f"two values are given for {one.name}", hint="write it once.")
 
 
 def _environment(given: str | None, settings: Settings) -> str:

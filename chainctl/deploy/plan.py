@@ -90,7 +90,7 @@ def _devices(operation: Operation) -> str:
     return f" on GPU {' and '.join(str(device.index) for device in operation.devices)}"
 
 
-def plan_text(plan: DeployPlan) -> str:
+def plan_text(plan: DeployPlan, components: int = 0) -> str:
     """Render a plan for people: one line an operation, kept services, and a total."""
     lines = [line_of(op) for op in plan.operations if not isinstance(op, AwaitReady)]
     counts = dict(plan.counts)
@@ -99,11 +99,14 @@ def plan_text(plan: DeployPlan) -> str:
         for service, chainlet in plan.kept
     ]
     lines += [f"= service {service} ({chainlet}) (warm)" for service, chainlet in plan.warm]
-    return "\n".join([*lines, total_of(plan)])
+    return "\n".join([*lines, total_of(plan, components)])
 
 
-def total_of(plan: DeployPlan) -> str:
-    """Count what a plan does to services; there is nothing to do only where nothing at all is."""
+def total_of(plan: DeployPlan, components: int = 0) -> str:
+    """Count what a plan does to services; there is nothing to do only where nothing at all is.
+
+    `components` is how many of them are applied or removed beside that.
+    """
     started = [op for op in plan.started if op.service.name not in plan.renewed]
     services = [op for op in started if op.replica == 1]
     stops = [op for op in plan.operations if isinstance(op, StopService) and op.service not in plan.renewed]
@@ -117,6 +120,7 @@ def total_of(plan: DeployPlan) -> str:
         (max(removed, 0), "to remove"),
         (len(started) - len(services), "more to start as replicas"),
         (sum(op.replica > 1 for op in stops), "replicas to stop"),
+        (components, "component to change" if components == 1 else "components to change"),
     ]
     shown = [f"{count} {what}" for count, what in parts if count]
     nothing = "nothing to do" if plan.is_empty else "no service to change"

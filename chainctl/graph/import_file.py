@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sysconfig
 import traceback
 import types
@@ -17,6 +18,7 @@ from chainctl.graph.forward import forward_reference_problem
 from chainctl.sdk import config
 from chainctl.sdk.frozen import FrozenModel
 
+_WRONG_CALL = re.compile(r"\) (missing \d|got (an unexpected|multiple values|some)|takes )")
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
 _CONFIG_NAMES = frozenset(
     value.__name__ for value in vars(config).values()
@@ -91,8 +93,15 @@ def _import_problem(file: ChainFile, error: BaseException) -> Problem:
     shown = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return _at_user_frame(
         file, error, "CH0103", f"loading the file raises {shown}", note="\n".join(rest),
-        help="a chain file is loaded to read it: move work into `__init__` or `run_remote`",
+        help=_help_for(error),
     )  # fmt: skip
+
+
+def _help_for(error: BaseException) -> str:
+    """A call with wrong arguments would fail wherever it stands; all else need not run here."""
+    if isinstance(error, TypeError) and _WRONG_CALL.search(str(error)):
+        return "correct the arguments of this call"
+    return "a chain file is loaded to read it: move work into `__init__` or `run_remote`"
 
 
 def _at_user_frame(

@@ -16,6 +16,7 @@ from chainctl.sdk.config import Volume
 from chainctl.sdk.trigger import trigger
 
 THIS_CHAIN = "$this"
+_SYSTEM = frozenset(["app", "bin", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "tmp", "usr"])
 
 
 class ChainDeployment(Component):
@@ -67,11 +68,27 @@ class Download(Component):
         """Check that there is one source, that the digest is one, and where the file is to be."""
         if (self.url is None) == (self.path is None):
             raise _wrong(self, "needs either `url` or `path`", "give one of them.")
+        if self.url is not None and not str(self.url).startswith(("http://", "https://")):
+            raise _wrong(
+                self,
+                f"has the url {self.url!r}",
+                "give one that begins with https:// or http://, or a file of this machine as `path`.",
+            )
         digest = str(self.sha256)
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-            raise _wrong(self, f"has the sha256 {self.sha256!r}, which is none", "run `sha256sum FILE`.")
+            raise _wrong(
+                self,
+                f"has the sha256 {self.sha256!r}, which is none",
+                "give 64 hexadecimal digits in lower case, as `sha256sum FILE` prints them.",
+            )
         if not PurePosixPath(self.dest).is_absolute() or ".." in PurePosixPath(self.dest).parts:
             raise _wrong(self, f"has the dest {self.dest!r}", 'give an absolute directory: "/models/phi".')
+        if _hides_system(PurePosixPath(self.dest)):
+            raise _wrong(
+                self,
+                f"has the dest {self.dest!r}, which would hide what a container needs",
+                'give a directory of its own: "/models/phi".',
+            )
         if PurePosixPath(self._name).name != self._name or not self._name:
             raise _wrong(self, f"would have the file name {self._name!r}", "give it a `filename`.")
 
@@ -117,6 +134,17 @@ class SmokeTest(Component):
     gate: bool = True
     timeout_sec: float = 60.0
 
+    def postinit(self) -> None:
+        """Check what would only be found out when the release is there, or not at all."""
+        if not isinstance(self.gate, bool):
+            raise _wrong(self, f"has the gate {self.gate!r}", "write `gate=True` or `gate=False`.")
+        if self.payload is not None and not isinstance(self.payload, Mapping):
+            raise _wrong(
+                self,
+                "has a payload that is no dictionary",
+                'write the arguments by their names: `payload={"text": "x"}`.',
+            )
+
     @trigger("apply")
     def check(self) -> Any:
         """Call the chain, and compare its answer."""
@@ -144,6 +172,12 @@ class Command(Component):
     def run(self) -> Any:
         """Run the command."""
         raise _not_here(self)
+
+
+def _hides_system(dest: PurePosixPath) -> bool:
+    """Say whether a volume there is in the place of the root, of a system directory, or of chainctl's own."""
+    _, *below = dest.parts
+    return not below or below[0] == "app" or (len(below) == 1 and below[0] in _SYSTEM)
 
 
 def _wrong(component: Component, what: str, hint: str) -> DefinitionError:

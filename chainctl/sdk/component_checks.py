@@ -94,6 +94,21 @@ def _trigger_faults(cls: type, fields: set[str]) -> Iterator[_Fault]:
                 "CH0911", f"{method} is a generator, so calling it does nothing.",
                 "return the result instead of yielding it.",
             )  # fmt: skip
+        asked = _asked_for(function)
+        if asked:
+            yield _Fault(
+                "CH0911", f"{method} asks for {_known(asked)}, which nothing gives to a trigger.",
+                "take only `self`, and read what it needs from fields.",
+            )  # fmt: skip
+
+
+def _asked_for(function: object) -> list[str]:
+    """Name the parameters after `self` that have no default."""
+    if not inspect.isfunction(function):
+        return []
+    _, *others = inspect.signature(function).parameters.values() or [None]
+    fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [one.name for one in others if one and one.default is one.empty and one.kind not in fixed]
 
 
 def _circles(cls: type) -> Iterator[_Fault]:

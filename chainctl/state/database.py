@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainctl.errors import StateError
 from chainctl.state.private import private_directory
-from chainctl.state.schema import SCHEMA_VERSION
+from chainctl.state.schema import SCHEMA_VERSION, require_known_schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -210,10 +210,4 @@ def _require_known(connection: Connection, url: str) -> None:
     from chainctl.state.tables import meta
 
     found = connection.execute(meta.select().where(meta.c.key == "schema_version")).one_or_none()
-    version = int(found.value) if found else 0
-    if version > SCHEMA_VERSION:
-        raise StateError(
-            f"the state in {shown_url(url)} was written by a newer chainctl (schema {version},"
-            f" this one knows {SCHEMA_VERSION})",
-            hint="upgrade: `pip install -U chainctl`.",
-        )
+    require_known_schema(str(found.value) if found else None, sqlite_path(url) or shown_url(url))

@@ -11,7 +11,7 @@ from chainctl.components.live import LiveRunner, components_below
 from chainctl.components.load import loaded
 from chainctl.components.node import Node, NodeKey, Runner
 from chainctl.components.nodes import CHAIN, beside, nodes_of
-from chainctl.errors import ComponentError, InUseError, NotFoundError
+from chainctl.errors import ChainctlError, CleanupError, ComponentError, InUseError, NotFoundError
 from chainctl.sdk.built_in import ChainDeployment
 from chainctl.sdk.component import Component, state_of
 from chainctl.state.applying import Applying, Told, change_of, untold
@@ -65,6 +65,7 @@ class Db:
         else's lock. Raises EncodeError before anything is written, LockHeldError, StateError, and what a push
         raises. What a trigger raised is in its job.
         """
+        _require_component(component)
         below = dict(components_below(component))
         nodes = _own(nodes_of(component), component)
         pushed = [
@@ -91,6 +92,7 @@ class Db:
 
     def plan(self, component: Component) -> tuple[Change, ...]:
         """Return what `apply` would do. Writes nothing."""
+        _require_component(component)
         nodes = _own(nodes_of(component), component)
         chain = next(
             (each for key, each in components_below(component).items() if key.component == CHAIN.component),
@@ -123,13 +125,21 @@ class Db:
         key = NodeKey(component, identifier)
         with self.metadata.reading() as connection:
             rows = Rows(connection, self.namespace)
-            for id_, found in rows.revisions(key):
+            known = tuple(rows.revisions(key))
+            for id_, found in known:
                 is_version = version in (None, found.version) and revision in (None, found.rev)
                 if is_version and (huuid is None or found.uuid == uuid):
                     made = self._loaded(rows.node(id_, self.artifact_store))
                     self._tell(made, key)
                     return made
-        raise NotFoundError(f"{key} is not in the state", hint="`db.show()` lists what is.")
+        if not known:
+            raise NotFoundError(f"{key} is not in the state", hint="`db.show()` lists what is.")
+        wanted = [f"version {version}"] if version is not None else []
+        wanted += [f"revision {revision}"] if revision is not None else []
+        raise NotFoundError(
+            f"{key} has no {' with '.join(wanted) or f'version with the uuid {uuid!r}'}",
+            hint=f'`db.history("{component}", "{identifier}")` lists its revisions.',
+        )
 
     def rollback(
         self, component: str, identifier: str, to: int | None = None, *, wait: float = 0.0
@@ -353,10 +363,7 @@ class Db:
             else:
                 rows.set_status(key, REMOVE_FAILED, str(failure))
         if failure is not None and not force:
-            raise ComponentError(
-                f"`cleanup` of {key} raised {type(failure).__name__}: {failure}",
-                hint="correct it and remove it again, or `force` it: then it is forgotten as it is.",
-            ) from failure
+            raise _not_cleaned_up(key, failure) from failure
 
 
 def _own(nodes: tuple[Node, ...], component: Component) -> tuple[Node, ...]:
@@ -369,7 +376,35 @@ def _own(nodes: tuple[Node, ...], component: Component) -> tuple[Node, ...]:
     return nodes
 
 
+def _not_cleaned_up(key: NodeKey, failure: Exception) -> CleanupError:
+    """What `cleanup` raised; a child interpreter says by itself whose it was, and adds the traceback."""
+    said = failure.message if isinstance(failure, ChainctlError) else str(failure)
+    is_told = isinstance(failure, ComponentError) and str(key) in said
+    return CleanupError(
+        said if is_told else f"`cleanup` of {key} raised {type(failure).__name__}: {said}",
+        hint="correct it and remove it again, or `force` it: then it is forgotten as it is.",
+        details=failure.details if isinstance(failure, ChainctlError) else (),
+    )
+
+
 def _parts_of(huuid: str) -> tuple[str, str, str]:
+    """Take a huuid apart. Raises ComponentError."""
     component, _, rest = huuid.partition(":")
     identifier, _, uuid = rest.rpartition(":")
+    if not (component and identifier and uuid):
+        raise ComponentError(
+            f"{huuid!r} is no huuid", hint="it is `TYPE:IDENTIFIER:UUID`, as `component.huuid` returns it."
+        )
     return component, identifier, uuid
+
+
+def _require_component(given: object) -> None:
+    """Refuse anything else, before it is taken apart. Raises ComponentError."""
+    if isinstance(given, type):
+        name = given.__name__
+        raise ComponentError(f"{name} is a class, no component", hint=f'make one: `{name}("name", …)`.')
+    if not isinstance(given, Component):
+        raise ComponentError(
+            f"what was given is no component, but of the type {type(given).__name__}",
+            hint="give an object of a class that derives from `chains.Component`.",
+        )

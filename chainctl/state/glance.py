@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chainctl.errors import StateError
-from chainctl.state.schema import SCHEMA_VERSION
+from chainctl.state.schema import require_known_schema
 
 CHAIN = "ChainDeployment"
 
@@ -55,12 +55,7 @@ def rows(url: str, query: str, values: Mapping[str, Any]) -> Sequence[Sequence[A
 def _sqlite_rows(path: Path, how: str, query: str, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=30)) as connection:
         found = connection.execute(SCHEMA).fetchone()
-        if found is not None and int(found[0]) > SCHEMA_VERSION:
-            raise StateError(
-                f"the state in {path} was written by a newer chainctl (schema {found[0]}, this one knows"
-                f" {SCHEMA_VERSION})",
-                hint="upgrade: `pip install -U chainctl`.",
-            )
+        require_known_schema(str(found[0]) if found else None, path)
         return connection.execute(query, values).fetchall()
 
 

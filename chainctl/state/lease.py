@@ -90,10 +90,14 @@ class Locks:
             self._give_back(lease)
 
     def unlock(self, token: str) -> str:
-        """Take a lock away from whoever holds it; returns its scope. Raises StateError."""
+        """Take a lock away from whoever holds it; returns its scope. Raises StateError.
+
+        It is looked for in this namespace and in those below it, as the components of a target's chains are.
+        """
         from chainctl.state.tables import lock
 
-        mine = (lock.c.namespace == self.namespace, lock.c.token == token)
+        below = lock.c.namespace.startswith(f"{self.namespace}/", autoescape=True)
+        mine = ((lock.c.namespace == self.namespace) | below, lock.c.token == token)
         with self.database.writing() as connection:
             found = connection.execute(lock.select().where(*mine)).one_or_none()
             connection.execute(lock.delete().where(*mine))

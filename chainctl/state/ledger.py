@@ -64,6 +64,11 @@ def default_database(root: Path) -> str:
     return f"sqlite:///{root / 'state.db'}"
 
 
+def component_namespace(target: str, chain: str) -> str:
+    """Where the components of a chain are kept: two chains may have components of one name."""
+    return f"{target}/{chain}"
+
+
 class Ledger:
     """The releases of one target's chains, in the database at a URL; by default a file in the directory."""
 
@@ -90,7 +95,8 @@ class Ledger:
 
     def has_components(self, chain: str) -> bool:
         """Say whether components were applied with a chain, whatever its file says now."""
-        return bool(self._ask(OWNED, owner=_named(chain)))
+        namespace = component_namespace(self._target, _named(chain))
+        return bool(self._ask(OWNED, namespace=namespace, owner=chain))
 
     def load(self, chain: str, number: int) -> Record:
         """Read one release.

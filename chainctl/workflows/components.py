@@ -64,7 +64,7 @@ class Components:
         if not result.is_ok:
             raise DeployError(
                 _said(result),
-                hint="what served still serves; correct it and push again.",
+                hint="no traffic went to the new release; correct it and push again.",
                 details=_evidence(result),
             )
 
@@ -94,6 +94,12 @@ class Components:
         changes = self.db.plan_nodes(self._bound(release))
         removed = self.orphans(release.chain) if self.prune else ()
         return (*changes, *(Change(key, Action.REMOVE, 0, 0, "no longer in the file") for key in removed))
+
+    def planned(self, release: Release) -> tuple[tuple[str, str], ...]:
+        """Pairs of what and how it is, for a plan file: each component, and what `--prune` removes."""
+        removed = ", ".join(map(str, self.orphans(release.chain))) if self.prune else ""
+        pruned = [("what --prune removes", removed)] if removed else []
+        return (*((f"the component {node.key}", node.hash[:16]) for node in self._bound(release)), *pruned)
 
     def revisions(self, release: Release) -> tuple[tuple[str, str, int], ...]:
         """Name the revisions that count once all is applied: class, identifier, number."""
@@ -198,7 +204,8 @@ def _said(result: ApplyResult) -> str:
         str(job.key) for job in result.jobs if not job.status.is_done
     ]
     blocked = sum(job.status is JobStatus.BLOCKED for job in result.jobs)
-    more = f", and {blocked} more wait for it" if blocked and result.failed else ""
+    wait = "waits" if blocked == 1 else "wait"
+    more = f", and {blocked} more {wait} for it" if blocked and result.failed else ""
     return f"{', '.join(dict.fromkeys(failed))} failed{more}"
 
 

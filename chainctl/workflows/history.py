@@ -65,7 +65,19 @@ def _changes(record: Record, earlier: Sequence[Record]) -> Iterator[str]:
         yield f"as release {same[0]}"
         return
     before, after = earlier[-1].release, record.release
+    alike = [one.number for one in earlier if one.release.makeup == after.makeup]
+    if alike and before.makeup != after.makeup:  # a rollback, which leaves the scale as it is
+        yield f"as release {alike[0]}"
+        yield from _rescaled(before, after)
+        return
     yield from _differences(before, after)
+
+
+def _rescaled(before: Release, after: Release) -> Iterator[str]:
+    old = {service.chainlet: service for service in before.services}
+    for service in after.services:
+        if service.chainlet in old:
+            yield from _scale(old[service.chainlet], service)
 
 
 def _differences(before: Release, after: Release) -> Iterator[str]:

@@ -95,4 +95,4 @@ def preview_text(shown: Preview, *, is_full: bool = False) -> str:
     lines = image_lines(shown.images, "build", is_full=is_full)
     lines += report_lines(shown.interfaces)
     lines += [job.line for job in shown.jobs]
-    return "\n".join([*lines, plan_text(shown.deploy)])
+    return "\n".join([*lines, plan_text(shown.deploy, len(shown.jobs))])

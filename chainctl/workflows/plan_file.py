@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from chainctl.workflows.draft import Draft
 
 _FORMAT = 1
 _NOTHING = "nothing"
+_WARM = "what is kept warm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,18 @@ def plan_file(
     observed: ObservedState,
     last: Record | None,
     shown: Mapping[str, Any] | None = None,
+    warm: Iterable[str] = (),
+    components: Iterable[tuple[str, str]] = (),
 ) -> PlanFile:
-    """Write down what a plan was made from: the release and what the target has. It holds no secret."""
+    """Write down what a plan was made from: the release, its components, what stays warm, what the target has.
+
+    It holds no secret.
+    """
     return PlanFile(
         draft.chain,
         target,
         draft.release.digest,
-        tuple(_wanted(draft.release)),
+        (*_wanted(draft.release), (_WARM, ", ".join(sorted(warm)) or _NOTHING), *components),
         tuple(_observed(observed, last)),
         InputTable.of({image.chainlet: image.inputs for image in draft.images.images}),
         shown or {},
@@ -88,9 +94,19 @@ def parse_plan_file(text: bytes, name: str) -> PlanFile:
         return TypeAdapter(PlanFile).validate_json(text)
     except ValueError as error:
         raise UsageError(
-            f"{name} is no plan file: {str(error).splitlines()[0]}",
-            hint="write one with `chainctl plan FILE --out PLAN`.",
+            f"{name} is no plan file: {_wrong(error)}", hint="write one with `chainctl plan FILE --out PLAN`."
         ) from error
+
+
+def _wrong(error: ValueError) -> str:
+    """Say in one line what is wrong with a file: the first key that is, or that it is no JSON at all."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return f"it is no JSON ({str(error).splitlines()[0]})"
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"`{place}`: {first['msg']}" if place else first["msg"]
 
 
 def _wanted(release: Release) -> Iterator[tuple[str, str]]:
@@ -150,8 +166,9 @@ def _edits(planned: PlanFile, now: PlanFile) -> Iterator[str]:
 def _unequal(planned: tuple[tuple[str, str], ...], now: tuple[tuple[str, str], ...]) -> Iterator[str]:
     before, after = dict(planned), dict(now)
     for what in [*before, *(what for what in after if what not in before)]:
-        if before.get(what) != after.get(what):
-            yield _told(what, after.get(what, _NOTHING), before.get(what, _NOTHING))
+        then, today = before.get(what, _NOTHING), after.get(what, _NOTHING)
+        if then != today:
+            yield _told(what, today, then)
 
 
 def _told(what: str, now: str, planned: str) -> str:

@@ -95,7 +95,11 @@ def push(
         existing = backend.existing(image.ref for image in draft.images.images)
         last = ledger.latest(draft.chain)
         if planned is not None:
-            require_as_planned(planned, plan_file(draft, target.name, target.observe(draft.chain), last))
+            kept = warm_names(ledger, draft.release, rollout.keep_warm)
+            seen = target.observe(draft.chain)
+            beside = components.planned(draft.release) if components else ()
+            now = plan_file(draft, target.name, seen, last, warm=kept, components=beside)
+            require_as_planned(planned, now)
         if components is not None:
             components.before(draft.release)
         explained = explain_images(draft.images, existing, last)

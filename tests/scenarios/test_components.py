@@ -144,6 +144,28 @@ def test_what_fails_before_the_chain_leaves_it_alone(project: Project) -> None:
     assert project.call(1) == {"size": len(WEIGHTS), "x": 2}
 
 
+def test_two_chains_of_one_file_have_components_of_their_own(project: Project) -> None:
+    """One chain neither takes over what the other has applied nor runs it again, nor cleans it up."""
+    other = f"{NAME}-2"
+    project.push()
+    try:
+        project.push("--name", other)
+        assert sorted(project.lines()) == sorted(
+            ["ops created", "ops release 1 at True"] * 2 + [f"{NAME} 1", f"{other} 1"]
+        )
+        for name in (NAME, other):
+            applied = json.loads(project.run("jobs", name, "--json"))["components"]
+            assert [(one["identifier"], one["revision"]) for one in applied] == [
+                ("warm", 1), ("weights", 1), ("ops", 1), ("smoke", 1)
+            ]  # fmt: skip
+        assert "up to date" in project.push()
+        assert project.lines() == []
+    finally:
+        project.run("down", other)
+    assert project.lines() == ["ops cleaned up"]
+    assert "Notify:ops" not in project.run("plan", "chain.py")
+
+
 def test_what_the_file_no_longer_has_is_told_and_pruned(project: Project) -> None:
     """With its own cleanup, though its class is gone from the file."""
     project.push()

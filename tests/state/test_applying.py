@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chainctl.components.node import NodeKey
-from chainctl.errors import ComponentError, InUseError, NotFoundError, StateError
+from chainctl.components.node import Node, NodeKey
+from chainctl.errors import CleanupError, ComponentError, ExitCode, InUseError, NotFoundError, StateError
+from chainctl.sdk.component import Component
 from chainctl.state.artifacts import DirectoryArtifacts
 from chainctl.state.database import Database
 from chainctl.state.db import Db
@@ -180,6 +182,52 @@ def test_a_cleanup_that_raises_keeps_the_component(db: Db) -> None:
     db.remove_keys([key("a")], Recorder())
     db.remove_keys([key("b")], Recorder(fails=["b.cleanup"]), force=True)
     assert db.show() == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"component": "Other", "identifier": "a"}, "Other:a is not in the state"),
+        ({"component": "Thing", "identifier": "a", "revision": 9}, "Thing:a has no revision 9"),
+        (
+            {"component": "Thing", "identifier": "a", "version": 2, "revision": 1},
+            "Thing:a has no version 2 with revision 1",
+        ),
+        ({"huuid": "Thing:a:123"}, "Thing:a has no version with the uuid '123'"),
+        ({"huuid": "Thing"}, "'Thing' is no huuid"),
+        ({"component": "Thing"}, "say which component to load"),
+    ],
+)
+def test_what_can_not_be_loaded_is_named(db: Db, asked: dict[str, Any], said: str) -> None:
+    """A component that is there is not told to be missing when only one of its revisions is."""
+    db.apply_nodes([node("a")], Recorder())
+    with pytest.raises(ComponentError, match=said):
+        db.load(**asked)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(Component, "Component is a class, no component"), ("a", "no component, but of the type str")],
+)
+def test_what_is_no_component_is_not_applied(db: Db, given: Any, said: str) -> None:
+    """And it is said what it is."""
+    for call in (db.apply, db.plan):
+        with pytest.raises(ComponentError, match=said):
+            call(given)
+
+
+def test_what_a_child_says_of_a_cleanup_is_said_once(db: Db) -> None:
+    """With the user's frames, and the exit code of a job that failed."""
+
+    class Child(Recorder):
+        def cleanup(self, one: Node) -> None:
+            raise ComponentError(f"`cleanup` of {one.key} raised ValueError: no", details=["line 3"])
+
+    db.apply_nodes([node("a")], Recorder())
+    with pytest.raises(CleanupError) as caught:
+        db.remove_keys([key("a")], Child())
+    assert caught.value.message == "`cleanup` of Thing:a raised ValueError: no"
+    assert (caught.value.details, caught.value.exit_code) == (("line 3",), ExitCode.FAILURE)
 
 
 def test_what_nothing_refers_to_is_collected(db: Db, tmp_path: Path) -> None:

@@ -166,6 +166,21 @@ def test_a_state_of_a_newer_chainctl_is_refused(url: str, tmp_path: Path) -> Non
             Ledger(tmp_path, "docker").chains()
 
 
+def test_a_schema_that_is_no_version_is_damage(url: str, tmp_path: Path) -> None:
+    """Not a bug of chainctl."""
+    from chainctl.state.tables import meta
+
+    database = Database.open(url)
+    with database.writing() as connection:
+        connection.execute(meta.update().values(value="abc"))
+    database.close()
+    with pytest.raises(StateError, match="its schema is 'abc', which is no version"):
+        Database.open(url)
+    if url.startswith("sqlite"):
+        with pytest.raises(StateError, match="is damaged"):
+            Ledger(tmp_path, "docker").chains()
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -121,6 +121,15 @@ def test_a_token_unlocks(locks: Locks, url: str) -> None:
             pass
         _, said = child.communicate("\n", timeout=30)
         assert "LockLostError" in said
+
+
+def test_a_token_unlocks_below_its_namespace_too(locks: Locks) -> None:
+    """The components of a chain are below its target; those of another target are not."""
+    beside = Locks(locks.database, "nn/shop")
+    with beside.held("components") as other, pytest.raises(StateError, match="no lock has this token"):
+        locks.unlock(other.token)
+    with suppress(LockLostError), Locks(locks.database, "n/shop").held("components") as lease:
+        assert locks.unlock(lease.token) == "components"
 
 
 def test_it_may_be_entered_again_by_who_has_it(locks: Locks) -> None:

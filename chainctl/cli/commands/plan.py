@@ -98,5 +98,5 @@ def _shown(
         return plan_offline(loaded, console, is_locked=locked, is_full=explain)
     draft, world = draft_of(loaded, console, is_locked=locked, is_plan=out is None)
     kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
-    changes = changes_of(draft, world, loaded.settings, console)
-    return plan_push(draft, world, is_full=explain, keep_warm=kept, out=out, components=changes)
+    changes, held = changes_of(draft, world, loaded.settings, console)
+    return plan_push(draft, world, is_full=explain, keep_warm=kept, out=out, components=changes, held=held)

@@ -38,8 +38,13 @@ def push(
         ),
     ] = None,
     canary_for: Annotated[
-        str, typer.Option("--canary-for", metavar="TIME", help="How long it is tried, such as 90s or 5m.")
-    ] = "60s",
+        str | None,
+        typer.Option(
+            "--canary-for",
+            metavar="TIME",
+            help="How long it is tried, such as 90s or 5m; 60s when not given.",
+        ),
+    ] = None,
     plan: Annotated[
         Path | None,
         typer.Option(

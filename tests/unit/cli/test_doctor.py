@@ -384,6 +384,16 @@ def test_leftovers_are_chains_of_which_nothing_runs() -> None:
     )
 
 
+def test_a_state_that_can_not_be_read_is_a_finding() -> None:
+    """All else is looked at just the same."""
+    broken = RecordedChains("local", (), None, "the state is of a newer chainctl", "upgrade.")
+    facts = replace(HEALTHY, chains=(broken,))
+    assert found(facts, "local chains") == Finding(
+        "local chains", FAIL, "the state is of a newer chainctl", "upgrade"
+    )
+    assert exit_code(facts, diagnose(facts)) == 1
+
+
 def test_exit_codes() -> None:
     """0, 1 for a failure, 6 for an engine that was asked for; warnings fail nothing."""
     silent = replace(HEALTHY, engine=SILENCE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chainctl.cli.output import json_text, print_result, table
+from chainctl.cli.output import in_one_line, json_text, print_result, table
 
 
 @pytest.mark.parametrize(("text", "printed"), [("a", "a\n"), ("a\n", "a\n"), ("", "")])
@@ -36,3 +36,8 @@ def test_columns_line_up() -> None:
 def test_a_table_without_rows_is_its_header() -> None:
     """Which the caller may leave out."""
     assert table(["A", "B"], []) == "A  B"
+
+
+def test_what_would_break_a_line_is_escaped() -> None:
+    """A value with a line break stays in its row, and none moves the cursor; letters stay as they are."""
+    assert in_one_line("a\nb\x1b[2Jé") == "a\\nb\\x1b[2Jé"

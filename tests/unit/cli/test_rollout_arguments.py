@@ -17,7 +17,8 @@ from tests.fakes.chains import graph_of, release_of, snapshot_of
 def test_a_part_of_the_traffic_is_a_percentage(text: str) -> None:
     """With its sign or without; the time as everywhere."""
     assert canary_of(text, "2m") == Canary(10, 120)
-    assert canary_of(None, "60s") is None
+    assert canary_of(text, None) == Canary(10, 60)
+    assert canary_of(None, None) is None
 
 
 @pytest.mark.parametrize("text", ["0%", "100%", "1.5%", "-3", "", "ten", "10%%"])
@@ -33,10 +34,30 @@ def test_a_time_that_is_none_is_refused() -> None:
         canary_of("10%", "soon")
 
 
+def test_no_time_at_all_is_refused() -> None:
+    """A release that is tried for no time would be taken without a look."""
+    with pytest.raises(UsageError, match="is no time to try a release in"):
+        canary_of("10%", "0s")
+
+
+def test_a_time_without_a_part_is_refused() -> None:
+    """Whoever gives a time wants a canary, and would get none."""
+    with pytest.raises(UsageError, match="not how much of the traffic") as caught:
+        canary_of(None, "5m")
+    assert "--canary 10% --canary-for 5m" in caught.value.hint
+
+
 def test_a_chainlet_stands_behind_its_chain() -> None:
     """Or nowhere."""
     assert chain_and_chainlet("shop/Pay") == ("shop", "Pay")
-    assert chain_and_chainlet("shop") == chain_and_chainlet("shop/") == ("shop", None)
+    assert chain_and_chainlet("shop") == ("shop", None)
+
+
+@pytest.mark.parametrize("text", ["", "/", "/Pay", "shop/"])
+def test_half_a_name_is_refused(text: str) -> None:
+    """An empty chainlet is not all of them."""
+    with pytest.raises(UsageError, match="names no chain"):
+        chain_and_chainlet(text)
 
 
 def test_history_is_a_table_or_json() -> None:

@@ -9,9 +9,9 @@ from chainctl.errors import UsageError
 
 
 def test_counts_of_one_chain() -> None:
-    """Several chainlets at once; the last of two counts holds."""
+    """Several chainlets at once; the same count twice is one."""
     assert chain_and_counts(["shop/Pay=3"]) == ("shop", {"Pay": 3})
-    assert chain_and_counts(["shop/Pay=3", "shop/Root=1", "shop/Pay=20"]) == ("shop", {"Pay": 20, "Root": 1})
+    assert chain_and_counts(["shop/Pay=3", "shop/Root=1", "shop/Pay=3"]) == ("shop", {"Pay": 3, "Root": 1})
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ def test_counts_of_one_chain() -> None:
         (["shop/Pay=-1"], "does not say how many"),
         (["shop/Pay=0"], "asks for 0 replicas; a chainlet has 1 to 20"),
         (["shop/Pay=21"], "asks for 21 replicas"),
+        (["shop/Pay=2", "shop/Pay=3"], "two counts are asked for of Pay"),
         (["shop/Pay=2", "bar/Pay=2"], "one chain is scaled at a time, here it is bar, shop"),
     ],
 )

@@ -108,7 +108,7 @@ def test_hooks_that_are_not_there_do_nothing() -> None:
 
 def test_what_refers_to_the_chain_is_known() -> None:
     """Directly or by way of others; the placeholder itself is no node."""
-    weights = chains.Download("weights", url="u", sha256="0" * 64, dest="/d")
+    weights = chains.Download("weights", url="https://example.com/u", sha256="0" * 64, dest="/d")
     smoke = chains.SmokeTest("smoke", chain=chains.this_chain())
     after = chains.Command("after", argv=["true"], after=smoke)
     nodes = nodes_of(weights, smoke, after)
@@ -119,7 +119,7 @@ def test_what_refers_to_the_chain_is_known() -> None:
 
 def test_a_chain_takes_the_place_of_its_placeholder() -> None:
     """Who refers to it gets its key, and its digest into the hash; others stay as they are."""
-    weights = chains.Download("weights", url="u", sha256="0" * 64, dest="/d")
+    weights = chains.Download("weights", url="https://example.com/u", sha256="0" * 64, dest="/d")
     smoke = chains.SmokeTest("smoke", chain=chains.this_chain())
     nodes = nodes_of(weights, smoke)
     chain = NodeKey("ChainDeployment", "Hello")

@@ -69,6 +69,7 @@ def test_the_text_of_a_plan_counts_replicas_apart() -> None:
     """A service is created or kept; further replicas of it are told beside."""
     plan = reconcile(desired_state(scaled(ONE, {"Leaf": 3})), serving(ONE).observe(CHAIN))
     assert total_of(plan) == "Plan: 2 more to start as replicas, 4 kept."
+    assert total_of(plan, 2) == "Plan: 2 more to start as replicas, 2 components to change, 4 kept."
     assert f"= service {ONE.service_of('Leaf').name} (Leaf), 3 replicas\n" in plan_text(plan)
     plan = reconcile(desired_state(ONE), serving(scaled(ONE, {"Leaf": 3})).observe(CHAIN))
     assert total_of(plan) == "Plan: 2 replicas to stop, 4 kept."

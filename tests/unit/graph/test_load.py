@@ -11,7 +11,7 @@ from chainctl.errors import ChainDefinitionError
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph, Introspection
 from chainctl.graph.load import introspected, load
-from tests.unit.graph.chain_corpus import GOOD, child_environ, loaded
+from tests.unit.graph.chain_corpus import BROKEN, GOOD, child_environ, loaded
 
 ONE = """
 import chainctl as chains
@@ -88,6 +88,14 @@ def test_load_raises_all_problems(tmp_path: Path) -> None:
     with pytest.raises(ChainDefinitionError, match="3 problems") as caught:
         load(file, environ=child_environ())
     assert [problem.code for problem in caught.value.problems] == ["CH0405", "CH0404", "CH0404"]
+
+
+def test_wrong_arguments_are_not_told_to_move() -> None:
+    """A call that would fail anywhere is to be corrected; other work at import is to be moved."""
+    (wrong,) = loaded(BROKEN, "smoke_test_without_its_chain.py").problems
+    assert wrong.help == "correct the arguments of this call"
+    (moved,) = loaded(BROKEN, "import_raises.py").problems
+    assert "move work into" in moved.help
 
 
 def test_child_prints_nothing_here(capfd: pytest.CaptureFixture[str]) -> None:

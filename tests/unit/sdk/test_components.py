@@ -100,6 +100,12 @@ def _own_init() -> None:
             self.channel = channel
 
 
+def _with_arguments() -> None:
+    class Warm(chains.Component):
+        @chains.trigger("apply")
+        def go(self, text: str, times: int = 1, *rest: str, channel: str, **more: str) -> None: ...
+
+
 def _generator() -> None:
     class Warm(chains.Component):
         @chains.trigger("apply")
@@ -123,6 +129,7 @@ def _generator() -> None:
         (_identifier_again, "CH0905", "`Warm.identifier`"),
         (_own_init, "CH0906", "`__init__`"),
         (_generator, "CH0911", "generator"),
+        (_with_arguments, "CH0911", "asks for `channel`, `text`, which nothing gives"),
     ],
 )
 def test_declaration_is_refused_when_the_class_is_made(
@@ -489,15 +496,22 @@ def test_secret_is_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: chains.Download("d", sha256="0" * 64, dest="x"),
-        lambda: chains.Download("d", url="u", path="p", sha256="0" * 64, dest="x"),
-        lambda: chains.Download("d", url="u", sha256="0" * 63 + "g", dest="x"),
+        lambda: chains.Download("d", sha256="0" * 64, dest="/d"),
+        lambda: chains.Download("d", url="https://x/u", path="p", sha256="0" * 64, dest="/d"),
+        lambda: chains.Download("d", url="https://x/u", sha256="0" * 63 + "g", dest="/d"),
+        lambda: chains.Download("d", url="https://x/u", sha256="0" * 64, dest="d"),
+        lambda: chains.Download("d", url="ftp://x/u", sha256="0" * 64, dest="/d"),
+        lambda: chains.Download("d", path="p", sha256="0" * 64, dest="/"),
+        lambda: chains.Download("d", path="p", sha256="0" * 64, dest="/usr/"),
+        lambda: chains.Download("d", path="p", sha256="0" * 64, dest="/app/code"),
+        lambda: chains.SmokeTest("s", chain=chains.this_chain(), gate=t.cast("t.Any", "yes")),
+        lambda: chains.SmokeTest("s", chain=chains.this_chain(), payload=["Ada"]),
         lambda: chains.Command("c", argv="make warm"),
         lambda: chains.Command("c", argv=[]),
     ],
 )
 def test_built_in_component_checks_its_fields(make: Callable[[], chains.Component]) -> None:
-    """A download has one source and a digest, a command has words."""
+    """A download has one source, a digest and a place of its own; a gate is one or none; a command has words."""
     with pytest.raises(DefinitionError) as raised:
         make()
     assert raised.value.code == "CH0912"

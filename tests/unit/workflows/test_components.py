@@ -13,7 +13,7 @@ import pytest
 from chainctl.components.node import Node
 from chainctl.components.nodes import CHAIN, FoundComponent
 from chainctl.deploy.operations import Route
-from chainctl.errors import DeployError, JobsFailedError
+from chainctl.errors import DeployError, JobsFailedError, StalePlanError
 from chainctl.events import Notice
 from chainctl.state.artifacts import DirectoryArtifacts
 from chainctl.state.database import Database
@@ -21,6 +21,7 @@ from chainctl.state.db import Db
 from chainctl.state.ledger import Ledger, default_database
 from chainctl.state.values import Action, Author
 from chainctl.workflows.components import Components, change_line
+from chainctl.workflows.plan_file import PlanFile, plan_file
 from chainctl.workflows.push import Pushed, push
 from tests.fakes.chains import still_clock
 from tests.state.nodes import Recorder, node
@@ -62,15 +63,30 @@ class Shop:
         self.db = Db(database, DirectoryArtifacts(directory / "artifacts"), "memory")
         self.runner = ChainRecorder()
 
-    def push(self, *edited: str, found: tuple[FoundComponent, ...] = FILE, prune: bool = False) -> Pushed:
+    def push(
+        self,
+        *edited: str,
+        found: tuple[FoundComponent, ...] = FILE,
+        prune: bool = False,
+        planned: PlanFile | None = None,
+    ) -> Pushed:
         self.runner.ran.clear()
         told = self.world.told.append
         world = self.world
-        components = Components(self.db, found, self.runner, Author(), told, still_clock, prune)
         return push(
             draft(*edited), world.backend, world.target, world.ledger, ORIGIN, told, still_clock,
-            components=components,
+            components=self.components(found, prune=prune), planned=planned,
         )  # fmt: skip
+
+    def planned(self, *edited: str) -> PlanFile:
+        """The plan of a push of the file as it is."""
+        of, world = draft(*edited), self.world
+        last, observed = world.ledger.latest("shop"), world.target.observe("shop")
+        beside = self.components(FILE).planned(of.release)
+        return plan_file(of, world.target.name, observed, last, components=beside)
+
+    def components(self, found: tuple[FoundComponent, ...], *, prune: bool = False) -> Components:
+        return Components(self.db, found, self.runner, Author(), self.world.told.append, still_clock, prune)
 
     @property
     def notices(self) -> list[str]:
@@ -82,6 +98,20 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     made = Shop(tmp_path)
     yield made
     made.db.close()
+
+
+def test_a_plan_holds_components_too(shop: Shop) -> None:
+    """What they are, and that none is removed; what holds is done."""
+    other = FoundComponent(node("weights", "2"), reaches_chain=False)
+    changed = (other, *FILE[1:])
+    with pytest.raises(StalePlanError, match="the component Thing:weights is"):
+        shop.push(planned=shop.planned(), found=changed)
+    assert shop.runner.ran == []
+    assert shop.push(planned=shop.planned()).number == 1
+    again = shop.planned("Left")
+    with pytest.raises(StalePlanError, match="what --prune removes is Thing:notify"):
+        shop.push("Left", planned=replace(again, wanted=again.wanted[:-3]), found=(), prune=True)
+    assert shop.push("Left", planned=again).number == 2
 
 
 def test_the_order_is_that_of_references(shop: Shop) -> None:

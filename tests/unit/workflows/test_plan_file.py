@@ -17,6 +17,7 @@ from chainctl.workflows.draft import Draft, DraftSettings
 from chainctl.workflows.plan import PlannedJob, preview, preview_text
 from chainctl.workflows.plan_file import PlanFile, parse_plan_file, plan_file, plan_file_text
 from chainctl.workflows.push import Pushed, push
+from chainctl.workflows.rollout import Rollout
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.chains import silent
 from tests.fakes.target import MemoryTarget
@@ -36,8 +37,18 @@ class Place:
         made = plan_file(of, "memory", self.target.observe(of.chain), self.ledger.latest(of.chain), {"a": 1})
         return parse_plan_file(plan_file_text(made).encode(), "p.json")
 
-    def push(self, of: Draft, planned: PlanFile | None = None) -> Pushed:
-        return push(of, self.backend, self.target, self.ledger, ORIGIN, silent, lambda: 0.0, planned=planned)
+    def push(self, of: Draft, planned: PlanFile | None = None, keep_warm: int = 0) -> Pushed:
+        return push(
+            of,
+            self.backend,
+            self.target,
+            self.ledger,
+            ORIGIN,
+            silent,
+            lambda: 0.0,
+            rollout=Rollout(keep_warm),
+            planned=planned,
+        )
 
 
 @pytest.fixture
@@ -104,10 +115,36 @@ def test_what_runs_otherwise_is_named(place: Place) -> None:
     )
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"chain": 1}', b"\xff"])
-def test_what_is_no_plan_file_is_said_to_be_none(text: bytes) -> None:
-    with pytest.raises(UsageError, match=r"p\.json is no plan file"):
+def test_what_stays_warm_is_part_of_the_plan(place: Place) -> None:
+    """A plan that removes services is not done by a push that keeps them; nor the other way round."""
+    place.push(draft())
+    cold = place.planned(draft("Left"))
+    last = place.ledger.latest("shop")
+    names = ", ".join(sorted(service.name for service in last.release.services)) if last else ""
+    with pytest.raises(StalePlanError) as caught:
+        place.push(draft("Left"), cold, keep_warm=1)
+    assert caught.value.message == (
+        f"The plan does not hold any more: what is kept warm is {names} now, and was nothing when it was planned"
+    )
+    old = replace(cold, wanted=cold.wanted[:-1])  # as it was written before warm services were in it
+    assert place.push(draft("Left"), old).number == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "it is no JSON (Expecting value: line 1 column 1 (char 0))"),
+        (b"[]", "Input should be an object"),
+        (b"{}", "`chain`: Field required"),
+        (b'{"chain": 1}', "`chain`: Input should be a valid string"),
+        (b"\xff", "it is no JSON ('utf-8' codec can't decode byte 0xff in position 0: invalid start byte)"),
+    ],
+)
+def test_what_is_no_plan_file_is_said_to_be_none(text: bytes, said: str) -> None:
+    """With the first thing that is wrong with it."""
+    with pytest.raises(UsageError) as caught:
         parse_plan_file(text, "p.json")
+    assert caught.value.message == f"p.json is no plan file: {said}"
 
 
 def test_a_plan_of_a_newer_version_is_refused(place: Place) -> None:

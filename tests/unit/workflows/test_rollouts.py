@@ -13,6 +13,7 @@ from chainctl.deploy.canary import Canary, Traffic
 from chainctl.deploy.generations import carried_over
 from chainctl.deploy.operations import Route, SplitRoute, StopService
 from chainctl.deploy.release import Release, SecretRef, Strategy
+from chainctl.deploy.scale import scaled
 from chainctl.deploy.state import Capacity, ServiceStatus
 from chainctl.errors import (
     CanaryError,
@@ -23,16 +24,17 @@ from chainctl.errors import (
     UsageError,
 )
 from chainctl.events import Event, Notice
-from chainctl.state.ledger import Ledger
+from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.canary import watching
 from chainctl.workflows.draft import Draft
-from chainctl.workflows.history import PastRelease, history, warm_services
+from chainctl.workflows.history import PastRelease, explained, history, warm_services
 from chainctl.workflows.push import Pushed, push
 from chainctl.workflows.redeploy import Redeployed, Site
 from chainctl.workflows.restart import restart
 from chainctl.workflows.rollback import rollback
 from chainctl.workflows.rollout import Rollout
 from tests.fakes.backend import MemoryBackend
+from tests.fakes.chains import graph_of, release_of, snapshot_of
 from tests.fakes.target import MemoryTarget
 from tests.fakes.vault import MemoryVault
 from tests.unit.workflows.test_push import ORIGIN, draft
@@ -362,6 +364,21 @@ def test_history_says_what_each_release_changed(world: World) -> None:
         (3, ("as release 1",), False),
         (2, ("Left: its image changed",), False),
         (1, ("first release",), False),
+    ]
+
+
+def test_history_knows_a_release_again_in_another_scale() -> None:
+    """A rollback keeps the counts of now; one of a push tells of those that differ."""
+    one = release_of(graph_of({"Root": []}))
+    two = release_of(graph_of({"Root": []}), snapshot_of({"chain.py": "edited"}))
+    releases = [one, two, scaled(two, {"Root": 3}), scaled(one, {"Root": 3}), scaled(two, {"Root": 2})]
+    records = [Record(n, release, 0.0, "/c.py", "ann") for n, release in enumerate(releases, 1)]
+    assert [past.changes for past in reversed(explained(records))] == [
+        ("first release",),
+        ("Root: its image changed",),
+        ("Root: 3 replicas, 1 before",),
+        ("as release 1",),
+        ("as release 2", "Root: 2 replicas, 3 before"),
     ]
 
 
