@@ -38,6 +38,7 @@ class Service:
         self.status = ServiceStatus.RUNNING
         self._order = order
         self._secrets = run.secrets_of(order.name)
+        self._control = run.control_of(order.name)
         self._log = LogFile(run.log_of(order.name))
         self._changed = changed
         self._since = time.time()
@@ -114,6 +115,7 @@ class Service:
         self.status = ServiceStatus.STOPPED
         self._log.close()
         remove_secrets(self._secrets)
+        self._control.unlink(missing_ok=True)
         self.backend.socket.unlink(missing_ok=True)
 
     async def _end_process(self, deadline: float, grace: float) -> None:
