@@ -157,7 +157,7 @@ def _message(generation: int, step: Step, files: Files, within_sec: float) -> di
         "action": str(step.rung),
         "files": dict(files.texts),
         "removed": list(files.removed),
-        "within_sec": within_sec,
+        "seconds": within_sec,
     }
 
 

@@ -50,8 +50,10 @@ class Service:
         self._life: asyncio.Task[None] | None = None
 
     def is_as_ordered(self, order: Start) -> bool:
-        """Say whether it runs with the secrets of an order; all else is in its name."""
-        return self.status is ServiceStatus.RUNNING and self._order.secrets_digest == order.secrets_digest
+        """Say whether it runs with the secrets and the image of an order; all else is in its name."""
+        wanted = (order.secrets_digest, order.image)
+        is_same = (self._order.secrets_digest, self._order.image) == wanted
+        return self.status is ServiceStatus.RUNNING and is_same
 
     def start(self) -> None:
         """Write the secrets and begin."""
