@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -76,6 +77,19 @@ def steps_of(edit: Edit, before: ChainGraph, after: ChainGraph) -> tuple[Step, .
     return tuple(sorted((one for one in found if one.rung), key=lambda one: one.chainlet))
 
 
+def inputs_of(spec: ChainletSpec) -> tuple[str, ...]:
+    """The files and directories, besides its sources, that a chainlet's image is made from; absolute paths."""
+    image = spec.remote_config.docker_image
+    files = [image.requirements_file, image.pip_requirements_file]
+    given = [*files, image.data_dir, *(image.external_package_dirs or ())]
+    return tuple(str(place) for place in given if place is not None)
+
+
+def is_below(path: str, place: str) -> bool:
+    """Say whether a path is a place, or in it."""
+    return path == place or path.startswith(f"{place.rstrip(os.sep)}{os.sep}")
+
+
 def escalated(step: Step, rung: Rung, reason: str) -> Step:
     """Return the step on a higher rung, as the lower one was not possible."""
     return replace(step, rung=max(rung, step.rung), reason=reason)
@@ -122,6 +136,9 @@ def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Defi
     if image:
         return Step(new.name, Rung.REBUILD, f"its {' and '.join(image)} changed")
     files = {file.source: file.path for file in (*old.files, *new.files)}
+    inputs = [path for path in sorted(edit.others) if any(is_below(path, place) for place in inputs_of(new))]
+    if inputs:
+        return Step(new.name, Rung.REBUILD, f"{_listed([os.path.basename(path) for path in inputs])} changed")  # noqa: PTH119  # text
     others = [files[path] for path in sorted(files) if path in edit.others]
     if others:
         return Step(new.name, Rung.RESTART, f"{_listed(others)} changed")

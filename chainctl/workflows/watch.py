@@ -17,7 +17,7 @@ from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, ChainDefinitionError, DeployError
 from chainctl.events import EditApplied, EditRefused, Emit, Notice
 from chainctl.graph.graph import ChainGraph, ChainletSpec
-from chainctl.watch.ladder import Edit, Rung, Step, steps_of
+from chainctl.watch.ladder import Edit, Rung, Step, inputs_of, is_below, steps_of
 from chainctl.watch.source_change import SourceChange, source_change
 from chainctl.workflows.watch_controls import (
     Files,
@@ -87,6 +87,11 @@ class Watch:
         """The number of the last edit that is served; 0 since the last push."""
         return self._generation
 
+    @property
+    def graph(self) -> ChainGraph:
+        """The chain that is served."""
+        return self._now().graph
+
     def begin(self, release: Release, graph: ChainGraph, texts: Mapping[str, bytes]) -> None:
         """Take over a chain that serves, made from these texts."""
         self._served = _Served(release, graph, dict(texts))
@@ -103,10 +108,14 @@ class Watch:
             self._emit(EditRefused(f"{name} is not there; what was pushed goes on serving until it is again"))
             return
         began = self._clock()
-        found = {
-            path: self._site.read(path) for path in sorted({*paths} & {*served.texts, served.graph.path})
-        }
+        saved = {*paths}
+        found = {path: self._site.read(path) for path in sorted(saved & {*served.texts, served.graph.path})}
         found = {path: text for path, text in found.items() if text != served.texts.get(path)}
+        inputs = {place for spec in served.graph.chainlets for place in inputs_of(spec)}
+        others = sorted(
+            path for path in saved - served.texts.keys() for place in inputs if is_below(path, place)
+        )
+        found |= {path: self._site.read(path) for path in others}
         if not found:
             return
         try:
@@ -132,7 +141,7 @@ class Watch:
         began = self._clock()
         graph = self._site.load()
         release = self._site.push()
-        self.begin(release, graph, _texts(graph, self._site))
+        self.begin(release, graph, texts_of(graph, self._site))
         self._emit(EditApplied(0, ((graph.entrypoint, str(Rung.REPLAN), reason),), self._clock() - began))
 
     def _now(self) -> _Served:
@@ -145,7 +154,7 @@ class Watch:
         if isinstance(changes, EditRefused):
             self._emit(changes)
             return
-        others = frozenset(path for path in found if not path.endswith(".py"))
+        others = frozenset(path for path in found if path not in changes)
         after, texts = served.graph, {**served.texts, **{p: t for p, t in found.items() if t is not None}}
         if not Edit(changes, others, {}).keeps_graph:
             try:
@@ -244,7 +253,7 @@ class Watch:
         served = self._now()
         self._start_anew(steps)
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in steps)
-        served.texts = _texts(served.graph, self._site)
+        served.texts = texts_of(served.graph, self._site)
         self._emit(EditApplied(self._generation, told, self._clock() - began))
 
     def _start_anew(self, steps: Sequence[Step]) -> None:
@@ -325,7 +334,7 @@ def _changes(
     """Compare Python files, or say which of them is none."""
     changes = {}
     for path, text in found.items():
-        if not path.endswith(".py"):
+        if not path.endswith(".py") or path not in old:
             continue
         try:
             changes[path] = source_change(old.get(path, b"").decode(), (text or b"").decode(), path)
@@ -348,7 +357,8 @@ def _came(graph: ChainGraph, known: Mapping[str, bytes], site: Site) -> dict[str
     return {path: text for path, text in read.items() if text is not None}
 
 
-def _texts(graph: ChainGraph, site: Site) -> dict[str, bytes]:
+def texts_of(graph: ChainGraph, site: Site) -> dict[str, bytes]:
+    """Read all files that a chain is made from."""
     return _came(graph, {}, site)
 
 
