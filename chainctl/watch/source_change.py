@@ -89,6 +89,11 @@ def _defined(statements: list[ast.stmt], prefix: str) -> Iterator[tuple[str, _Pa
             name = prefix + statement.name
             yield name, _Part(_dump(_without_body(statement)))
             yield from _defined(statement.body, f"{name}.")
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            where = (getattr(statement, "module", ""), getattr(statement, "level", 0))
+            for alias in statement.names:
+                name = WHOLE_MODULE if alias.name == "*" else (alias.asname or alias.name).partition(".")[0]
+                yield prefix + name, _Part(f"import {where} {alias.name} as {alias.asname}")
         else:
             outer = _dump(statement)
             for name in _bound(statement) or [WHOLE_MODULE]:
@@ -120,9 +125,6 @@ def _yields(function: _Function) -> bool:
 def _bound(statement: ast.stmt) -> list[str]:
     """The names that a simple statement binds; none where it does more than that."""
     match statement:
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            bound = [(alias.asname or alias.name).partition(".")[0] for alias in names]
-            return [] if "*" in bound else bound
         case ast.Assign(targets=targets):
             return _names_of(targets)
         case ast.AnnAssign(target=target):

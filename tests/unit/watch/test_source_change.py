@@ -63,7 +63,7 @@ logging.basicConfig()
         ("LIMIT = 3", "LIMIT = 4", Extent.MODULE, (), ("LIMIT",)),
         ("A, B = 1, 2", "A, B = 1, 3", Extent.MODULE, (), ("A", "B")),
         ("size = 4", "size = 5", Extent.MODULE, (), ("Model.size",)),
-        ("import os", "import os, re", Extent.MODULE, (), ("os", "re")),
+        ("import os", "import os, re", Extent.MODULE, (), ("re",)),
         ("(chains.ChainletBase)", "(chains.Other)", Extent.MODULE, (), ("Model",)),
         ("basicConfig()", "basicConfig(1)", Extent.MODULE, (), (WHOLE_MODULE,)),
         ("import os\n", "", Extent.MODULE, (), ("os",)),
