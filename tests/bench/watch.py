@@ -122,9 +122,9 @@ def _watched(bench: Bench) -> Iterator[tuple[Watched, Door]]:
 
 
 def _started(watched: Watched) -> float:
-    """The seconds that Model's service took to start, as the push told."""
-    told = [line.text for line in watched.lines if "start" in line.text and "-model-" in line.text]
-    return float(told[-1].rpartition("(")[2].split()[0])
+    """The seconds that Model's service took to start and to be ready, as the push told."""
+    steps = [line.text for line in watched.lines if "-model-" in line.text and line.text.endswith(" s)")]
+    return sum(float(step.rpartition("(")[2].split()[0]) for step in steps)
 
 
 def _swaps(bench: Bench, watched: Watched, door: Door, count: int) -> Iterator[Timed]:

@@ -99,7 +99,7 @@ def watching(
 
 
 def is_watching(text: str) -> bool:
-    return text.lower().startswith("watching ")
+    return text.lower().startswith("watching")
 
 
 def is_told(text: str) -> bool:
