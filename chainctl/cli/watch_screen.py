@@ -46,10 +46,10 @@ class WatchScreen:
         """Show lines below."""
         self._turn(lambda view: view.noted(text))
 
-    def serving(self, chainlets: Iterable[str], url: str) -> None:
+    def serving(self, chain: str, target: str, chainlets: Iterable[str], url: str) -> None:
         """Show that a chain of these chainlets serves."""
         names = tuple(chainlets)
-        self._turn(lambda view: view.serving(names, url))
+        self._turn(lambda view: view.serving(chain, target, names, url))
 
     @contextmanager
     def drawn(

@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainctl.cli.calling import api_key
 from chainctl.cli.console import Console, now
 from chainctl.cli.drafting import draft_of
 from chainctl.cli.imaging import loaded_chain
 from chainctl.cli.loading import load_graph
 from chainctl.cli.pushing import push_file
-from chainctl.cli.wiring import World, world_of
+from chainctl.cli.wiring import World, secret_sources, world_of
 from chainctl.deploy.release import Release
 from chainctl.deploy.state import ObservedState
 from chainctl.graph.graph import ChainGraph
+from chainctl.workflows.call import call
 from chainctl.workflows.redeploy import latest_of
 from chainctl.workflows.renew import renew
 
@@ -33,6 +35,7 @@ class ChainSite:
         self._options: dict[str, Any] = {"target": target, "name": name, "secrets": secrets}
         self._graph: ChainGraph | None = None
         self._world: World | None = None
+        self._api_key: str | None = None
         self.pushed: Pushed | None = None
 
     @property
@@ -62,6 +65,7 @@ class ChainSite:
         self.pushed = push_file(self._file, self._console, **self._options)
         settings = loaded_chain(self._loaded(), Console(is_quiet=True), **self._options).settings
         self._world = world_of(self.pushed.chain, settings, self._console.line)
+        self._api_key = api_key(secret_sources(settings).find(settings.api_key_secret or ""))
         return latest_of(self._world.ledger, self.pushed.chain).release
 
     def renew(self, chainlets: Iterable[str]) -> None:
@@ -71,6 +75,12 @@ class ChainSite:
             renew(draft, set(chainlets), world.backend, world.target, world.ledger, self._console.emit, now)
         finally:
             self._console.stop()
+
+    def call(self, media: str, body: bytes) -> bytes:
+        """Send a request to the front door; the answer. Raises CallFailedError."""
+        assert self.pushed is not None
+        url = self.pushed.url
+        return call(url, body, chain=self.chain, api_key=self._api_key, content_type=media).read()
 
     def observe(self) -> ObservedState:
         return self.world.target.observe(self.chain)

@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 from chainctl.cli.output import in_one_line
 from chainctl.events import (
     ONLY_LINES,
+    BuildFinished,
+    BuildStarted,
+    BuildStepped,
     EditApplied,
     EditRefused,
     Event,
     Notice,
+    OperationFinished,
     OperationStarted,
     PhaseStarted,
 )
@@ -44,11 +48,11 @@ class WatchView:
     refused: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
 
-    def serving(self, chainlets: Iterable[str], url: str) -> WatchView:
+    def serving(self, chain: str, target: str, chainlets: Iterable[str], url: str) -> WatchView:
         """Return the view of a chain that serves these chainlets; what is known of them is kept."""
         known = {row.chainlet: row for row in self.rows}
         rows = tuple(known.get(name, Row(name)) for name in chainlets)
-        return replace(self, rows=rows, url=url, doing="")
+        return replace(self, chain=chain, target=target, rows=rows, url=url, refused=(), doing="")
 
     def after(self, event: Event) -> WatchView:
         """Return the view after an event; most events of a push are only what is under way."""
@@ -62,8 +66,16 @@ class WatchView:
                 return self.noted(text)
             case PhaseStarted(title=title):
                 return replace(self, doing=title)
+            case BuildStarted(chainlet=chainlet):
+                return replace(self, doing=f"building {chainlet}")
+            case BuildStepped(chainlet=chainlet, step=step):
+                return replace(self, doing=f"{chainlet}: {step}")
+            case BuildFinished(chainlet=chainlet, seconds=seconds):
+                return replace(self, doing="").noted(f"built {chainlet} in {seconds:.1f} s")
             case OperationStarted(text=text):
                 return replace(self, doing=text)
+            case OperationFinished(text=text, seconds=seconds):
+                return replace(self, doing="").noted(f"{text} ({seconds:.1f} s)")
             case _:
                 return self
 

@@ -7,6 +7,7 @@ looked at again together with the next one.
 from __future__ import annotations
 
 import ast
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,12 @@ class Watch:
         """The chain that is served."""
         return self._now().graph
 
+    @property
+    def paths(self) -> set[str]:
+        """All files that the chain is made from."""
+        served = self._now()
+        return {*served.texts, served.graph.path}
+
     def begin(self, release: Release, graph: ChainGraph, texts: Mapping[str, bytes]) -> None:
         """Take over a chain that serves, made from these texts."""
         self._served = _Served(release, graph, dict(texts))
@@ -135,6 +142,17 @@ class Watch:
         names = sorted(self._edits) or [spec.name for spec in self._now().graph.chainlets]
         began = self._clock()
         self._renew([Step(name, Rung.RESTART, "asked for") for name in names], began)
+
+    def last_call(self) -> tuple[str, bytes] | None:
+        """The media type and the body of the last request to the entrypoint, None where there was none.
+
+        Services keep it only once they were asked for it. Raises DeployError when none answers.
+        """
+        for replica in self._replicas()[self._now().graph.entrypoint]:
+            call = self._controls.ask(replica, {"verb": "last_call"}).get("call")
+            if isinstance(call, Mapping):
+                return str(call.get("media") or "application/json"), base64.b64decode(str(call["body"]))
+        return None
 
     def push(self, reason: str = "asked for") -> None:
         """Push the chain as it is now, and go on from there. Raises what a push raises."""

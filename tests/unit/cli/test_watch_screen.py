@@ -39,9 +39,10 @@ def test_what_happens_is_drawn() -> None:
         yield LogLine(0, "Say", "say-1", "spoken")
         over.wait()
 
-    screen = WatchScreen(WatchView("hello", "local").serving(["Say"], "http://x"))
+    screen = WatchScreen(WatchView("hello", "local"))
     try:
         with screen.drawn(loads, logs, terminal):
+            screen.serving("hello", "local", ["Say"], "http://x")
             screen.emit(EditApplied(3, (("Say", "swap", "a body"),), 0.05))
             for text in ("swap in 0.05 s: a body", "Say | spoken", "7.0"):
                 await_condition(lambda text=text: text in out.getvalue(), seconds=20)  # type: ignore[misc]

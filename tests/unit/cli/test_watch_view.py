@@ -11,7 +11,7 @@ URL = "http://127.0.0.1:8000"
 
 
 def view(*names: str) -> WatchView:
-    return WatchView("hello", "local").serving(names or ("Hello", "Say"), URL)
+    return WatchView("chain.py", "").serving("hello", "local", names or ("Hello", "Say"), URL)
 
 
 def load(**calls: float) -> Load:
@@ -68,14 +68,17 @@ def test_what_is_under_way_is_shown_until_it_ends() -> None:
     busy = busy.after(OperationStarted("start service Say"))
     assert busy.doing == "start service Say"
     assert busy.after(EditRefused("no")).doing == ""
-    assert busy.serving(["Hello"], URL).doing == ""
+    assert busy.serving("hello", "local", ["Hello"], URL).doing == ""
 
 
 def test_chainlets_come_and_go_with_a_push() -> None:
     """What is known of those that stay is kept."""
     edited = view().after(EditApplied(1, (("Say", "swap", "x"),), 0.1))
-    assert [row.chainlet for row in edited.serving(["Say", "Third"], URL).rows] == ["Say", "Third"]
-    assert edited.serving(["Say", "Third"], URL).rows[0].generation == 1
+    assert [row.chainlet for row in edited.serving("hello", "local", ["Say", "Third"], URL).rows] == [
+        "Say",
+        "Third",
+    ]
+    assert edited.serving("hello", "local", ["Say", "Third"], URL).rows[0].generation == 1
 
 
 def test_rates_of_replicas_are_added_up() -> None:
