@@ -86,8 +86,9 @@ class _Watching:
         except _QuitError:
             return
         controls = ServiceControls(self._site.world.target, self._site.chain)
-        watch = self._watch = Watch(self._site, controls, self._console.emit, time.monotonic)
+        watch = Watch(self._site, controls, self._console.emit, time.monotonic)
         watch.begin(*first, texts_of(first[1], self._site))
+        self._watch = watch  # the other threads may look at it from now on
         self._tell_serving()
         try:
             while self._serve(watch):

@@ -33,8 +33,8 @@ START_SEC = 20.0
 QUICK_START_SEC = 0.3
 EDITS, LOADED, BROKEN = 60, 100, 20
 _SETTLE_SEC = 0.25
-_ANSWER_SEC = 60.0
-_RENEW_SEC = 300.0
+_ANSWER_SEC = 30.0
+_RENEW_SEC = 120.0
 _REQUIREMENT = "iniconfig"
 
 
@@ -84,7 +84,7 @@ def run(target: str, *, is_quick: bool) -> Course:
     start_sec = 3.0 if is_quick else START_SEC
     with _bench(target, start_sec) as bench, _watched(bench) as (watched, door):
         start = _started(watched)
-        swaps = _swaps(bench, watched, door, 8 if is_quick else EDITS)
+        swaps = tuple(_swaps(bench, watched, door, 8 if is_quick else EDITS))
         restart = _heavy(bench, watched, door, replace(bench.edition, weights=2))
         rebuild = _heavy(bench, watched, door, replace(bench.edition, requirement=_REQUIREMENT))
     edits, broken = (20, 5) if is_quick else (LOADED, BROKEN)
@@ -94,7 +94,7 @@ def run(target: str, *, is_quick: bool) -> Course:
             edited = [
                 _loaded(bench, watched, n, fault) for n, fault in enumerate(course_of(edits, broken), 2)
             ]
-    return Course(target, start, tuple(swaps), restart, rebuild, tally(seen(), first, edited))
+    return Course(target, start, swaps, restart, rebuild, tally(seen(), first, edited))
 
 
 @contextmanager
@@ -145,7 +145,11 @@ def _timed(bench: Bench, watched: Watched, door: Door, edition: Edition, within_
     watched.skip()
     saved = bench.save(edition)
     bench.edition = edition
-    answered = door.ask_until(edition.marks, within_sec)
+    try:
+        answered = door.ask_until(edition.marks, within_sec)
+    except AssertionError:
+        print("\n".join(line.text for line in watched.lines), file=sys.stderr)
+        raise
     told = watched.await_line(is_told, within_sec)
     return Timed(answered - saved, told.time - saved, told.text.strip())
 

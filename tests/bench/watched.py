@@ -135,6 +135,7 @@ class Door:
     """The front door of a chain, over one connection that stays."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(str(parts.hostname), int(parts.port or 80), timeout=60)
 
