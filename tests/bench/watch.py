@@ -91,10 +91,10 @@ def run(target: str, *, is_quick: bool) -> Course:
     with _bench(target, QUICK_START_SEC) as bench, _watched(bench) as (watched, _):
         first = bench.edition.marks
         with _callers(bench) as seen:
-            edited = [
-                _loaded(bench, watched, n, fault) for n, fault in enumerate(course_of(edits, broken), 2)
-            ]
-    return Course(target, start, swaps, restart, rebuild, tally(seen(), first, edited))
+            course = enumerate(course_of(edits, broken), 2)
+            edited = [_loaded(bench, watched, number, fault) for number, fault in course]
+        told = tally(seen(), first, edited)
+    return Course(target, start, swaps, restart, rebuild, told)
 
 
 @contextmanager
