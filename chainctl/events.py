@@ -73,7 +73,8 @@ ONLY_LINES = "only lines moved"
 class EditApplied:
     """An edit is served: what was done with each chainlet, with the seconds that it took, and why.
 
-    `steps` are of the chainlet, the action and the reason. `generation` is the chain's since it was pushed.
+    `steps` are of the chainlet, the action and the reason; without any, what is saved serves already.
+    `generation` is the chain's since it was pushed.
     """
 
     generation: int

@@ -91,6 +91,8 @@ class Console:
         """One line a chainlet; those of which only lines moved are left out beside others."""
         steps = [step for step in edit.steps if step[2] != ONLY_LINES] or edit.steps[:1]
         what = f"edit {edit.generation}" if edit.generation else "pushed"
+        if not steps:
+            self._line("  what is saved is what serves")
         for chainlet, action, reason in steps:
             self._line(f"  {what}, {edit.seconds:.2f} s: {action} {chainlet}: {reason}")
 

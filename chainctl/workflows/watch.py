@@ -32,6 +32,7 @@ from chainctl.workflows.watch_controls import (
 )
 
 _QUICK_SEC = 10.0
+_OBSERVE_SEC = 5.0
 
 
 class Site(Protocol):
@@ -82,6 +83,9 @@ class Watch:
         self._edits: dict[str, Files] = {}
         self._prepared: dict[Replica, int] = {}
         self._is_to_retire = False
+        self._is_refused = False
+        self._running: dict[str, tuple[Replica, ...]] = {}
+        self._observed = 0.0
 
     @property
     def generation(self) -> int:
@@ -105,6 +109,7 @@ class Watch:
         self._generation, self._is_to_retire = 0, False
         self._edits.clear()
         self._prepared.clear()
+        self._running = {}
         self._controls.close()
 
     def saved(self, paths: Iterable[str]) -> None:
@@ -112,7 +117,7 @@ class Watch:
         served = self._now()
         if self._site.read(served.graph.path) is None:
             name = Path(served.graph.path).name
-            self._emit(EditRefused(f"{name} is not there; what was pushed goes on serving until it is again"))
+            self._tell(EditRefused(f"{name} is not there; what was pushed goes on serving until it is again"))
             return
         began = self._clock()
         saved = {*paths}
@@ -124,14 +129,18 @@ class Watch:
         )
         found |= {path: self._site.read(path) for path in others}
         if not found:
+            if self._is_refused:  # it was taken back
+                self._tell(EditApplied(self._generation, (), 0.0))
             return
         try:
             self._serve(found, began)
         except ChainctlError as error:
-            self._emit(EditRefused(error.message, tuple(error.details)))
+            self._tell(EditRefused(error.message, tuple(error.details)))
 
     def look(self) -> None:
-        """Let go of code that nobody runs any more, and give edits again to processes that started anew."""
+        """Let go of code that nobody runs any more, and give edits to processes that started anew or are new."""
+        if self._clock() - self._observed >= _OBSERVE_SEC:
+            self._look_anew()
         for replica in self._lost():
             self._recover(replica)
         if self._is_to_retire:
@@ -160,7 +169,11 @@ class Watch:
         graph = self._site.load()
         release = self._site.push()
         self.begin(release, graph, texts_of(graph, self._site))
-        self._emit(EditApplied(0, ((graph.entrypoint, str(Rung.REPLAN), reason),), self._clock() - began))
+        self._tell(EditApplied(0, ((graph.entrypoint, str(Rung.REPLAN), reason),), self._clock() - began))
+
+    def _tell(self, event: EditApplied | EditRefused) -> None:
+        self._is_refused = isinstance(event, EditRefused)
+        self._emit(event)
 
     def _now(self) -> _Served:
         assert self._served is not None, "nothing serves yet"
@@ -170,7 +183,7 @@ class Watch:
         served = self._now()
         changes = _changes(served.texts, found)
         if isinstance(changes, EditRefused):
-            self._emit(changes)
+            self._tell(changes)
             return
         others = frozenset(path for path in found if path not in changes)
         after, texts = served.graph, {**served.texts, **{p: t for p, t in found.items() if t is not None}}
@@ -178,7 +191,7 @@ class Watch:
             try:
                 after = self._site.load()
             except ChainDefinitionError as error:
-                self._emit(EditRefused(error.message, tuple(error.details)))
+                self._tell(EditRefused(error.message, tuple(error.details)))
                 return
             came = _came(after, texts, self._site)
             changes |= {p: source_change("", t.decode(), p) for p, t in came.items() if p.endswith(".py")}
@@ -206,9 +219,14 @@ class Watch:
         files = {step.chainlet: _files(after.chainlet(step.chainlet), served, texts, found) for step in steps}
         light = [step for step in steps if step.rung < Rung.RESTART]
         heavy = [step for step in steps if step.rung >= Rung.RESTART]
-        prepared = self._prepare(generation, light, files, replicas)
+        try:
+            prepared = self._prepare(generation, light, files, replicas)
+        except DeployError:  # what is known of replicas may be old
+            self._running = {}
+            replicas = self._replicas()
+            prepared = self._prepare(generation, light, files, replicas)
         if prepared.refusal is not None:
-            self._emit(_refused(prepared.refusal, after))
+            self._tell(_refused(prepared.refusal, after))
             return
         heavy += prepared.beyond
         try:
@@ -229,7 +247,7 @@ class Watch:
         served.graph, served.texts = after, texts
         done = sorted([*prepared.steps, *heavy], key=lambda step: step.chainlet)
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in done)
-        self._emit(EditApplied(self._generation, told, self._clock() - began))
+        self._tell(EditApplied(self._generation, told, self._clock() - began))
 
     def _prepare(
         self,
@@ -272,10 +290,11 @@ class Watch:
         self._start_anew(steps)
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in steps)
         served.texts = texts_of(served.graph, self._site)
-        self._emit(EditApplied(self._generation, told, self._clock() - began))
+        self._tell(EditApplied(self._generation, told, self._clock() - began))
 
     def _start_anew(self, steps: Sequence[Step]) -> None:
         if steps:
+            self._running = {}
             self._site.renew([step.chainlet for step in steps])
         for step in steps:
             self._edits.pop(step.chainlet, None)
@@ -285,7 +304,24 @@ class Watch:
                 del self._prepared[replica]
 
     def _replicas(self) -> dict[str, tuple[Replica, ...]]:
-        """The running replicas of each chainlet's service."""
+        """The running replicas of each chainlet's service, as they were seen last: a look takes its time."""
+        if not self._running:
+            self._running = self._seen()
+        return self._running
+
+    def _look_anew(self) -> None:
+        """See which replicas there are, as their number may have been changed; new ones get the edits, too."""
+        try:
+            self._running = self._seen()
+        except ChainctlError:
+            self._running = {}  # the next edit looks, and says what is wrong
+        for chainlet in self._edits:
+            for replica in self._running.get(chainlet, ()):
+                if replica not in self._prepared:
+                    self._recover(replica)
+
+    def _seen(self) -> dict[str, tuple[Replica, ...]]:
+        self._observed = self._clock()
         release = self._now().release
         names = {service.name: service.chainlet for service in release.services}
         found: dict[str, tuple[Replica, ...]] = {service.chainlet: () for service in release.services}
@@ -324,12 +360,12 @@ class Watch:
             if done.steps:
                 commit(self._controls, self._generation, [replica])
                 self._prepared[replica] = self._generation
-                self._emit(Notice(f"{service.chainlet} started anew by itself; it has its edits again"))
+                self._emit(Notice(f"{service.chainlet} is another process; it has its edits again"))
                 return
         except DeployError:
             return  # the next look tries again
-        self._prepared.pop(replica)
-        self._emit(Notice(f"{service.chainlet} started anew by itself, without its edits: restart it"))
+        self._prepared.pop(replica, None)
+        self._emit(Notice(f"{service.chainlet} is another process, without its edits: restart it"))
 
     def _retire(self) -> None:
         """Let go of older generations once no request that began with one of them is under way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ class FakeWorker:
     oldest: int = 0
     refuses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     is_lost: bool = False
+    last: tuple[str, bytes] | None = None
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.is_lost:
@@ -37,6 +39,9 @@ class FakeWorker:
                 self.served.append((number, action, files))
             case "abort":
                 self.ready.pop(message["generation"], None)
+            case "last_call" if self.last is not None:
+                media, body = self.last
+                return {"ok": True, "call": {"media": media, "body": base64.b64encode(body).decode()}}
             case "retire":
                 self.oldest = message["before"]
         return {"ok": True}

@@ -59,6 +59,7 @@ def test_a_refusal_stays_until_an_edit_is_served() -> None:
     assert wrong.refused == ("chain.py:3: invalid syntax", "x = = 1", "^\\x1b[2J")
     assert wrong.after(Notice("note")).refused == wrong.refused
     assert wrong.after(EditApplied(1, (("Say", "swap", "x"),), 0.1)).refused == ()
+    assert wrong.after(EditApplied(0, (), 0.0)).refused == (), "the edit was taken back"
 
 
 def test_what_is_under_way_is_shown_until_it_ends() -> None:

@@ -75,7 +75,9 @@ class World:
         self.site = MemorySite(release, graph(), files, serving(release).observe(NAME))
         self.controls = FakeControls()
         self.events: list[Event] = []
-        self.watch = Watch(self.site, ServiceControls(self.controls, NAME), self.events.append, still_clock)
+        self.now = still_clock()
+        controls = ServiceControls(self.controls, NAME)
+        self.watch = Watch(self.site, controls, self.events.append, lambda: self.now)
         self.watch.begin(release, graph(), dict(files))
 
     def worker(self, chainlet: str, replica: int = 1) -> FakeWorker:
@@ -134,7 +136,7 @@ def test_a_syntax_error_is_told_with_its_place_and_mended_by_the_next_save(world
     assert told.message.startswith(f"{CHAIN}:")
     assert world.watch.generation == 1
     told = world.save(CHAIN, "def run_remote(", "def run_remote")
-    assert told is None
+    assert told == EditApplied(1, (), 0.0), "what is saved is what serves"
     told = world.save(CHAIN, "clean(text)", "clean(text) + '!'")
     assert isinstance(told, EditApplied)
     assert world.watch.generation == 2
@@ -217,6 +219,7 @@ def test_a_chain_file_that_is_gone_is_waited_for(world: World) -> None:
     assert isinstance(told, EditRefused)
     assert told.message.startswith("chain.py is not there")
     world.site.files[CHAIN] = text
+    assert world.saved(CHAIN) == EditApplied(0, (), 0.0), "what is saved is what serves"
     assert world.saved(CHAIN) is None
 
 
@@ -260,3 +263,32 @@ def test_a_lost_process_is_told_and_tried_again(world: World) -> None:
     world.worker("Leaf").is_lost = False
     told = world.saved(HELPERS)
     assert isinstance(told, EditApplied)
+
+
+def test_a_replica_that_came_later_gets_the_edits(world: World) -> None:
+    """The number of replicas may be changed while a chain is watched; that is seen after a while."""
+    world.save(HELPERS, "strip", "lower")
+    world.site.observed = World(leaves=2).site.observed
+    world.now += 60
+    world.watch.look()
+    assert world.worker("Leaf", 2).committed == 1
+    world.save(HELPERS, "lower", "upper")
+    assert [world.worker("Leaf", n).committed for n in (1, 2)] == [2, 2]
+
+
+def test_what_runs_is_looked_at_again_where_a_replica_is_gone() -> None:
+    """An edit does not look each time; it tries again with what it finds then."""
+    world = World(leaves=2)
+    world.save(HELPERS, "strip", "lower")
+    world.worker("Leaf", 2).is_lost = True
+    world.site.observed = World().site.observed
+    told = world.save(HELPERS, "lower", "upper")
+    assert isinstance(told, EditApplied)
+    assert (world.worker("Leaf").committed, world.worker("Leaf", 2).committed) == (2, 1)
+
+
+def test_the_last_request_is_the_entrypoints(world: World) -> None:
+    """As it came: its media type and its bytes; None where there was none."""
+    assert world.watch.last_call() is None
+    world.worker("Root").last = ("application/json", b"{}")
+    assert world.watch.last_call() == ("application/json", b"{}")
