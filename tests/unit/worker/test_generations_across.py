@@ -1,4 +1,4 @@
-"""Two chainlets that call each other over real sockets, edited while calls are under way: no answer mixes generations."""
+"""Two chainlets that call each other over real sockets, edited meanwhile: no answer mixes generations."""
 
 from __future__ import annotations
 

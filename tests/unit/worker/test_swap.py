@@ -184,7 +184,7 @@ def test_every_kind_of_function_runs_the_new_body_on_the_same_objects(tmp_path: 
         c.edit("swap", chain=newer(KINDS))
         assert told(instance) == [_renamed(value) for value in before]
         assert (module.helper, module.C, module.Point, module.Model, instance.made, module.C.value) == kept
-        assert c.loaded is module and c.instance is instance
+        assert (c.loaded, c.instance) == (module, instance)
         assert module.helper.__code__.co_filename == str(tmp_path / "chain.py")
 
 
