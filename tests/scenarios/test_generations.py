@@ -108,7 +108,7 @@ def test_edits_of_a_running_chain(push: Push) -> None:
 
 
 def edit(chain: PushedChain, sockets: dict[str, Path], number: int) -> None:
-    """Prepare everywhere, commit the entrypoint last, retire when it has no call of the old code; every third is broken."""
+    """Prepare everywhere, commit the entrypoint last, retire when it has no old call; every third is broken first."""
     files = {chain.file.name: CHAIN.replace("V0", f"V{number}")}
     action = ("swap", "reimport")[number % 2]
     if number % 3 == 0:

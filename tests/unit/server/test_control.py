@@ -119,7 +119,14 @@ def test_only_its_user_may_open_it(served: Controlled) -> None:
 def test_an_edit_in_two_phases(served: Controlled) -> None:
     """Status, prepare, commit and retire, several in turn on one connection."""
     client = served.client()
-    idle = {"ok": True, "ready": True, "generation": 0, "prepared": None, "in_flight": {}, "edited": {}}
+    idle: dict[str, Any] = {
+        "ok": True,
+        "ready": True,
+        "generation": 0,
+        "prepared": None,
+        "in_flight": {},
+        "edited": {},
+    }
     counts = {"pid": os.getpid(), "calls": 0, "errors": 0}
     assert client.ask("status") == {**idle, **counts}
     assert served.call() == "V0 1"

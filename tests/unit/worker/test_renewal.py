@@ -92,7 +92,7 @@ def test_both_generations_are_served_side_by_side(tmp_path: Path) -> None:
         old = "chain-V0 helper-V0 helper-V0 base-V0 1"
         new = "chain-V1 helper-V1 helper-V1 base-V0 1"
         files = {"chain": CHAIN.replace("V0", "V1"), "helper": HELPER.replace("V0", "V1")}
-        c.prepare(5, "reimport", **files)
+        c.prepare(5, "reimport", (), **files)
         assert [said(c), said(c, 0), said(c, 4), said(c, 5), said(c, 6)] == [old, old, old, new, new]
         c.generations.commit(5)
         assert [said(c), said(c, 0), said(c, 5)] == [new, old, new]
