@@ -156,7 +156,7 @@ class Generations:
         for path in texts:
             checked_path(path)
         under_way = self._under_way
-        if under_way is not None and under_way.is_alive:
+        if under_way is not None and under_way.is_at_work:
             raise Refused("code of an edit that was given up is still running", "restart")
         if self._finder not in sys.meta_path:
             sys.meta_path.insert(0, self._finder)
@@ -189,8 +189,12 @@ class Generations:
         try:
             under_way.result(seconds)
         except GivenUp:
-            took = time.monotonic() - began
-            raise Refused(f"the {action} did not end, it was given up after {took:.3g} s", None) from None
+            is_late = time.monotonic() - began >= seconds
+            why = f"it did not end within {seconds:g} s" if is_late else "nobody waits for it any more"
+            raise Refused(f"the {action} was given up: {why}", None) from None
+        finally:
+            if not under_way.is_at_work:
+                self._under_way = None
 
     def _live(self) -> Serving:
         return self._servings.at(self.committed)

@@ -48,6 +48,8 @@ def refusal_of(error: BaseException, files: Mapping[str, str], texts: Mapping[st
     if isinstance(error, SyntaxError) and error.filename in files:
         return Refused(message, None, files.get(error.filename or ""), error.lineno)
     frames = user_frames(error)[-_LONGEST_TRACEBACK:]
+    first = next((at for at, f in enumerate(frames) if f.filename in files), 0)
+    frames = frames[first:]  # what comes before is how an import is made
     places = [f for f in frames if f.filename in files]
     place = places[-1] if places else None
     path = files.get(place.filename) if place is not None else None
