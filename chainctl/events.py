@@ -65,6 +65,31 @@ class BuildFinished:
     seconds: float
 
 
+ONLY_LINES = "only lines moved"
+"""The reason where an edit is of another part of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditApplied:
+    """An edit is served: what was done with each chainlet, with the seconds that it took, and why.
+
+    `steps` are of the chainlet, the action and the reason; without any, what is saved serves already.
+    `generation` is the chain's since it was pushed.
+    """
+
+    generation: int
+    steps: tuple[tuple[str, str, str], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EditRefused:
+    """An edit is not served, what served before goes on: what is wrong with it, and where."""
+
+    message: str
+    details: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class OperationStarted:
     """A step of the deploy plan begins; `text` is the line that the plan printed for it."""
@@ -90,5 +115,7 @@ Event = (
     | BuildFinished
     | OperationStarted
     | OperationFinished
+    | EditApplied
+    | EditRefused
 )
 Emit = Callable[[Event], None]

@@ -138,7 +138,7 @@ def _texts(images: Iterable[DockerImage]) -> dict[str, str]:
 
 def _runtime() -> dict[str, SnapshotFile]:
     package = Path(__file__).resolve().parent.parent
-    rooms = (path for room in _RUNTIME_ROOMS for path in (package / room).glob("*.py"))
+    rooms = (path for room in _RUNTIME_ROOMS for path in (package / room).rglob("*.py"))
     paths = [*(package / name for name in _RUNTIME_FILES), *rooms]
     return {path.relative_to(package).as_posix(): _digested(str(path)) for path in sorted(paths)}
 

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Optional
 
+GENERATION_HEADER = "x-chainctl-generation"
 _MAKING = threading.Lock()
 
 
@@ -46,7 +47,8 @@ class CallScope:
 class CallContext:
     """One call. `deadline` is a time of `time.monotonic()` in seconds, None where there is none.
 
-    `trace_id` has 128 bits, `span_id` 64: those of W3C Trace Context.
+    `trace_id` has 128 bits, `span_id` 64: those of W3C Trace Context. `generation` is that of the chain's
+    code with which the call runs, None for the newest one; it changes only while the chain is edited.
     """
 
     request_id: str = ""
@@ -55,6 +57,7 @@ class CallContext:
     parent_id: int = 0
     is_sampled: bool = True
     deadline: Optional[float] = None
+    generation: Optional[int] = None
     _scope: Optional[CallScope] = None
 
     @property

@@ -19,16 +19,20 @@ class Exchange:
     """Deadlines are times of `time.monotonic()`, in seconds.
 
     `outer_deadline` is that of the call in which this one is made, None where there is none;
-    `deadline` is the earlier of it and of the edge's own timeout.
+    `deadline` is the earlier of it and of the edge's own timeout. An exchange that `is_inner` is one
+    within the chain.
     """
 
     __slots__ = (
-        "_answer", "_answered", "_began", "_callee", "_context", "_decode_sec", "_error", "_permitted", "_span_id",
+        "_answer", "_answered", "_began", "_callee", "_context", "_decode_sec", "_error", "_is_inner",
+        "_permitted", "_span_id",
         "_start_ns", "_trace_id", "attempts", "deadline", "encode_ns", "is_bounded_from_outside",
         "outer_deadline", "was_repeated",
     )  # fmt: skip
 
-    def __init__(self, callee: str, context: Optional[CallContext], timeout_sec: float) -> None:
+    def __init__(
+        self, callee: str, context: Optional[CallContext], timeout_sec: float, *, is_inner: bool = False
+    ) -> None:
         self._began = self._permitted = time.monotonic()
         own = self._began + timeout_sec
         self.outer_deadline = None if context is None else context.deadline
@@ -37,6 +41,7 @@ class Exchange:
         self.attempts = 1
         self.was_repeated = False
         self._callee = callee
+        self._is_inner = is_inner
         self._context = context
         self._start_ns = time.time_ns()
         self._span_id = new_span_id()
@@ -55,7 +60,10 @@ class Exchange:
         line = b"traceparent: 00-%032x-%016x-0%d\r\n" % (self._trace_id, self._span_id, is_sampled)
         if context is None:
             return line
-        return line + b"x-request-id: %b\r\n" % context.request_id.encode("latin-1", "replace")
+        line += b"x-request-id: %b\r\n" % context.request_id.encode("latin-1", "replace")
+        if context.generation and self._is_inner:
+            line += b"x-chainctl-generation: %d\r\n" % context.generation
+        return line
 
     def has_permit(self) -> None:
         """Note that the wait for a permit is over."""

@@ -47,6 +47,7 @@ class RemoteEndpoint:
     """
 
     def __init__(self, cls: type, transport: Transport, buffers: Buffers) -> None:
+        self.cls = cls
         self.endpoint = endpoint = endpoint_of(cls)
         self._name = cls.__name__
         self._signature = _without_self(cls)
@@ -71,6 +72,10 @@ class RemoteEndpoint:
         if self.endpoint.is_stream:
             return self.run_stream if self.endpoint.is_async else self.run_sync_stream
         return self.run if self.endpoint.is_async else self.run_sync
+
+    def renewed(self, cls: type) -> RemoteEndpoint:
+        """Return the endpoint of another version of the class, whose calls take the same way."""
+        return RemoteEndpoint(cls, self._transport, self._buffers)
 
     async def run(self, *args: Any, **kwargs: Any) -> Any:
         message, items = self._message(args, kwargs)

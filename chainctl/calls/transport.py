@@ -316,7 +316,8 @@ class Transport:
 
     def _exchange(self, message: Message) -> Exchange:
         options = self.service.options
-        exchange = Exchange(self.service.display_name, CURRENT_CALL.get(), options.timeout_sec)
+        name, is_inner = self.service.display_name, self._tells_deadline
+        exchange = Exchange(name, CURRENT_CALL.get(), options.timeout_sec, is_inner=is_inner)
         exchange.encode_ns = message.encode_ns
         return exchange
 

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 from chainctl.cli.diagnostics import PLAIN, Palette, diagnostics_text
 from chainctl.errors import ChainctlError, ChainDefinitionError, Problem
 from chainctl.events import (
+    ONLY_LINES,
     BuildFinished,
     BuildLogged,
     BuildStarted,
     BuildStepEnded,
     BuildStepped,
+    EditApplied,
+    EditRefused,
     Event,
     Notice,
     OperationFinished,
@@ -79,6 +82,24 @@ class Console:
             case OperationFinished(text=text, seconds=seconds):
                 self._end(text)
                 self._line(f"  {text} ({seconds:.1f} s)")
+            case EditApplied():
+                self._applied(event)
+            case EditRefused():
+                self._refused(event)
+
+    def _applied(self, edit: EditApplied) -> None:
+        """One line a chainlet; those of which only lines moved are left out beside others."""
+        steps = [step for step in edit.steps if step[2] != ONLY_LINES] or edit.steps[:1]
+        what = f"edit {edit.generation}" if edit.generation else "pushed"
+        if not steps:
+            self._line("  what is saved is what serves")
+        for chainlet, action, reason in steps:
+            self._line(f"  {what}, {edit.seconds:.2f} s: {action} {chainlet}: {reason}")
+
+    def _refused(self, edit: EditRefused) -> None:
+        self._line(f"{self.palette.error}not served{self.palette.off}: {edit.message}")
+        for line in edit.details:
+            self._line(f"  {line}")
 
     def problems(self, problems: tuple[Problem, ...]) -> None:
         """Print problems as a compiler would."""

@@ -18,13 +18,15 @@ from chainctl.workflows.history import warm_services
 class ListedChain:
     """A chain on a target. `release` is None where its release was recorded elsewhere.
 
-    `warm` has the services that older releases left running, with the number of the last such release.
+    `warm` has the services that older releases left running, with the number of the last such release;
+    `edited` are those that run other code than their images have.
     """
 
     target: str
     observed: ObservedState
     release: int | None
     warm: Mapping[str, int] = field(default_factory=dict)
+    edited: frozenset[str] = frozenset()
 
 
 def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
@@ -37,7 +39,8 @@ def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
                 observed = world.target.observe(chain)
                 number = record.number if record else None
                 warm = warm_services(world.ledger, observed)
-                listed.append(ListedChain(world.name, observed, number, warm))
+                edited = world.ledger.edited(chain)
+                listed.append(ListedChain(world.name, observed, number, warm, edited))
     return listed
 
 
@@ -54,7 +57,7 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
         for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name, s.replica)):
             since = age_text(now - service.since) if service.since else ""
             number = listed.warm.get(service.name)
-            status = _status(service, is_warm=number is not None)
+            status = _status(service, is_warm=number is not None, is_edited=service.name in listed.edited)
             older = "" if number is None else str(number)
             name = service.own_name + _mark(service, door)
             rows.append(["", "", service.chainlet, status, older, since, name])
@@ -70,9 +73,9 @@ def _mark(service: ObservedService, door: ObservedDoor | None) -> str:
     return {door.route: " →", door.canary: " ⇢"}.get(service.name, "")
 
 
-def _status(service: ObservedService, *, is_warm: bool) -> str:
+def _status(service: ObservedService, *, is_warm: bool, is_edited: bool) -> str:
     again = f", {service.restarts} restart{'s' if service.restarts != 1 else ''}" if service.restarts else ""
-    return f"{'warm' if is_warm else service.status}{again}"
+    return f"{'warm' if is_warm else service.status}{', edited' if is_edited else ''}{again}"
 
 
 def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
@@ -92,6 +95,7 @@ def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
                     "chainlet": s.chainlet,
                     "status": str(s.status),
                     "warm": s.name in listed.warm,
+                    "edited": s.name in listed.edited,
                     "release": listed.warm.get(s.name, listed.release),
                     "image": s.image,
                     "restarts": s.restarts,

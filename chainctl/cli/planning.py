@@ -47,7 +47,9 @@ def plan_push(
     """
     last = world.ledger.latest(draft.chain)
     warm = warm_names(world.ledger, draft.release, keep_warm)
-    shown = preview(draft, world.backend, world.target, last, warm, components)
+    shown = preview(
+        draft, world.backend, world.target, last, warm, components, world.ledger.edited(draft.chain)
+    )
     value = {
         "chain": draft.chain,
         "target": world.name,

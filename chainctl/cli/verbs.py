@@ -45,6 +45,7 @@ VERBS = {
         Verb("build", "Build the images of a chain that are missing, and say why."),
         Verb("push", "Build, start and route a chain; prints its URL."),
         Verb("test", "Run a chain's tests against the images that would be pushed."),
+        Verb("watch", "Serve each save of a chain's files at once; models stay loaded."),
         Verb("history", "List the releases of a chain, and what each changed.", takes_chain=True),
         Verb("rollback", "Bring an older release of a chain up again; builds nothing.", takes_chain=True),
         Verb("restart", "Start the services of a chain anew, without a lost request.", takes_chain=True),

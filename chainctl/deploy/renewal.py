@@ -1,27 +1,27 @@
-"""Services and what runs of them in; which replicas read secrets that were rotated, and their renewal, out. Pure.
+"""Services and what runs of them in; which replicas have older secrets or code, and their renewal, out. Pure.
 
-A rotated secret is no other service: its callers go on calling the same name. One more replica, with
-the new values, stands in while each of the others ends and starts again.
+A rotated secret is no other service, nor is one that is edited while it is watched: its callers go on calling
+the same name. One more replica, as it is wanted, stands in while each of the others ends and starts again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from chainctl.deploy.operations import AwaitReady, Operation, Route, StartService, StopService
 from chainctl.deploy.release import ServiceSpec, Strategy
 from chainctl.deploy.sizes import shown_bytes
-from chainctl.deploy.state import Capacity, DesiredState, ObservedState, ServiceStatus
+from chainctl.deploy.state import Capacity, DesiredState, ObservedService, ObservedState, ServiceStatus
 
 _RUNNING = ServiceStatus.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A service some of whose replicas, `stale`, run with older values of its secrets.
+    """A service some of whose replicas, `stale`, run with older values of its secrets, or with other code.
 
-    `cause` names the secrets. `in_place` says why no other replica can stand in meanwhile, "" where one does:
+    `cause` says which. `in_place` says why no other replica can stand in meanwhile, "" where one does:
     the one after the last, which `is_there` where an earlier renewal was cut off.
     """
 
@@ -38,23 +38,26 @@ class Renewal:
 
 
 def renewals(desired: DesiredState, observed: ObservedState) -> list[Renewal]:
-    """Return the services with replicas that read secrets which were rotated since they started."""
+    """Return the services with replicas that are otherwise than wanted, under the right name."""
     return [
         Renewal(
             service,
             stale,
-            _cause(service, desired.previous),
+            _cause(service, desired, observed),
             _lack(service, observed.capacity),
             _stands_in(service, observed),
         )
         for service in desired.services
-        if (stale := tuple(_stale(service, observed)))
+        if (stale := tuple(_stale(service, observed, desired.edited)))
     ]
 
 
 def needs_room(desired: DesiredState, observed: ObservedState) -> bool:
     """Say whether it matters for a renewal how much room there is."""
-    return any(service.strategy is None and any(_stale(service, observed)) for service in desired.services)
+    return any(
+        service.strategy is None and any(_stale(service, observed, desired.edited))
+        for service in desired.services
+    )
 
 
 def stand_ins(found: Iterable[Renewal], observed: ObservedState) -> Iterator[StartService | StopService]:
@@ -94,16 +97,22 @@ def renewing(
             yield _stop(one, one.stand_in, "all are renewed")
 
 
-def _stale(service: ServiceSpec, observed: ObservedState) -> Iterator[int]:
+def _stale(service: ServiceSpec, observed: ObservedState, edited: Collection[str]) -> Iterator[int]:
     for replica in range(1, service.replicas + 1):
         there = observed.replica(service.name, replica)
-        if there is not None and there.status is _RUNNING and there.secrets != service.secrets_digest:
+        is_running = there is not None and there.status is _RUNNING
+        if there is not None and is_running and (service.name in edited or not _is_as_wanted(there, service)):
             yield replica
 
 
 def _stands_in(service: ServiceSpec, observed: ObservedState) -> bool:
     there = observed.replica(service.name, service.replicas + 1)
-    return there is not None and (there.status, there.secrets) == (_RUNNING, service.secrets_digest)
+    return there is not None and there.status is _RUNNING and _is_as_wanted(there, service)
+
+
+def _is_as_wanted(there: ObservedService, service: ServiceSpec) -> bool:
+    """Compare what a name does not cover: values of secrets, and the image of one that was renewed for an edit."""
+    return (there.secrets, there.image) == (service.secrets_digest, service.image)
 
 
 def _stop(renewal: Renewal, replica: int, cause: str) -> StopService:
@@ -114,9 +123,13 @@ def _stop(renewal: Renewal, replica: int, cause: str) -> StopService:
     )
 
 
-def _cause(service: ServiceSpec, previous: Iterable[ServiceSpec]) -> str:
-    """Name the secrets that have another value, as far as the release before tells."""
-    names = rotated_secrets(service, next((s for s in previous if s.name == service.name), None))
+def _cause(service: ServiceSpec, desired: DesiredState, observed: ObservedState) -> str:
+    """Say that its code was edited; else name the secrets that have another value, as far as that is known."""
+    there = observed.service(service.name)
+    if service.name in desired.edited or (there is not None and there.image != service.image):
+        return "its code was edited"
+    older = next((s for s in desired.previous if s.name == service.name), None)
+    names = rotated_secrets(service, older)
     many = "s" if len(names) > 1 else ""
     return f"secret{many} {', '.join(names)} rotated" if names else "its secrets were rotated"
 

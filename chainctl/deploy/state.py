@@ -95,7 +95,8 @@ class DesiredState:
     """All that a target should have of one chain; nothing at all when `entrypoint` is None.
 
     `warm` names services of older releases that go on running where they run; `previous` are the
-    services of the release before, so that one that has to end first can be started again.
+    services of the release before, so that one that has to end first can be started again. `edited` names
+    services that run other code than their images have.
     """
 
     chain: str
@@ -104,6 +105,7 @@ class DesiredState:
     front_door: FrontDoor | None = None
     warm: frozenset[str] = frozenset()
     previous: tuple[ServiceSpec, ...] = ()
+    edited: frozenset[str] = frozenset()
 
 
 def desired_state(release: Release) -> DesiredState:

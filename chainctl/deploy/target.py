@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
@@ -39,7 +39,25 @@ class DataSource(Protocol):
         ...
 
 
-class DeployTarget(Protocol):
+class Control(Protocol):
+    """A connection to the control socket of one running replica, which nobody but its owner reaches."""
+
+    def ask(self, message: Mapping[str, Any], within_sec: float) -> Mapping[str, Any]:
+        """Say something and return the answer. Raises DeployError when there is none in time, or none at all."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Controls(Protocol):
+    """What can open the control sockets of its services."""
+
+    def control(self, chain: str, service: str, replica: int = 1) -> Control:
+        """Connect to a replica. Raises DeployError when it does not run, or can not be reached."""
+        ...
+
+
+class DeployTarget(Controls, Protocol):
     """One place where chains run.
 
     `observe` and `apply` raise EngineError when the engine does not answer; `apply` raises

@@ -18,6 +18,7 @@ import uvicorn
 from chainctl.calls.call_context import CURRENT_CALL
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.server.app import ChainletApp
+from chainctl.server.control import ControlSocket
 from chainctl.server.log_lines import install
 from chainctl.server.otlp import start_exporter
 from chainctl.server.reception import Reception
@@ -75,9 +76,12 @@ def serve(
     sharing = SegmentSharing.opened(os.environ)
     starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
+    control = _control(os.environ, service)
     signal.signal(signal.SIGTERM, _keep_going)
     signal.signal(signal.SIGWINCH, lambda _number, _frame: service.leave())
     server.run()
+    if control is not None:
+        control.close()
     if exporter is not None:
         exporter.close()
     if sharing is not None:
@@ -100,6 +104,18 @@ def _telemetry(name: str, manifest: ChainletManifest, environ: Mapping[str, str]
     if environ.get("CHAINCTL_TELEMETRY", "").strip().lower() == "off":
         return None
     return Telemetry(manifest.service or name, name)
+
+
+def _control(environ: Mapping[str, str], service: ChainletService) -> Optional[ControlSocket]:
+    """Listen for edits where the deployment says so; a service without works all the same."""
+    path = environ.get("CHAINCTL_CONTROL", "")
+    if not path:
+        return None
+    try:
+        return ControlSocket(Path(path), service)
+    except OSError as error:
+        _LOG.warning("the service cannot be edited while it runs: %s: %s", path, error)
+        return None
 
 
 def _current_ids() -> Optional[tuple[str, str]]:

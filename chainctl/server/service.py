@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from chainctl.calls.answer import Buffer
 from chainctl.calls.buffers import SHARED_HEADER
-from chainctl.calls.call_context import CURRENT_CALL, CallContext
+from chainctl.calls.call_context import CURRENT_CALL, GENERATION_HEADER, CallContext
 from chainctl.calls.time_limit import TimeLimit
 from chainctl.server.openapi import openapi
 from chainctl.server.seen import answer_seen
@@ -40,11 +40,14 @@ RUN = "/run_remote"
 INNER = "/-"
 """Where a chain's own services call; the same routes are there as for others."""
 _MOST_DIGITS = 19
+_FAILED = 500
+_LARGEST_KEPT = 1 << 20
 _GONE = 499  # the caller went away
 _OPEN_PATHS = ("/healthz", "/readyz", "/openz")
 _TOKEN = TOKEN_HEADER.encode()
 _DOOR = b"x-chainctl-door"  # set by the front door on all that comes from outside
 _SHARED = SHARED_HEADER.encode()
+_GENERATION = GENERATION_HEADER.encode()
 _METHODS = {
     RUN: "POST",
     "/healthz": "GET",
@@ -66,6 +69,8 @@ class ChainletService:
 
     Without `has_deadlines` calls may take as long as they take: somebody debugs.
 
+    `calls` and `errors` count calls and the answers from 500 on. `last_call` is the media type and the body
+    of the last call, kept only while `keeps_last_call`, and never where it was a stream or a large one.
     `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
     """
 
@@ -80,6 +85,9 @@ class ChainletService:
         has_deadlines: bool = True,
     ) -> None:
         self.worker: Optional[Worker] = None
+        self.calls = self.errors = 0
+        self.keeps_last_call = False
+        self.last_call: Optional[tuple[str, bytes]] = None
         self.is_leaving = False
         self.name = name
         self.body_limit = body_limit
@@ -123,7 +131,14 @@ class ChainletService:
         if not path.endswith(RUN):
             return await self._describe(path, query)
         context, is_inner = self.context(headers), path != RUN
+        if is_inner:
+            context.generation = _generation(headers)
+        self.calls += 1
+        if self.keeps_last_call and chunks is None and len(body) <= _LARGEST_KEPT:
+            self.last_call = media_of(headers), bytes(body)
         reply = await self._run(context, headers, body, chunks, is_inner=is_inner)
+        if reply.status >= _FAILED:
+            self.errors += 1
         if not is_inner:  # who calls from outside may not know which id the call was given
             reply.headers = {**reply.headers, "x-request-id": context.request_id}
         return reply
@@ -273,6 +288,15 @@ def media_of(headers: Headers) -> str:
     written = headers.get(b"content-type", b"")
     known = _PLAIN_MEDIA.get(written)
     return known if known is not None else written.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def _generation(headers: Headers) -> Optional[int]:
+    """Which code of the chain a call within it runs with, None for the newest.
+
+    Callers do not say that it is the first one. A call that is made for no other has no generation, and no id.
+    """
+    generation = _number(headers.get(_GENERATION, b""))
+    return 0 if generation is None and b"x-request-id" in headers else generation
 
 
 def _number(digits: bytes) -> Optional[int]:

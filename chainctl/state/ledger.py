@@ -13,7 +13,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,6 +159,19 @@ class Ledger:
         """The token that the chain has, or one that is kept nowhere, for a plan that writes nothing."""
         path = self._directory(chain) / "token"
         return path.read_text() if path.is_file() else secrets.token_urlsafe(32)
+
+    def edited(self, chain: str) -> frozenset[str]:
+        """The services that run other code than their images have, since they were edited while they were watched."""
+        path = self._directory(chain) / "edited"
+        return frozenset(path.read_text().split()) if path.is_file() else frozenset()
+
+    def mark_edited(self, chain: str, services: Iterable[str]) -> None:
+        """Remember which services those are, and no others."""
+        path, names = self._directory(chain) / "edited", sorted(services)
+        if names:
+            write_private(path, "\n".join(names).encode())
+        else:
+            path.unlink(missing_ok=True)
 
     def forget(self, chain: str) -> None:
         """Drop all that is known of a chain, at once. Holders of its lock may do that."""

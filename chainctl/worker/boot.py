@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from chainctl.sdk.read_secrets import READ_SECRETS
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.worker.in_process import InProcessWorker
+from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import build
 
 TOKEN_FILE = ".chainctl-token"  # a file's name
@@ -90,9 +92,17 @@ def boot(
     instance = build(cls, resolver)
     resolver.is_booting = False
     worker = InProcessWorker(declaration_of(cls), instance, buffers)
+    worker.origin = Origin(module, qualname, resolver, root_of(module))
     if telemetry is not None:
         _watch(worker, telemetry)
     return worker
+
+
+def root_of(module: str) -> Path:
+    """Return the directory from which a module was imported: that of the chain's code."""
+    path = Path(sys.modules[module].__file__ or "")
+    depth = module.count(".") + (path.name == "__init__.py")
+    return path.parents[depth]
 
 
 def _watch(worker: InProcessWorker, telemetry: Telemetry) -> None:

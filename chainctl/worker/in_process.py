@@ -25,7 +25,9 @@ from chainctl.worker.arguments_stream import ArgumentsStream
 from chainctl.worker.call import EndpointCall
 from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply, reply_of
 from chainctl.worker.gate import Gate, Overloaded
+from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import RefusingResolver
+from chainctl.worker.servings import Flight, Serving, Servings
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
@@ -39,15 +41,15 @@ class InProcessWorker:
 
     A written `predict_concurrency` bounds the calls that run at once; without one a sync chainlet
     runs one call at a time and an async one as many as come. `buffers` places and finds large
-    buffers outside of messages.
+    buffers outside of messages. `origin` is what the chainlet can be made again from, None where it cannot.
     """
 
     def __init__(self, declaration: Declaration, instance: Any, buffers: Optional[Buffers] = None) -> None:
-        self._call = EndpointCall(declaration, instance)
+        self.servings = Servings(Serving(0, declaration, instance))
+        self.origin: Optional[Origin] = None
         self._endpoint = declaration.endpoint
         self._name = declaration.display_name
         self.is_websocket = self._endpoint.is_websocket
-        self._is_healthy: Optional[Callable[[], Any]] = getattr(instance, "is_healthy", None)
         limit = declaration.config.compute.concurrency or (None if self._endpoint.is_async else 1)
         self.gate = Gate(limit, declaration.config.options.queue_limit)
         self._threads = CallThreads(limit or 1)
@@ -67,9 +69,20 @@ class InProcessWorker:
                 if isinstance(reply.body, AsyncGenerator)
                 else reply
             )
+        serving = self.servings.of(call.context)
+        flight = self.servings.enter(call.context)
+        try:
+            return await self._answered(call, serving.call, flight)
+        finally:
+            if not flight.is_kept:
+                flight.land()
+
+    async def _answered(self, call: Call, endpoint: EndpointCall, flight: Flight) -> Reply:
         began = time.perf_counter_ns()
         try:
-            arguments = self._decoded(call) if call.chunks is None else await self._streamed(call)
+            arguments = (
+                self._decoded(call, endpoint) if call.chunks is None else await self._streamed(call, endpoint)
+            )
         except InvalidValue as error:
             return input_reply(error)
         except PASSING:
@@ -87,8 +100,8 @@ class InProcessWorker:
         if call.span is not None:
             call.span.decode_ns, call.span.queue_ns = decoded - began, time.perf_counter_ns() - decoded
         if self._endpoint.is_stream:
-            return await self._stream(call, arguments, since)
-        return await self._whole(call, arguments, since)
+            return await self._stream(call, endpoint, arguments, since, flight)
+        return await self._whole(call, endpoint, arguments, since, flight)
 
     def _bridging_loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop, on which tasks run from now on such that sync calls do not stop it."""
@@ -103,17 +116,23 @@ class InProcessWorker:
             return await self._bridging_loop().create_task(self.websocket(socket, context))
         CURRENT_RESOLVER.set(_REFUSING)
         CURRENT_CALL.set(context)
-        since = await self.gate.enter()
+        serving = self.servings.of(context)
+        flight = self.servings.enter(context)
         try:
-            await self._call.converse(socket)
+            since = await self.gate.enter()
+            try:
+                await serving.call.converse(socket)
+            finally:
+                self.gate.leave(since)
         finally:
-            self.gate.leave(since)
+            flight.land()
 
     async def health(self) -> Health:
-        if self._is_healthy is None:
+        is_healthy = self.servings.at(self.servings.committed).is_healthy
+        if is_healthy is None:
             return Health(True)
         try:
-            result = await self._maybe_in_thread(self._is_healthy)
+            result = await self._maybe_in_thread(is_healthy)
         except PASSING:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to user code
@@ -122,34 +141,35 @@ class InProcessWorker:
         return Health(bool(result), "" if result else "is_healthy returned False")
 
     def schemas(self) -> dict[str, Any]:
-        return self._call.schemas()
+        return self.servings.at(self.servings.committed).call.schemas()
 
-    def _decoded(self, call: Call) -> dict[str, Any]:
+    def _decoded(self, call: Call, endpoint: EndpointCall) -> dict[str, Any]:
         if self._endpoint.item_parameter is not None:
             raise InvalidValue.malformed(f"`{self._endpoint.item_parameter}` is a stream: send {STREAM}")
-        return self._call.decode(call.media, call.body, self._find(call))
+        return endpoint.decode(call.media, call.body, self._find(call))
 
-    async def _streamed(self, call: Call) -> dict[str, Any]:
+    async def _streamed(self, call: Call, endpoint: EndpointCall) -> dict[str, Any]:
         assert call.chunks is not None
-        return await ArgumentsStream(self._call, call.chunks, self._find(call)).arguments()
+        return await ArgumentsStream(endpoint, call.chunks, self._find(call)).arguments()
 
     def _find(self, call: Call) -> Callable[[str, int], memoryview]:
         """Only calls of the chain's own may refer to buffers that are not in their message."""
         return self._buffers.find if call.is_inner else _IN_MESSAGE.find
 
-    async def _whole(self, call: Call, arguments: dict[str, Any], since: float) -> Reply:
+    async def _whole(
+        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flight: Flight
+    ) -> Reply:
         span, began = call.span, time.perf_counter_ns()
-        leave = functools.partial(self.gate.leave, since)
         try:
             if self._endpoint.is_async:
                 try:
-                    result = await self._call.run(arguments)
+                    result = await endpoint.run(arguments)
                 finally:
-                    leave()
+                    self.gate.leave(since)
             else:
-                result = await self._threads.run(functools.partial(self._call.run_sync, arguments), leave)
+                result = await self._in_thread(functools.partial(endpoint.run_sync, arguments), since, flight)
             ran = time.perf_counter_ns()
-            reply = self._call.reply(result, call, self._buffers)
+            reply = endpoint.reply(result, call, self._buffers)
         except PASSING:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to user code
@@ -160,10 +180,34 @@ class InProcessWorker:
             span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran
         return reply
 
-    async def _stream(self, call: Call, arguments: dict[str, Any], since: float) -> Reply:
+    async def _in_thread(self, run: Callable[[], Any], since: float, flight: Flight) -> Any:
+        """Run a sync call. The place in the gate is kept, and the call counted, until its thread ends."""
+        is_over = False
+
+        def leave() -> None:
+            nonlocal is_over
+            is_over = True
+            self.gate.leave(since)
+            if flight.is_kept:
+                flight.land()
+
+        try:
+            return await self._threads.run(run, leave)
+        finally:
+            flight.is_kept = not is_over
+
+    async def _stream(
+        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flight: Flight
+    ) -> Reply:
         """Wait for the first item, so that an error before it is still an error answer."""
-        form = self._call.stream_form(call.accept)
-        items = self._items(arguments, since)
+        form = endpoint.stream_form(call.accept)
+        flight.is_kept = True
+
+        def leave() -> None:
+            self.gate.leave(since)
+            flight.land()
+
+        items = self._items(endpoint, arguments, leave)
         try:
             first = form.item(await items.__anext__())
         except StopAsyncIteration:
@@ -175,26 +219,28 @@ class InProcessWorker:
             return error_reply(error, self._name, call.span)
         return Reply(200, form.body((first,), items, call.span), form.content_type)
 
-    def _items(self, arguments: dict[str, Any], since: float) -> AsyncGenerator[Any, None]:
-        leave = functools.partial(self.gate.leave, since)
-        if self._endpoint.is_async:
-            return self._async_items(arguments, leave)
-        return self._threads.items(self._call.run_sync(arguments), leave)
-
-    async def _async_items(
-        self, arguments: dict[str, Any], leave: Callable[[], None]
+    def _items(
+        self, endpoint: EndpointCall, arguments: dict[str, Any], leave: Callable[[], None]
     ) -> AsyncGenerator[Any, None]:
-        try:
-            async with aclosing(self._call.run_stream(arguments)) as items:
-                async for item in items:
-                    yield item
-        finally:
-            leave()
+        if self._endpoint.is_async:
+            return _async_items(endpoint, arguments, leave)
+        return self._threads.items(endpoint.run_sync(arguments), leave)
 
     async def _maybe_in_thread(self, function: Callable[[], Any]) -> Any:
         if inspect.iscoroutinefunction(function):
             return await function()
         return await self._threads.run(function)
+
+
+async def _async_items(
+    endpoint: EndpointCall, arguments: dict[str, Any], leave: Callable[[], None]
+) -> AsyncGenerator[Any, None]:
+    try:
+        async with aclosing(endpoint.run_stream(arguments)) as items:
+            async for item in items:
+                yield item
+    finally:
+        leave()
 
 
 async def _in_tasks(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

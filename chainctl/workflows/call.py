@@ -1,4 +1,4 @@
-"""A chain's URL and a JSON body in; the answer out."""
+"""A chain's URL and a body in, JSON where not said otherwise; the answer out."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def call(
     timeout_sec: float = 600.0,
     insecure: bool = False,
     traceparent: str = "",
+    content_type: str = "application/json",
 ) -> Answer:
     """POST to `url/run_remote`; `timeout_sec` bounds each wait for bytes.
 
@@ -51,7 +52,10 @@ def call(
     with _failures(url, chain), ExitStack() as on_error:
         on_error.callback(connection.close)
         connection.request(
-            "POST", f"{parts.path.rstrip('/')}/run_remote", body, _headers(api_key, traceparent)
+            "POST",
+            f"{parts.path.rstrip('/')}/run_remote",
+            body,
+            _headers(content_type, api_key, traceparent),
         )
         answer = connection.getresponse()
         if answer.status != 200:
@@ -104,10 +108,10 @@ def _connection(scheme: str, netloc: str, timeout: float, *, insecure: bool) -> 
     return http.client.HTTPSConnection(netloc, timeout=timeout, context=context)
 
 
-def _headers(api_key: str | None, traceparent: str) -> dict[str, str]:
+def _headers(content_type: str, api_key: str | None, traceparent: str) -> dict[str, str]:
     key = {"authorization": f"Bearer {api_key}"} if api_key else {}
     trace = {"traceparent": traceparent} if traceparent else {}
-    return {"content-type": "application/json", **key, **trace}
+    return {"content-type": content_type, **key, **trace}
 
 
 def _failure(status: int, body: bytes, chain: str) -> CallFailedError:

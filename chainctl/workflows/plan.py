@@ -55,14 +55,15 @@ def preview(
     last: Record | None,
     warm: frozenset[str] = frozenset(),
     components: Sequence[Change] = (),
+    edited: frozenset[str] = frozenset(),
 ) -> Preview:
     """Compare a draft with what the engine has, and its images with those of the last release.
 
     `warm` names services of older releases that a push would leave running, `components` says what it
-    would do with those of the file.
+    would do with those of the file. `edited` names services that run other code than their images have.
     """
     existing = backend.existing(image.ref for image in draft.images.images)
-    plan, observed = plan_rollout(draft.release, target, released(last), warm)
+    plan, observed = plan_rollout(draft.release, target, released(last), warm, edited)
     images = explain_images(draft.images, existing, last)
     jobs = tuple(_planned_job(change) for change in components if change.action is not Action.KEEP)
     return Preview(images, plan, observed, _interfaces(draft, last), jobs)

@@ -111,7 +111,8 @@ def push(
         canary, release = rollout.canary, draft.release
 
         def look() -> tuple[DeployPlan, ObservedState]:
-            plan, observed = plan_rollout(release, target, released(last), warm)
+            edited = ledger.edited(draft.chain)
+            plan, observed = plan_rollout(release, target, released(last), warm, edited)
             plan = plan if canary is None else _tried(plan, observed, canary, emit)
             return with_gates(plan, components.gates(release) if components else ()), observed
 
@@ -119,6 +120,7 @@ def push(
             emit(PhaseStarted("Deploy"))
             watch = watching(canary, target, emit, clock) if canary else unwatched
             execute(plan, target, emit, clock, watch, _gates_of(components, draft, target))
+            ledger.mark_edited(draft.chain, ())
 
         plan, after = settle(look, act, emit)
         if plan.is_empty:
@@ -148,7 +150,8 @@ def _as_it_is(
         return None
     warm = warm_names(ledger, draft.release, rollout.keep_warm)
     with ThreadPoolExecutor(1, "observe") as pool:
-        planning = pool.submit(plan_rollout, draft.release, target, last.release, warm)
+        edited = ledger.edited(draft.chain)
+        planning = pool.submit(plan_rollout, draft.release, target, last.release, warm, edited)
         refs = {image.ref for image in draft.images.images}
         has_images = refs <= backend.existing(refs)
         plan, observed = planning.result()

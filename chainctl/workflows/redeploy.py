@@ -60,13 +60,14 @@ def redeploy(
     release = _with_values_of_now(record, release, site.vault, emit)
     last = site.ledger.latest(chain)
     warm = warm_names(site.ledger, release, keep_warm) if warm is None else warm
-    plan, observed = plan_rollout(release, site.target, released(last), warm)
+    plan, observed = plan_rollout(release, site.target, released(last), warm, site.ledger.edited(chain))
     starting = [op.service for op in plan.started]
     _require_images(record, starting, site.backend)
     _require_secrets(chain, starting, site.vault)
     if not plan.is_empty:
         emit(PhaseStarted("Deploy"))
     execute(plan, site.target, emit, clock)
+    site.ledger.mark_edited(chain, ())
     number = _recorded(record, release, last, site, clock)
     door = (observed if plan.is_empty else site.target.observe(chain)).front_door
     replicas = tuple((service.chainlet, service.replicas) for service in release.services)

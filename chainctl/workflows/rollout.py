@@ -24,12 +24,19 @@ class Rollout:
 
 
 def plan_rollout(
-    release: Release, target: DeployTarget, last: Release | None, warm: frozenset[str] = frozenset()
+    release: Release,
+    target: DeployTarget,
+    last: Release | None,
+    warm: frozenset[str] = frozenset(),
+    edited: frozenset[str] = frozenset(),
 ) -> tuple[DeployPlan, ObservedState]:
-    """Compare a release with what runs. Raises EngineError, and DeployError where it finds no GPUs."""
+    """Compare a release with what runs. Raises EngineError, and DeployError where it finds no GPUs.
+
+    `edited` names services that run other code than their images have.
+    """
     observed = target.observe(release.chain)
     previous = last.services if last else ()
-    desired = replace(desired_state(release), warm=warm, previous=previous)
+    desired = replace(desired_state(release), warm=warm, previous=previous, edited=edited)
     if needs_capacity(desired, observed) or needs_room(desired, observed):
         observed = replace(observed, capacity=target.capacity())
     return reconcile_placed(desired, observed, target), observed

@@ -26,6 +26,7 @@ from chainctl.deploy.release import ServiceSpec, replica_name
 from chainctl.deploy.state import Capacity, ObservedDoor, ObservedService, ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, DeployError
 from chainctl.events import Emit
+from tests.fakes.controls import FakeControl, FakeControls
 
 Failure = Callable[[Operation], ChainctlError | None]
 
@@ -64,7 +65,11 @@ class MemoryTarget:
         self.counted: list[Mapping[str, Traffic]] = [{}]
         self.host: HostDevices | None = None
         self._chains: dict[str, MemoryChain] = {}
+        self.controls = FakeControls()
         self._now = 0.0
+
+    def control(self, chain: str, service: str, replica: int = 1) -> FakeControl:
+        return self.controls.control(chain, service, replica)
 
     @property
     def name(self) -> str:
@@ -165,7 +170,7 @@ class MemoryTarget:
         name = replica_name(spec.name, replica)
         assert has.has_network, f"{name} starts without a network"
         there = has.services.get(name)
-        is_same = there is not None and there.secrets == spec.secrets_digest
+        is_same = there is not None and (there.secrets, there.image) == (spec.secrets_digest, spec.image)
         if there is not None and there.status is ServiceStatus.RUNNING and is_same:
             return
         missing = [c.service for c in spec.calls if not _runs(has, c.service)]

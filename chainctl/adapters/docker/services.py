@@ -37,13 +37,14 @@ def start_service(
     emit: Emit,
     devices: Sequence[Device] = (),
 ) -> None:
-    """Start a service unless it runs with the same secrets; what stopped under its name is replaced, its log included.
+    """Start a service unless it runs with the same secrets and image; what else has its name is replaced, with its log.
 
     Raises DeployError when it does not fit on the engine, when its image is not there and when
     the engine refuses it; MissingSecretError before anything is changed; what `data` raises.
     """
     there = find_own(connection, spec.name, spec.chain)
-    if there is not None and there.is_running and there.labels.get(SECRETS_PART, "") == spec.secrets_digest:
+    wanted = (spec.secrets_digest, spec.image)
+    if there is not None and there.is_running and (there.labels.get(SECRETS_PART, ""), there.image) == wanted:
         return
     engine = connection.engine.info()
     require_room(spec, engine)

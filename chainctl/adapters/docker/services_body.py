@@ -26,6 +26,7 @@ from chainctl.deploy.shared_memory import shared_bytes
 
 SECRETS_DIR = PurePosixPath("/run/secrets")
 SHARED_DIR = PurePosixPath("/run/chainctl/shared")
+CONTROL_SOCKET = "/tmp/.chainctl-control"
 PROBE = "/app/chainctl/server/probe.py"
 USER_ID = 10001
 _IMPORTS = "/app/code:/app/packages:/app"
@@ -97,6 +98,7 @@ def environment(spec: ServiceSpec, *, is_sharing: bool) -> list[str]:
     """Return the variables of a service; those that chainctl sets win."""
     urls = {call.chainlet: f"http://{call.service}:{SERVICE_PORT}" for call in spec.calls}
     ours = {
+        "CHAINCTL_CONTROL": CONTROL_SOCKET,
         "CHAINCTL_CHAIN": spec.chain,
         "CHAINCTL_CHAINLET": spec.chainlet,
         "CHAINCTL_SERVICE": spec.name,

@@ -75,7 +75,23 @@ def connect_session(client: APIClient, session: str, methods: Iterable[str]) -> 
 
     Raises SessionUnavailableError when it is refused, and what docker-py raises for a lost engine.
     """
-    response = _ask(client, session, methods)
+    return _switched(_ask(client, session, methods))
+
+
+def attached(client: APIClient, command: str) -> SessionConnection:
+    """Start a command that was made in a container, and be what it reads and writes; its output is in frames.
+
+    Raises SessionUnavailableError when that is refused, and what docker-py raises for a lost engine.
+    """
+    from requests import Request
+
+    url = f"{client.base_url}/v{client.api_version}/exec/{command}/start"
+    request = client.prepare_request(Request("POST", url, json={"Detach": False, "Tty": False}))
+    request.headers.update({"Connection": "Upgrade", "Upgrade": "tcp"})
+    return _switched(client.send(request, stream=True, timeout=TIMEOUT))
+
+
+def _switched(response: Response) -> SessionConnection:
     reader = getattr(getattr(response.raw, "_fp", None), "fp", None)
     if response.status_code != _SWITCHED or not hasattr(reader, "read1"):
         response.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from chainctl.adapters.docker.ask import ask_service, call_service
+from chainctl.adapters.docker.control import open_control
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
@@ -35,7 +36,7 @@ from chainctl.deploy.operations import (
 from chainctl.deploy.release import FrontDoor, replica_name
 from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
-from chainctl.deploy.target import DataSource, LogLine, Vault
+from chainctl.deploy.target import Control, DataSource, LogLine, Vault
 from chainctl.events import Emit, Event
 
 DRAIN_SEC = 30.0
@@ -103,6 +104,9 @@ class DockerTarget:
         """Ask from within the service's container, which alone has its token."""
         with Connection.opened(self._engine) as connection:
             return ask_service(connection, chain, service, path)
+
+    def control(self, chain: str, service: str, replica: int = 1) -> Control:
+        return open_control(self._engine, chain, replica_name(service, replica))
 
     def logs(
         self,

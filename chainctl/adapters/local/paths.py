@@ -63,6 +63,10 @@ class RunPaths:
     def secrets_of(self, service: str) -> Path:
         return self.secrets / _short(service)
 
+    def control_of(self, service: str) -> Path:
+        """Beside its secrets: who can call a service must not be able to change its code."""
+        return self.secrets / f"{_short(service)}.ctl"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPaths:

@@ -50,6 +50,7 @@ def process_env(
         "CHAINCTL_LISTEN": f"unix:{run.socket_of(spec.name)}",
         "CHAINCTL_SERVICES": json.dumps(_services(spec, run), sort_keys=True),
         "CHAINCTL_SECRETS_DIR": str(run.secrets_of(spec.name)),
+        "CHAINCTL_CONTROL": str(run.control_of(spec.name)),
         "CHAINCTL_CHAIN": spec.chain,
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_CHAINLET": spec.chainlet,

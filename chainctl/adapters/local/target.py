@@ -11,6 +11,7 @@ from typing import assert_never
 
 from chainctl.adapters.local.ask import ask_service, call_service
 from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
+from chainctl.adapters.local.control import connect_control
 from chainctl.adapters.local.gpus import DEVICES_NAME, local_holdings
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
 from chainctl.adapters.local.logs import read_logs
@@ -47,9 +48,10 @@ from chainctl.deploy.operations import (
     StartService,
     StopService,
 )
+from chainctl.deploy.release import replica_name
 from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
-from chainctl.deploy.target import DataSource, LogLine, Vault
+from chainctl.deploy.target import Control, DataSource, LogLine, Vault
 from chainctl.errors import EngineError
 from chainctl.events import Emit, Notice
 
@@ -180,6 +182,10 @@ class LocalTarget:
         """Ask over the service's socket, which only we can open."""
         socket = self._paths.run(chain).socket_of(service)
         return ask_service(socket, service, path, self._vault.token(chain))
+
+    def control(self, chain: str, service: str, replica: int = 1) -> Control:
+        name = replica_name(service, replica)
+        return connect_control(self._paths.run(chain).control_of(name), name)
 
     def logs(
         self,

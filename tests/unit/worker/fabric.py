@@ -26,8 +26,9 @@ from chainctl.sdk.declaration import declaration_of
 from chainctl.server.app import ChainletApp
 from chainctl.server.reception import Reception
 from chainctl.server.service import ChainletService
-from chainctl.worker.boot import TOKEN_FILE, ChainletManifest, StubResolver
+from chainctl.worker.boot import TOKEN_FILE, ChainletManifest, StubResolver, root_of
 from chainctl.worker.in_process import InProcessWorker
+from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import build
 
 T = TypeVar("T")
@@ -124,6 +125,7 @@ async def _served(
     name = cls.__name__
     resolver = _Resolver(net, directory, buffers or Buffers())
     net.workers[name] = InProcessWorker(declaration_of(cls), build(cls, resolver), buffers)
+    net.workers[name].origin = Origin(cls.__module__, cls.__qualname__, resolver, root_of(cls.__module__))
     resolver.is_booting = False
     service = net.services[name] = ChainletService(name, TOKEN, **options)
     service.worker = net.workers[name]

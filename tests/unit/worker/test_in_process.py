@@ -432,7 +432,7 @@ def test_boot_calls_services(tmp_path: Path) -> None:
             sent = served.requests[0]
             assert (sent.line, sent.body) == ("POST /-/run_remote HTTP/1.1", b'{"request":{"size":3}}')
             assert sent.headers["x-chainctl-token"] == "internal"
-            await hang_up(worker._call._run.__self__.strict)
+            await hang_up(worker.servings.newest.instance.strict)
 
     run(work())
 

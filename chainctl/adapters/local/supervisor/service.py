@@ -38,6 +38,7 @@ class Service:
         self.status = ServiceStatus.RUNNING
         self._order = order
         self._secrets = run.secrets_of(order.name)
+        self._control = run.control_of(order.name)
         self._log = LogFile(run.log_of(order.name))
         self._changed = changed
         self._since = time.time()
@@ -49,8 +50,10 @@ class Service:
         self._life: asyncio.Task[None] | None = None
 
     def is_as_ordered(self, order: Start) -> bool:
-        """Say whether it runs with the secrets of an order; all else is in its name."""
-        return self.status is ServiceStatus.RUNNING and self._order.secrets_digest == order.secrets_digest
+        """Say whether it runs with the secrets and the image of an order; all else is in its name."""
+        wanted = (order.secrets_digest, order.image)
+        is_same = (self._order.secrets_digest, self._order.image) == wanted
+        return self.status is ServiceStatus.RUNNING and is_same
 
     def start(self) -> None:
         """Write the secrets and begin."""
@@ -112,6 +115,7 @@ class Service:
         self.status = ServiceStatus.STOPPED
         self._log.close()
         remove_secrets(self._secrets)
+        self._control.unlink(missing_ok=True)
         self.backend.socket.unlink(missing_ok=True)
 
     async def _end_process(self, deadline: float, grace: float) -> None:

@@ -47,6 +47,7 @@ def test_the_whole_environment() -> None:
         "CHAINCTL_LISTEN": f"unix:{RUN.socket_of('demo-a-12345678')}",
         "CHAINCTL_SERVICES": json.dumps({"Other": f"unix:{RUN.socket_of('demo-other-12345678')}"}),
         "CHAINCTL_SECRETS_DIR": str(RUN.secrets_of("demo-a-12345678")),
+        "CHAINCTL_CONTROL": str(RUN.control_of("demo-a-12345678")),
         "CHAINCTL_CHAIN": "demo",
         "CHAINCTL_SERVICE": "demo-a-12345678",
         "CHAINCTL_CHAINLET": "A",

@@ -1,0 +1,439 @@
+"""A chain that serves and the paths that were saved in; what runs made to be what they say, out.
+
+What was saved is compared with what is served, not with what was saved before: an edit that was refused is
+looked at again together with the next one.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from chainctl.deploy.release import Release
+from chainctl.deploy.state import ObservedState, ServiceStatus
+from chainctl.errors import ChainctlError, ChainDefinitionError, DeployError
+from chainctl.events import EditApplied, EditRefused, Emit, Notice
+from chainctl.graph.graph import ChainGraph, ChainletSpec
+from chainctl.watch.ladder import Edit, Rung, Step, inputs_of, is_below, steps_of
+from chainctl.watch.source_change import SourceChange, source_change
+from chainctl.workflows.watch_controls import (
+    Files,
+    Prepared,
+    Refusal,
+    Replica,
+    ServiceControls,
+    abort,
+    commit,
+    prepare,
+)
+
+_QUICK_SEC = 10.0
+_OBSERVE_SEC = 5.0
+
+
+class Site(Protocol):
+    """All that watching needs of the world."""
+
+    def load(self) -> ChainGraph:
+        """Load the chain file as it is now. Raises ChainDefinitionError with all problems."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return what is in a file now, None where there is none."""
+        ...
+
+    def push(self) -> Release:
+        """Push the chain as it is now; return what serves."""
+        ...
+
+    def renew(self, chainlets: Iterable[str]) -> None:
+        """Build images of chainlets as they are now, and start their services anew under their names."""
+        ...
+
+    def observe(self) -> ObservedState: ...
+
+    def mark(self, services: Iterable[str]) -> None:
+        """Remember that services run other code than their images have."""
+        ...
+
+
+@dataclass(slots=True)
+class _Served:
+    """What serves: the release, the graph that it was made from, and the texts of its files by path."""
+
+    release: Release
+    graph: ChainGraph
+    texts: dict[str, bytes]
+
+
+class Watch:
+    """One chain that is watched. `controls` reach the processes that run it."""
+
+    def __init__(self, site: Site, controls: ServiceControls, emit: Emit, clock: Callable[[], float]) -> None:
+        self._site = site
+        self._controls = controls
+        self._emit = emit
+        self._clock = clock
+        self._served: _Served | None = None
+        self._generation = 0
+        self._edits: dict[str, Files] = {}
+        self._prepared: dict[Replica, int] = {}
+        self._is_to_retire = False
+        self._is_refused = False
+        self._running: dict[str, tuple[Replica, ...]] = {}
+        self._observed = 0.0
+
+    @property
+    def generation(self) -> int:
+        """The number of the last edit that is served; 0 since the last push."""
+        return self._generation
+
+    @property
+    def graph(self) -> ChainGraph:
+        """The chain that is served."""
+        return self._now().graph
+
+    @property
+    def paths(self) -> set[str]:
+        """All files that the chain is made from."""
+        served = self._now()
+        return {*served.texts, served.graph.path}
+
+    def begin(self, release: Release, graph: ChainGraph, texts: Mapping[str, bytes]) -> None:
+        """Take over a chain that serves, made from these texts."""
+        self._served = _Served(release, graph, dict(texts))
+        self._generation, self._is_to_retire = 0, False
+        self._edits.clear()
+        self._prepared.clear()
+        self._running = {}
+        self._controls.close()
+
+    def saved(self, paths: Iterable[str]) -> None:
+        """Serve what was saved, or say why it is not served. Raises nothing for what users can correct."""
+        served = self._now()
+        if self._site.read(served.graph.path) is None:
+            name = Path(served.graph.path).name
+            self._tell(EditRefused(f"{name} is not there; what was pushed goes on serving until it is again"))
+            return
+        began = self._clock()
+        saved = {*paths}
+        found = {path: self._site.read(path) for path in sorted(saved & {*served.texts, served.graph.path})}
+        found = {path: text for path, text in found.items() if text != served.texts.get(path)}
+        inputs = {place for spec in served.graph.chainlets for place in inputs_of(spec)}
+        others = sorted(
+            path for path in saved - served.texts.keys() for place in inputs if is_below(path, place)
+        )
+        found |= {path: self._site.read(path) for path in others}
+        if not found:
+            if self._is_refused:  # it was taken back
+                self._tell(EditApplied(self._generation, (), 0.0))
+            return
+        try:
+            self._serve(found, began)
+        except ChainctlError as error:
+            self._tell(EditRefused(error.message, tuple(error.details)))
+
+    def look(self) -> None:
+        """Let go of code that nobody runs any more, and give edits to processes that started anew or are new."""
+        if self._clock() - self._observed >= _OBSERVE_SEC:
+            self._look_anew()
+        for replica in self._lost():
+            self._recover(replica)
+        if self._is_to_retire:
+            self._retire()
+
+    def restart(self) -> None:
+        """Start all services that are edited, or all where none is, anew from images of what is there now."""
+        names = sorted(self._edits) or [spec.name for spec in self._now().graph.chainlets]
+        began = self._clock()
+        self._renew([Step(name, Rung.RESTART, "asked for") for name in names], began)
+
+    def last_call(self) -> tuple[str, bytes] | None:
+        """The media type and the body of the last request to the entrypoint, None where there was none.
+
+        Services keep it only once they were asked for it. Raises DeployError when none answers.
+        """
+        for replica in self._replicas()[self._now().graph.entrypoint]:
+            call = self._controls.ask(replica, {"verb": "last_call"}).get("call")
+            if isinstance(call, Mapping):
+                return str(call.get("media") or "application/json"), base64.b64decode(str(call["body"]))
+        return None
+
+    def push(self, reason: str = "asked for") -> None:
+        """Push the chain as it is now, and go on from there. Raises what a push raises."""
+        began = self._clock()
+        graph = self._site.load()
+        release = self._site.push()
+        self.begin(release, graph, texts_of(graph, self._site))
+        self._tell(EditApplied(0, ((graph.entrypoint, str(Rung.REPLAN), reason),), self._clock() - began))
+
+    def _tell(self, event: EditApplied | EditRefused) -> None:
+        self._is_refused = isinstance(event, EditRefused)
+        self._emit(event)
+
+    def _now(self) -> _Served:
+        assert self._served is not None, "nothing serves yet"
+        return self._served
+
+    def _serve(self, found: Mapping[str, bytes | None], began: float) -> None:
+        served = self._now()
+        changes = _changes(served.texts, found)
+        if isinstance(changes, EditRefused):
+            self._tell(changes)
+            return
+        others = frozenset(path for path in found if path not in changes)
+        after, texts = served.graph, {**served.texts, **{p: t for p, t in found.items() if t is not None}}
+        if not Edit(changes, others, {}).keeps_graph:
+            try:
+                after = self._site.load()
+            except ChainDefinitionError as error:
+                self._tell(EditRefused(error.message, tuple(error.details)))
+                return
+            came = _came(after, texts, self._site)
+            changes |= {p: source_change("", t.decode(), p) for p, t in came.items() if p.endswith(".py")}
+            others |= frozenset(path for path in came if not path.endswith(".py"))
+            texts |= came
+        texts = {path: text for path, text in texts.items() if found.get(path, b"") is not None}
+        edit = Edit(changes, others, _trees(texts))
+        steps = steps_of(edit, served.graph, after)
+        if any(step.rung is Rung.REPLAN for step in steps):
+            self.push(steps[0].reason)
+            return
+        self._apply(steps, after, texts, found, began)
+
+    def _apply(
+        self,
+        steps: Sequence[Step],
+        after: ChainGraph,
+        texts: dict[str, bytes],
+        found: Mapping[str, bytes | None],
+        began: float,
+    ) -> None:
+        served = self._now()
+        generation = self._generation + 1
+        replicas = self._replicas()
+        files = {step.chainlet: _files(after.chainlet(step.chainlet), served, texts, found) for step in steps}
+        light = [step for step in steps if step.rung < Rung.RESTART]
+        heavy = [step for step in steps if step.rung >= Rung.RESTART]
+        try:
+            prepared = self._prepare(generation, light, files, replicas)
+        except DeployError:  # what is known of replicas may be old
+            self._running = {}
+            replicas = self._replicas()
+            prepared = self._prepare(generation, light, files, replicas)
+        if prepared.refusal is not None:
+            self._tell(_refused(prepared.refusal, after))
+            return
+        heavy += prepared.beyond
+        try:
+            self._start_anew(heavy)
+        except ChainctlError:
+            abort(
+                self._controls,
+                generation,
+                [one for step in prepared.steps for one in replicas[step.chainlet]],
+            )
+            raise
+        if prepared.steps:
+            names = [step.chainlet for step in prepared.steps]
+            self._commit(generation, names, replicas)
+            for name in names:
+                self._edits[name] = self._edits.get(name, Files()).then(files[name])
+            self._site.mark(served.release.service_of(name).name for name in names)
+        served.graph, served.texts = after, texts
+        done = sorted([*prepared.steps, *heavy], key=lambda step: step.chainlet)
+        told = tuple((step.chainlet, str(step.rung), step.reason) for step in done)
+        self._tell(EditApplied(self._generation, told, self._clock() - began))
+
+    def _prepare(
+        self,
+        generation: int,
+        steps: Sequence[Step],
+        files: Mapping[str, Files],
+        replicas: Mapping[str, tuple[Replica, ...]],
+    ) -> Prepared:
+        """The entrypoint gets each generation, if only its number: requests have theirs from there."""
+        if not steps:
+            return Prepared()
+        entrypoint = self._now().graph.entrypoint
+        own = [step for step in steps if step.chainlet == entrypoint]
+        added = [] if own else [Step(entrypoint, Rung.SWAP, "")]
+        done = prepare(self._controls, generation, [*steps, *added], files, replicas, self._patience(steps))
+        kept = tuple(step for step in done.steps if step.reason or own or step.chainlet != entrypoint)
+        return Prepared(kept, done.beyond, done.refusal)
+
+    def _patience(self, steps: Iterable[Step]) -> float:
+        """How long preparing may take: as long as a start, where `__init__` runs."""
+        release = self._now().release
+        starts = [
+            release.service_of(step.chainlet).start_timeout_sec for step in steps if step.rung >= Rung.REINIT
+        ]
+        return max([_QUICK_SEC, *starts])
+
+    def _commit(
+        self, generation: int, names: Sequence[str], replicas: Mapping[str, tuple[Replica, ...]]
+    ) -> None:
+        """Who is called comes before who calls; the entrypoint, with which requests begin to have it, is last."""
+        release, entrypoint = self._now().release, self._now().graph.entrypoint
+        order = [s.chainlet for s in release.services if s.chainlet in names and s.chainlet != entrypoint]
+        ordered = [replica for name in [*order, entrypoint] for replica in replicas[name]]
+        commit(self._controls, generation, ordered)
+        self._generation, self._is_to_retire = generation, True
+        self._prepared |= dict.fromkeys(ordered, generation)
+
+    def _renew(self, steps: Sequence[Step], began: float) -> None:
+        served = self._now()
+        self._start_anew(steps)
+        told = tuple((step.chainlet, str(step.rung), step.reason) for step in steps)
+        served.texts = texts_of(served.graph, self._site)
+        self._tell(EditApplied(self._generation, told, self._clock() - began))
+
+    def _start_anew(self, steps: Sequence[Step]) -> None:
+        if steps:
+            self._running = {}
+            self._site.renew([step.chainlet for step in steps])
+        for step in steps:
+            self._edits.pop(step.chainlet, None)
+            service = self._now().release.service_of(step.chainlet).name
+            for replica in [one for one in self._prepared if one[0] == service]:
+                self._controls.forget(replica)
+                del self._prepared[replica]
+
+    def _replicas(self) -> dict[str, tuple[Replica, ...]]:
+        """The running replicas of each chainlet's service, as they were seen last: a look takes its time."""
+        if not self._running:
+            self._running = self._seen()
+        return self._running
+
+    def _look_anew(self) -> None:
+        """See which replicas there are, as their number may have been changed; new ones get the edits, too."""
+        try:
+            self._running = self._seen()
+        except ChainctlError:
+            self._running = {}  # the next edit looks, and says what is wrong
+        for chainlet in self._edits:
+            for replica in self._running.get(chainlet, ()):
+                if replica not in self._prepared:
+                    self._recover(replica)
+
+    def _seen(self) -> dict[str, tuple[Replica, ...]]:
+        self._observed = self._clock()
+        release = self._now().release
+        names = {service.name: service.chainlet for service in release.services}
+        found: dict[str, tuple[Replica, ...]] = {service.chainlet: () for service in release.services}
+        for one in self._site.observe().services:
+            if one.name in names and one.status is ServiceStatus.RUNNING:
+                found[names[one.name]] = (*found[names[one.name]], (one.name, one.replica))
+        away = sorted(name for name, replicas in found.items() if not replicas)
+        if away:
+            raise DeployError(f"{', '.join(away)} does not run", hint="push again: `chainctl push`.")
+        return found
+
+    def _lost(self) -> list[Replica]:
+        """Replicas that do not have their last generation any more, as their process started anew."""
+        lost = []
+        for replica, generation in self._prepared.items():
+            try:
+                said = self._controls.ask(replica, {"verb": "status"})
+            except DeployError:
+                continue  # it may be starting; the next look tells
+            if int(said.get("generation", 0)) < generation:
+                lost.append(replica)
+        return lost
+
+    def _recover(self, replica: Replica) -> None:
+        service = next(s for s in self._now().release.services if s.name == replica[0])
+        files = self._edits.get(service.chainlet, Files())
+        step = Step(
+            service.chainlet, Rung.REINIT if files != Files() else Rung.SWAP, "its process started anew"
+        )
+        chainlet = {service.chainlet: (replica,)}
+        try:
+            done = prepare(
+                self._controls, self._generation, [step], {service.chainlet: files}, chainlet,
+                service.start_timeout_sec,
+            )  # fmt: skip
+            if done.steps:
+                commit(self._controls, self._generation, [replica])
+                self._prepared[replica] = self._generation
+                self._emit(Notice(f"{service.chainlet} is another process; it has its edits again"))
+                return
+        except DeployError:
+            return  # the next look tries again
+        self._prepared.pop(replica, None)
+        self._emit(Notice(f"{service.chainlet} is another process, without its edits: restart it"))
+
+    def _retire(self) -> None:
+        """Let go of older generations once no request that began with one of them is under way."""
+        entrypoint = self._now().release.entrypoint
+        try:
+            for replica in [one for one in self._prepared if one[0] == entrypoint]:
+                under_way = self._controls.ask(replica, {"verb": "status"}).get("in_flight") or {}
+                if any(int(number) < self._generation and count for number, count in under_way.items()):
+                    return
+            said = {"verb": "retire", "before": self._generation}
+            self._controls.ask_all(dict.fromkeys(self._prepared, said))
+        except DeployError:
+            return  # the next look tries again
+        self._is_to_retire = False
+
+
+def _changes(
+    old: Mapping[str, bytes], found: Mapping[str, bytes | None]
+) -> dict[str, SourceChange] | EditRefused:
+    """Compare Python files, or say which of them is none."""
+    changes = {}
+    for path, text in found.items():
+        if not path.endswith(".py") or path not in old:
+            continue
+        try:
+            changes[path] = source_change(old.get(path, b"").decode(), (text or b"").decode(), path)
+        except SyntaxError as error:
+            where = f"{path}:{error.lineno or 0}"
+            return EditRefused(f"{where}: {error.msg}", ((error.text or "").rstrip(),) if error.text else ())
+        except UnicodeDecodeError as error:
+            return EditRefused(f"{path}: it is no UTF-8 text, at byte {error.start}")
+    return changes
+
+
+def _trees(texts: Mapping[str, bytes]) -> dict[str, ast.Module]:
+    return {path: ast.parse(text) for path, text in texts.items() if path.endswith(".py")}
+
+
+def _came(graph: ChainGraph, known: Mapping[str, bytes], site: Site) -> dict[str, bytes]:
+    """Files that the chain needs now and did not need before."""
+    paths = {file.source for spec in graph.chainlets for file in spec.files} - known.keys()
+    read = {path: site.read(path) for path in sorted(paths)}
+    return {path: text for path, text in read.items() if text is not None}
+
+
+def texts_of(graph: ChainGraph, site: Site) -> dict[str, bytes]:
+    """Read all files that a chain is made from."""
+    return _came(graph, {}, site)
+
+
+def _files(
+    spec: ChainletSpec, served: _Served, texts: Mapping[str, bytes], found: Mapping[str, bytes | None]
+) -> Files:
+    """What changed of a chainlet's Python files, by their paths in its image."""
+    own = {file.source: file.path for file in spec.files if file.source.endswith(".py")}
+    old = {file.source: file.path for file in served.graph.chainlet(spec.name).files}
+    changed = {
+        name: texts[path].decode()
+        for path, name in own.items()
+        if path in texts and texts[path] != served.texts.get(path)
+    }
+    gone = tuple(sorted(name for path, name in old.items() if path in found and found[path] is None))
+    return Files(changed, gone)
+
+
+def _refused(refusal: Refusal, graph: ChainGraph) -> EditRefused:
+    """Name the user's own file where the container's one is told."""
+    known = {file.path: file.source for spec in graph.chainlets for file in spec.files}
+    path = known.get(refusal.path, refusal.path)
+    where = f"{path}:{refusal.line}: " if path else ""
+    return EditRefused(f"{where}{refusal.message}", refusal.traceback)
