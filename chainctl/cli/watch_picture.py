@@ -26,7 +26,7 @@ def picture(view: WatchView, width: int, height: int) -> Text:
     room = height - len(head) - len(foot) - 2
     wrong = wrong[: max(room - _FEWEST_LINES, 1)]
     left = max(room - len(wrong), 0)
-    lines = [(line, "") for line in view.lines[len(view.lines) - left :]] if left else []
+    lines = [(line, "") for line in view.lines[-left:]] if left else []
     blank = [("", "")] * (left - len(lines))
     everything = [*head, ("", ""), *wrong, *lines, *blank, ("", ""), *foot][-height:]
     text = Text(no_wrap=True, overflow="ellipsis", end="")
@@ -36,7 +36,8 @@ def picture(view: WatchView, width: int, height: int) -> Text:
 
 
 def _title(view: WatchView) -> str:
-    edit = f"edit {view.generation}" if view.generation else "as pushed"
+    pushed = "as pushed" if view.url else "not pushed yet"
+    edit = f"edit {view.generation}" if view.generation else pushed
     return "  ".join(part for part in (view.chain, view.url, view.target, edit) if part)
 
 

@@ -135,6 +135,15 @@ def test_it_fits_every_terminal() -> None:
             assert lines[-1][:4] == KEYS[:4] if width >= 5 else True
 
 
+def test_all_lines_are_shown_where_there_is_room() -> None:
+    """However many fewer than would fit."""
+    for count in range(30):
+        seen = view()
+        for number in range(count):
+            seen = seen.noted(f"line {number}")
+        assert [line for line in shown(seen, 100, 40) if line.startswith("line ")] == list(seen.lines)
+
+
 def test_what_is_under_way_stands_beside_the_keys() -> None:
     """So nothing moves when it begins or ends."""
     assert shown(view().after(PhaseStarted("Deploy")))[-1] == f"{KEYS}   Deploy"
