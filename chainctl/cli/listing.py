@@ -54,7 +54,7 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
         for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name, s.replica)):
             since = age_text(now - service.since) if service.since else ""
             number = listed.warm.get(service.name)
-            status = _status(service, is_warm=number is not None)
+            status = _status(service, is_warm=number is not None and not service.intercepted_by)
             older = "" if number is None else str(number)
             name = service.own_name + _mark(service, door)
             rows.append(["", "", service.chainlet, status, older, since, name])
@@ -65,12 +65,14 @@ def _mark(service: ObservedService, door: ObservedDoor | None) -> str:
     """An arrow for what has the traffic, a broken one for what has a part of it."""
     if door is None:
         return ""
-    if service.name == door.route and 0 < door.replicas < service.replica:
+    if service.name == door.route and not service.intercepted_by and 0 < door.replicas < service.replica:
         return ""
     return {door.route: " →", door.canary: " ⇢"}.get(service.name, "")
 
 
 def _status(service: ObservedService, *, is_warm: bool) -> str:
+    if service.intercepted_by:
+        return f"intercepted by {service.intercepted_by}"
     again = f", {service.restarts} restart{'s' if service.restarts != 1 else ''}" if service.restarts else ""
     return f"{'warm' if is_warm else service.status}{again}"
 
@@ -92,6 +94,7 @@ def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
                     "chainlet": s.chainlet,
                     "status": str(s.status),
                     "warm": s.name in listed.warm,
+                    "intercepted_by": s.intercepted_by or None,
                     "release": listed.warm.get(s.name, listed.release),
                     "image": s.image,
                     "restarts": s.restarts,

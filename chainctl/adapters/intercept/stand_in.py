@@ -68,7 +68,7 @@ class StandIn:
         self._ending = asyncio.Event()
         self._is_linked = asyncio.Event()
         self._why = ""
-        self._aside: asyncio.Task[None] | None = None
+        self._is_aside = False
 
     async def run(self) -> None:
         """Stand in until the link ends, or somebody wants the end of it."""
@@ -76,6 +76,7 @@ class StandIn:
         for number in (signal.SIGTERM, signal.SIGWINCH):
             loop.add_signal_handler(number, self.end, "the chain has no place for it any more")
         server = await self._listen(loop)
+        tending = asyncio.ensure_future(self._tend())
         opened = await self._open_link()
         try:
             await asyncio.wait_for(self._is_linked.wait(), _LINK_SEC)
@@ -84,6 +85,7 @@ class StandIn:
         except asyncio.TimeoutError:
             pass
         finally:
+            tending.cancel()
             opened()
             server.close()
             if self._mux is not None:
@@ -108,14 +110,15 @@ class StandIn:
     async def _go_back(self) -> None:
         """Have the others take over: first they are back, then this one closes, then what is under way ends."""
         was_led, self._is_led = self._is_led, False
-        if self._aside is not None:
-            self._aside.cancel()
+        self._relay.is_ready = False
+        if self._is_aside:
+            self._is_aside = False
             await self._ask_aside(0)
         if self._mux is not None:
             self._mux.say({"say": "ending", "why": self._why})
         if was_led:
             await asyncio.sleep(_BACK_SEC)
-        self._relay.is_open = self._relay.is_ready = False
+        self._relay.is_open = False
         if was_led:
             await asyncio.sleep(_TURN_SEC)
         deadline = asyncio.get_running_loop().time() + _DRAIN_SEC
@@ -172,8 +175,8 @@ class StandIn:
             self._token = str(said["token"])
             self._is_led = self._relay.is_open = self._relay.is_ready = True
             asyncio.ensure_future(self._answer_open())
-        elif what == "aside" and self._aside is None:
-            self._aside = asyncio.ensure_future(self._keep_aside())
+        elif what == "aside":
+            self._is_aside = self._is_led
         elif what == "end":
             self.end(str(said.get("why", "")))
 
@@ -183,15 +186,17 @@ class StandIn:
         if self._mux is not None:
             self._mux.say({"say": "opened", "others": statuses})
 
-    async def _keep_aside(self) -> None:
-        is_first = True
+    async def _tend(self) -> None:
+        """Look for the others, and keep them aside while they should be."""
+        has_told = False
         while True:
             self._others = await self._look() or self._others
-            await self._ask_aside(ASIDE_SEC)
-            if is_first and self._mux is not None:
-                self._mux.say({"say": "stepped aside"})
-            is_first = False
-            await asyncio.sleep(_RENEW_SEC)
+            if self._is_aside:
+                await self._ask_aside(ASIDE_SEC)
+                if self._mux is not None and not has_told:
+                    has_told = True
+                    self._mux.say({"say": "stepped aside"})
+            await asyncio.sleep(_POLL_SEC if self._is_led and not has_told else _RENEW_SEC)
 
     async def _ask_aside(self, seconds: int) -> list[int]:
         asked = [_ask_aside(one, seconds, self._token) for one in self._others]
