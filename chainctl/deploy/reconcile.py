@@ -52,7 +52,9 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     operations += _front_door(desired, observed)
     operations += renewing(renewed, desired, _route_after(operations, observed))
     warm = _warm(desired, observed, recreated)
-    ended = {op.service for op in operations if isinstance(op, StopService) and op.replica != INTERCEPT_REPLICA}
+    ended = {
+        op.service for op in operations if isinstance(op, StopService) and op.replica != INTERCEPT_REPLICA
+    }
     operations += [op for op in _stops(desired, observed) if op.service not in ended | warm.keys()]
     standing = {(one.service.name, one.stand_in) for one in renewed if not one.in_place}
     operations += surplus_stops(desired, _newest_first(observed), standing)

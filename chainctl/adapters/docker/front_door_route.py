@@ -55,7 +55,7 @@ def route_to(connection: Connection, chain: str, service: str, replicas: int = 1
 
 
 def lead_to_stand_in(connection: Connection, chain: str, service: str) -> None:
-    """Give what stands in for a service its traffic, while the others step aside; the file stays. Raises DeployError."""
+    """Give what stands in for a service traffic, of which the others step aside; the file stays. Raises DeployError."""
     door, name = door_name(chain), replica_name(service, INTERCEPT_REPLICA)
     place = _Place(service, INTERCEPT_REPLICA, name, _address(connection, chain, name))
     chosen, _ = _reach(connection, door, _state(connection, door), [place])

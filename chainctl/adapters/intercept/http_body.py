@@ -30,7 +30,9 @@ def headers_in(head: bytes) -> dict[bytes, bytes]:
 class BodyReader:
     """A body that is still arriving. A reading that is cancelled loses nothing."""
 
-    def __init__(self, source: Source, *, length: int = 0, is_chunked: bool = False, is_open: bool = False) -> None:
+    def __init__(
+        self, source: Source, *, length: int = 0, is_chunked: bool = False, is_open: bool = False
+    ) -> None:
         self._source = source
         self._left = length
         self._is_chunked = is_chunked
@@ -50,7 +52,9 @@ class BodyReader:
         return cls(source, length=int(headers.get(b"content-length", b"0")))
 
     @classmethod
-    def of_answer(cls, source: Source, status: int, headers: Mapping[bytes, bytes], method: bytes) -> BodyReader:
+    def of_answer(
+        cls, source: Source, status: int, headers: Mapping[bytes, bytes], method: bytes
+    ) -> BodyReader:
         """Raises ValueError for a length that is none."""
         if method == b"HEAD" or status in (204, 304):
             return cls(source)

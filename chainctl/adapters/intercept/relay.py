@@ -154,7 +154,9 @@ class Relay:
                 raise ConnectionResetError("the service ended before it answered")
             if outcome not in (Outcome.LOST, Outcome.ABSENT):
                 return outcome is Outcome.KEPT
-        writer.write(_plain(_CLOSED, b'{"error":{"kind":"service_down","message":"no replica answers"}}', _NO_UPSTREAM))
+        writer.write(
+            _plain(_CLOSED, b'{"error":{"kind":"service_down","message":"no replica answers"}}', _NO_UPSTREAM)
+        )
         await writer.drain()
         return False
 
@@ -247,7 +249,10 @@ class Exchange:
         else:
             await self._stream(head, body)
         is_kept = self._body.is_done and not body.ends_by_closing
-        says_close = b"close" in (headers.get(b"connection", b"").lower(), self._headers.get(b"connection", b"").lower())
+        says_close = b"close" in (
+            headers.get(b"connection", b"").lower(),
+            self._headers.get(b"connection", b"").lower(),
+        )
         return Outcome.KEPT if is_kept and not says_close else Outcome.OVER
 
     async def _whole(self, head: bytes, body: BodyReader, status: int) -> None:

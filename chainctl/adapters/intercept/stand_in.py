@@ -69,6 +69,7 @@ class StandIn:
         self._is_linked = asyncio.Event()
         self._why = ""
         self._is_aside = False
+        self._opening: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Stand in until the link ends, or somebody wants the end of it."""
@@ -174,7 +175,7 @@ class StandIn:
         if what == "open":
             self._token = str(said["token"])
             self._is_led = self._relay.is_open = self._relay.is_ready = True
-            asyncio.ensure_future(self._answer_open())
+            self._opening = asyncio.ensure_future(self._answer_open())
         elif what == "aside":
             self._is_aside = self._is_led
         elif what == "end":
@@ -243,7 +244,9 @@ async def _connect(place: str) -> Pipe:
     """Open a connection to `tcp:HOST:PORT` or `unix:PATH`. Raises OSError."""
     kind, _, rest = place.partition(":")
     host, _, port = rest.rpartition(":")
-    opening = asyncio.open_unix_connection(rest) if kind == "unix" else asyncio.open_connection(host, int(port))
+    opening = (
+        asyncio.open_unix_connection(rest) if kind == "unix" else asyncio.open_connection(host, int(port))
+    )
     try:
         return SocketPipe(*await asyncio.wait_for(opening, _CONNECT_SEC))
     except asyncio.TimeoutError as error:
@@ -272,7 +275,7 @@ async def _ask_aside(place: str, seconds: int, token: str) -> int:
 
 def _sockets_beside(own: str) -> list[str]:
     """Return the sockets of the other replicas: `service`, `service.2` and so on."""
-    directory, name = os.path.split(own)  # noqa: PTH206  # no pathlib here
+    directory, name = os.path.split(own)  # no pathlib here
     service = name.rpartition(".")[0]
     with contextlib.suppress(OSError):
         found = [one for one in os.listdir(directory) if one != name]  # noqa: PTH208

@@ -64,7 +64,7 @@ class LocalStanding:
         """The supervisor leads its door there as soon as it is ready."""
 
     def clear(self) -> None:
-        _first(lambda: None if _remembered(self.client, self.service) else True, _END_SEC)
+        _first(lambda: True if _remembered(self.client, self.service) is None else None, _END_SEC)
 
 
 def link_of(run: RunPaths, service: str) -> Path:
@@ -72,9 +72,7 @@ def link_of(run: RunPaths, service: str) -> Path:
     return run.runtime / f"{run.socket_of(service).name}.link"
 
 
-def _order(
-    service: ServiceSpec, run: RunPaths, who: str, python: str, environ: Mapping[str, str]
-) -> StandIn:
+def _order(service: ServiceSpec, run: RunPaths, who: str, python: str, environ: Mapping[str, str]) -> StandIn:
     name = stand_in_name(service.name)
     link = link_of(run, service.name)
     link.unlink(missing_ok=True)
@@ -105,7 +103,7 @@ def _make_room(client: SupervisorClient, service: ServiceSpec) -> None:
         return
     if _is_led(client, service):
         raise held(service, found)
-    gone = _first(lambda: None if _remembered(client, service) else True, _GONE_SEC)
+    gone = _first(lambda: True if _remembered(client, service) is None else None, _GONE_SEC)
     if gone is None and _is_led(client, service):
         raise held(service, found)
     if gone is None:

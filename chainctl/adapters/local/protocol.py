@@ -118,7 +118,17 @@ class Shutdown(_Message):
 
 
 Verb = Annotated[
-    Start | StandIn | Stop | List | AskReady | OpenDoor | CloseDoor | SetRoute | SplitTraffic | CountTraffic | Shutdown,
+    Start
+    | StandIn
+    | Stop
+    | List
+    | AskReady
+    | OpenDoor
+    | CloseDoor
+    | SetRoute
+    | SplitTraffic
+    | CountTraffic
+    | Shutdown,
     Field(discriminator="verb"),
 ]
 

@@ -12,6 +12,7 @@ from typing import assert_never
 from chainctl.adapters.local.ask import ask_service, call_service
 from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
 from chainctl.adapters.local.gpus import DEVICES_NAME, local_holdings
+from chainctl.adapters.local.intercept import LocalStandIns
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
 from chainctl.adapters.local.logs import read_logs
 from chainctl.adapters.local.memory import RunMemory, recall
@@ -169,6 +170,10 @@ class LocalTarget:
         """Ask over the service's socket, which only we can open."""
         socket = self._paths.run(chain).socket_of(service)
         return ask_service(socket, service, path, self._vault.token(chain))
+
+    def stand_ins(self) -> LocalStandIns:
+        """Return what starts processes that stand in for services."""
+        return LocalStandIns(self._paths, self._python, self._inherited)
 
     def logs(
         self,

@@ -87,7 +87,10 @@ class Switch:
 
     def leave(self, service: str, replica: int = 1) -> None:
         """Give no more traffic to a replica; those that are left go on."""
-        if self.intercept is not None and (self.intercept.service, self.intercept.replica) == (service, replica):
+        if self.intercept is not None and (self.intercept.service, self.intercept.replica) == (
+            service,
+            replica,
+        ):
             self.intercept = None
             return
         if self.canary is not None:
