@@ -95,7 +95,7 @@ class _Session:
     async def _answer(self, mux: Mux, process: ChildProcess) -> str:
         """Wait until the process is ready, have the traffic led to it, wait until something ends that."""
         if not await self._is_ready(mux, process):
-            return self._taken_back
+            return self._taken_back or "nothing was led here"
         mux.say({"say": "open", "token": self._launch.token})
         _require_known(await self._heard(mux, "opened"))
         await asyncio.to_thread(self._standing.lead)

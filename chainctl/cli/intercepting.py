@@ -45,7 +45,7 @@ def intercept_chainlet(
     world = world_of(chain, settings, console.line)
     stand_ins = stand_ins_of(world)
     wanted = plan_intercept(chain, chainlet, file, world.target, world.ledger, load_graph)
-    require_installed(replace(wanted.graph, chainlets=(wanted.spec,)))
+    require_installed(replace(wanted.graph, chainlets=(wanted.spec,)), otherwise="")
     port = _debug_port() if debug else None
     with tempfile.TemporaryDirectory(prefix="ci-", dir=_short_directory()) as directory:
         place = Place(Path(directory), os.environ, port)
@@ -60,7 +60,7 @@ def intercept_chainlet(
             place, wanted.service, wanted.spec, wanted.graph, standing, token, files, settings.drain_sec
         )
         why = intercept(standing, how, console.line, _shown())
-    back = f"{wanted.service.name} has its calls again"
+    back = f"The service of {chain}/{chainlet} has its calls again"
     console.line(f"{back}: {why}." if why else f"{back}.")
 
 

@@ -21,10 +21,11 @@ from tests.scenarios.pushed_chain import JSON, TARGETS, PushedChain, pushing
 
 CHAIN = """
 import os
-import pathlib
+import time
 
 import chainctl as chains
 
+SLOW = 1000
 SMALL = chains.Compute(cpu_count=1, memory="256Mi")
 PLACE = "there"
 
@@ -50,6 +51,9 @@ class Middle(chains.ChainletBase):
         self._seen = [str(len(secret)), text, os.environ["T_INTERCEPT"]]
 
     def run_remote(self, number: int) -> list[str]:
+        if number >= SLOW:
+            print("begun")
+            time.sleep(number / 1000)
         return [PLACE, str(os.getpid()), str(self._leaf.run_remote(number)), *self._seen]
 
 
@@ -219,6 +223,34 @@ def test_no_request_fails_when_the_command_is_killed(chain: PushedChain, chainle
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
         load.await_place(chainlet, "there")
+    assert load.failures == []
+    assert interceptors(chain) == []
+
+
+def test_what_a_killed_process_had_begun_is_made_again(chain: PushedChain) -> None:
+    """By the service: its caller waits longer, and sees no error."""
+    with intercepting(chain, MIDDLE) as process, loaded(chain) as load:
+        answer = load.await_place(MIDDLE, "here")
+        with chain.begun({"number": 3000}) as begun:
+            assert process.stdout is not None
+            assert any("begun" in line for line in process.stdout)
+            os.kill(int(answer[_PLACE_OF[MIDDLE] + 1]), signal.SIGKILL)
+            said = begun.recv(65536).decode()
+        assert said.startswith("HTTP/1.1 200 ")
+        assert '"there"' in said.partition("\r\n\r\n")[2].rpartition('"3001"')[0]
+    assert load.failures == []
+
+
+def test_no_request_fails_when_the_command_falls_silent(chain: PushedChain) -> None:
+    """As it does when its machine sleeps, or the network between is cut without a word."""
+    with loaded(chain) as load, intercepting(chain, MIDDLE) as process:
+        load.await_place(MIDDLE, "here")
+        process.send_signal(signal.SIGSTOP)
+        load.await_place(MIDDLE, "there")
+        process.send_signal(signal.SIGCONT)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 6
+        assert "The connection to the chain was lost" in said
     assert load.failures == []
     assert interceptors(chain) == []
 

@@ -28,7 +28,7 @@ _STDOUT = 1
 def attached(connection: Connection, container: str) -> socket.socket:
     """Attach to a container's standard streams. Raises EngineError.
 
-    The connection to the engine is kept by the threads that carry the bytes: the caller leaves it open.
+    The connection is one of its own, which outlives the client that opened it.
     """
     from requests import Request
 

@@ -45,15 +45,12 @@ class DockerStandIns:
             _make_room(connection, service)
             python = python_of(connection, service)
             create(connection, spec.name, stand_in_body(spec, who, python, stand_in_program()))
-        opened = Connection.opened(self.engine)
-        connection = opened.__enter__()  # as long as the link: its threads end with the process at the latest
-        try:
-            link = attached(connection, spec.name)
-            start(connection, spec.name)
-        except BaseException:
-            remove(connection, spec.name)
-            opened.__exit__(None, None, None)
-            raise
+            try:
+                link = attached(connection, spec.name)
+                start(connection, spec.name)
+            except BaseException:
+                remove(connection, spec.name)
+                raise
         callees = {call.chainlet: f"tcp:{call.service}:{SERVICE_PORT}" for call in service.calls}
         return DockerStanding(link, callees, self.engine, service, is_entrypoint)
 

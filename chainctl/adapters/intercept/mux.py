@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 HEARTBEAT_SEC = 1.0
-LOST_SEC = 5.0
+LOST_SEC = 8.0
 """So long nothing is heard before the other side counts as gone: its machine may sleep, or the network be cut."""
 _FRAME = struct.Struct(">BII")
 _PIECE = 64 * 1024

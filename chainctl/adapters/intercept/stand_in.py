@@ -1,8 +1,8 @@
 """A link to a developer's machine and the replicas of a service in; requests led to the one, or to the others, out.
 
 `python -c … '{"listen": …}'` is the whole of a stand-in: a replica that has nothing of its own. As long as the
-link says that the chainlet runs there, requests go there, and the other replicas are asked to step aside, for two
-seconds at a time. When the link ends, however it does, requests go to the others again; once callers have
+link says that the chainlet runs there, requests go there, and the other replicas are asked to step aside, for a
+second at a time. When the link ends, however it does, requests go to the others again; once callers have
 turned to them, it ends. It needs the standard library only, and Python 3.10.
 """
 
@@ -26,8 +26,8 @@ from chainctl.adapters.intercept.http_body import HEAD_END
 from chainctl.adapters.intercept.mux import Channel, Mux, Said
 from chainctl.adapters.intercept.relay import Incoming, Pipe, Relay, SocketPipe, Upstream, join
 
-ASIDE_SEC = 2
-_RENEW_SEC = 0.5
+ASIDE_SEC = 1
+_RENEW_SEC = 0.3
 _ASK_SEC = 1.5
 _CONNECT_SEC = 2.0
 _LINK_SEC = 30.0
