@@ -81,7 +81,10 @@ def launch(
     return Launch(
         argv=_command(place),
         cwd=graph.root,
-        env=_environment(place, service, spec, graph, standing.callees if is_direct else urls, files),
+        env={
+            **_environment(place, service, spec, graph, standing.callees if is_direct else urls, files),
+            **standing.variables,
+        },
         listen=place.listen,
         callees={} if is_direct else {sockets[callee]: there for callee, there in standing.callees.items()},
         token=token,

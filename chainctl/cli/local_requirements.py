@@ -12,7 +12,9 @@ from chainctl.graph.graph import ChainGraph
 from chainctl.graph.requirements import requirement_texts
 
 
-def require_installed(graph: ChainGraph, *, otherwise: str = ", or use containers: `--target docker`") -> None:
+def require_installed(
+    graph: ChainGraph, *, otherwise: str = ", or use containers: `--target docker`"
+) -> None:
     """Check that local processes will find their requirements. Raises UsageError naming all that lack.
 
     `otherwise` is what can be done instead of installing them.

@@ -14,7 +14,8 @@ class Standing(Protocol):
     """A stand-in that runs. It ends by itself once the link is closed.
 
     `link` is a stream of bytes to it. `callees` says by what it reaches each service that the chainlet calls.
-    `is_direct` where the chainlet's process reaches those by itself, too.
+    `is_direct` where the chainlet's process reaches those by itself, too. `variables` are those of its
+    environment that only the target knows.
     """
 
     @property
@@ -25,6 +26,9 @@ class Standing(Protocol):
 
     @property
     def is_direct(self) -> bool: ...
+
+    @property
+    def variables(self) -> Mapping[str, str]: ...
 
     def lead(self) -> None:
         """Have the front door lead to it, where the service is the entrypoint. Raises DeployError, EngineError."""

@@ -37,6 +37,13 @@ class Leaf(chains.ChainletBase):
         return number + 1
 
 
+class Weigh(chains.ChainletBase):
+    remote_config = chains.RemoteConfig(compute=SMALL)
+
+    def run_remote(self, data: bytes) -> bytes:
+        return PLACE.encode() + b" " + str(len(data)).encode() + bytes(100_000)
+
+
 class Middle(chains.ChainletBase):
     remote_config = chains.RemoteConfig(
         compute=SMALL,
@@ -61,10 +68,12 @@ class Middle(chains.ChainletBase):
 class Entry(chains.ChainletBase):
     remote_config = chains.RemoteConfig(compute=SMALL)
 
-    def __init__(self, middle: Middle = chains.depends(Middle)) -> None:
-        self._middle = middle
+    def __init__(self, middle: Middle = chains.depends(Middle), weigh: Weigh = chains.depends(Weigh)) -> None:
+        self._middle, self._weigh = middle, weigh
 
     def run_remote(self, number: int) -> list[str]:
+        if number < 0:
+            return self._weigh.run_remote(bytes(-number)).rstrip(bytes(1)).decode().split()
         return [PLACE, str(os.getpid()), *self._middle.run_remote(number)]
 """
 MIDDLE, ENTRY = "Middle", "Entry"
@@ -225,6 +234,30 @@ def test_no_request_fails_when_the_command_is_killed(chain: PushedChain, chainle
         load.await_place(chainlet, "there")
     assert load.failures == []
     assert interceptors(chain) == []
+
+
+def test_large_values_go_to_and_fro(chain: PushedChain) -> None:
+    """Also where the services of a chain share memory that this machine does not see."""
+
+    def weighed() -> list[str]:
+        with chain.asked({"number": -3_000_000}) as answer:
+            body = answer.read()
+            assert answer.status == 200, body
+            found: list[str] = json.loads(body)
+            return found
+
+    def is_weighed(place: str) -> bool:
+        seen = weighed()
+        assert seen[1] == "3000000"
+        return seen[0] == place
+
+    assert is_weighed("there")
+    with intercepting(chain, "Weigh") as process:
+        await_condition(lambda: is_weighed("here"), seconds=30)
+        assert all(is_weighed("here") for _ in range(5))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    await_condition(lambda: is_weighed("there"), seconds=30)
 
 
 def test_what_a_killed_process_had_begun_is_made_again(chain: PushedChain) -> None:

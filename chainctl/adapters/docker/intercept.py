@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chainctl.adapters.docker.attach import attached
 from chainctl.adapters.docker.engine import Engine
@@ -65,6 +65,7 @@ class DockerStanding:
     service: ServiceSpec
     is_entrypoint: bool
     is_direct: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def lead(self) -> None:
         if self.is_entrypoint:

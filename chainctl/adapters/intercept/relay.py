@@ -261,7 +261,7 @@ class Exchange:
         while piece := await body.next():
             pieces.append(piece)
         data = b"".join(pieces)
-        if self._hides_memory and status in _CLIENT_ERRORS and _NO_BUFFER in data:
+        if status in _CLIENT_ERRORS and _NO_BUFFER in data:
             raise ConnectionResetError("the request refers to memory that is not here")
         self._writer.write(data)
         await self._writer.drain()

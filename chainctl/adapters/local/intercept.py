@@ -14,7 +14,7 @@ from typing import TypeVar
 from chainctl.adapters.intercept.program import stand_in_program
 from chainctl.adapters.local.client import SupervisorClient
 from chainctl.adapters.local.paths import LocalPaths, RunPaths
-from chainctl.adapters.local.process_env import inherited_env
+from chainctl.adapters.local.process_env import inherited_env, sharing
 from chainctl.adapters.local.protocol import AskReady, Readiness, StandIn, Stop
 from chainctl.deploy.intercept import Standing, held, stand_in_name
 from chainctl.deploy.release import ServiceSpec
@@ -47,7 +47,7 @@ class LocalStandIns:
                 hint=f"see {run.log_of(stand_in_name(service.name))}",
             )
         callees = {call.chainlet: f"unix:{run.socket_of(call.service)}" for call in service.calls}
-        return LocalStanding(link, callees, client, service)
+        return LocalStanding(link, callees, client, service, sharing(service, run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class LocalStanding:
     callees: Mapping[str, str]
     client: SupervisorClient
     service: ServiceSpec
+    variables: Mapping[str, str]
     is_direct: bool = True
 
     def lead(self) -> None:
