@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -49,17 +50,26 @@ def attached(connection: Connection, container: str) -> socket.socket:
             )
         carried = SessionConnection(response, reader).unlimited()
     here, there = socket.socketpair()
-    for work in (_carry_out, _carry_in):
-        threading.Thread(target=work, args=(carried, there), name=f"attach-{container}", daemon=True).start()
+    reading = _thread(_carry_in, carried, there)
+    _thread(_carry_out, carried, there, reading)
     return here
 
 
-def _carry_out(carried: SessionConnection, there: socket.socket) -> None:
-    """Send what this process writes."""
+def _thread(work: Callable[..., None], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=arguments, name="attach", daemon=True)
+    thread.start()
+    return thread
+
+
+def _carry_out(carried: SessionConnection, there: socket.socket, reading: threading.Thread) -> None:
+    """Send what this process writes; then end the connection, once nobody reads from it any more."""
     with suppress(OSError):
         while data := there.recv(_PIECE):
             carried.send(data)
     carried.cut()
+    reading.join()
+    carried.close()
+    there.close()
 
 
 def _carry_in(carried: SessionConnection, there: socket.socket) -> None:
@@ -72,7 +82,6 @@ def _carry_in(carried: SessionConnection, there: socket.socket) -> None:
                 there.sendall(piece)
     with suppress(OSError):
         there.shutdown(socket.SHUT_RDWR)
-    carried.close()
 
 
 def _unframed(waiting: bytearray) -> list[bytes]:
