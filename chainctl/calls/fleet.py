@@ -26,7 +26,8 @@ _USED_SEC = 30.0
 class Replica:
     """One replica: its connections, its requests under way, and whether it is passed over.
 
-    `is_new` is one of which it is not known yet whether it takes calls.
+    `is_new` is one of which it is not known yet whether it takes calls, `is_aside` one that answers and would
+    rather have others take them.
     """
 
     def __init__(self, address: Address, wake: Callable[[], None], *, is_out: bool) -> None:
@@ -35,12 +36,13 @@ class Replica:
         self.under_way = 0
         self.is_out = is_out
         self.is_new = is_out
+        self.is_aside = False
         self._probe_head = request_head(address, "GET", OPEN_PATH, {})
         self._probing: Optional[asyncio.Task[None]] = None
 
     def leave_out(self) -> None:
         """Pass it over until it answers a probe."""
-        self.is_out, self.is_new = True, False
+        self.is_out, self.is_new, self.is_aside = True, False, False
         self.http.close()
 
     def probe(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,9 +63,10 @@ class Replica:
         except TimeoutError:  # one that is busy does take calls
             return
         except ConnectionError:
-            self.is_out, self.is_new = True, False
+            self.is_out, self.is_new, self.is_aside = True, False, False
         else:
             self.is_out, self.is_new = answer.status == _CLOSED, False
+            self.is_aside = self.is_out
 
 
 class Fleet:
@@ -167,7 +170,8 @@ class Fleet:
         self._turn += 1
         turned = [every[(self._turn + n) % len(every)] for n in range(len(every))]
         left = [one for one in turned if one not in tried] or turned
-        here = [one for one in left if not one.is_out] or [one for one in left if one.is_new] or left
+        here = [one for one in left if not one.is_out] or [one for one in left if one.is_new]
+        here = here or [one for one in left if one.is_aside] or left
         return min(here, key=lambda one: one.under_way)
 
     def _has_another(self, replica: Replica, tried: list[Replica]) -> bool:
@@ -175,7 +179,7 @@ class Fleet:
         replica.leave_out()
         tried.append(replica)
         others = (one for one in self._replicas.values() if one not in tried)
-        return any(one.is_new or not one.is_out for one in others)
+        return any(one.is_new or one.is_aside or not one.is_out for one in others)
 
 
 class _Counted(AsyncIterator[bytes]):

@@ -57,7 +57,11 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
         for service in sorted(observed.services, key=lambda s: (s.chainlet, s.name, s.replica)):
             since = age_text(now - service.since) if service.since else ""
             number = listed.warm.get(service.name)
-            status = _status(service, is_warm=number is not None, is_edited=service.name in listed.edited)
+            status = _status(
+                service,
+                is_warm=number is not None and not service.intercepted_by,
+                is_edited=service.name in listed.edited,
+            )
             older = "" if number is None else str(number)
             name = service.own_name + _mark(service, door)
             rows.append(["", "", service.chainlet, status, older, since, name])
@@ -68,12 +72,14 @@ def _mark(service: ObservedService, door: ObservedDoor | None) -> str:
     """An arrow for what has the traffic, a broken one for what has a part of it."""
     if door is None:
         return ""
-    if service.name == door.route and 0 < door.replicas < service.replica:
+    if service.name == door.route and not service.intercepted_by and 0 < door.replicas < service.replica:
         return ""
     return {door.route: " →", door.canary: " ⇢"}.get(service.name, "")
 
 
 def _status(service: ObservedService, *, is_warm: bool, is_edited: bool) -> str:
+    if service.intercepted_by:
+        return f"intercepted by {service.intercepted_by}"
     again = f", {service.restarts} restart{'s' if service.restarts != 1 else ''}" if service.restarts else ""
     return f"{'warm' if is_warm else service.status}{', edited' if is_edited else ''}{again}"
 
@@ -96,6 +102,7 @@ def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
                     "status": str(s.status),
                     "warm": s.name in listed.warm,
                     "edited": s.name in listed.edited,
+                    "intercepted_by": s.intercepted_by or None,
                     "release": listed.warm.get(s.name, listed.release),
                     "image": s.image,
                     "restarts": s.restarts,

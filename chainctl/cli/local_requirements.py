@@ -12,8 +12,13 @@ from chainctl.graph.graph import ChainGraph
 from chainctl.graph.requirements import requirement_texts
 
 
-def require_installed(graph: ChainGraph) -> None:
-    """Check that local processes will find their requirements. Raises UsageError naming all that lack."""
+def require_installed(
+    graph: ChainGraph, *, otherwise: str = ", or use containers: `--target docker`"
+) -> None:
+    """Check that local processes will find their requirements. Raises UsageError naming all that lack.
+
+    `otherwise` is what can be done instead of installing them.
+    """
     lacking: dict[str, list[str]] = {}
     for spec in graph.chainlets:
         for text in _missing(requirement_texts(spec.remote_config.docker_image)):
@@ -23,7 +28,7 @@ def require_installed(graph: ChainGraph) -> None:
         wanted = " ".join(f"'{text}'" for text in sorted(lacking))
         raise UsageError(
             "local processes run in this Python environment, which lacks requirements of the chain",
-            hint=f"install them: `pip install {wanted}`, or use containers: `--target docker`.",
+            hint=f"install them: `pip install {wanted}`{otherwise}.",
             details=lines,
         )
 

@@ -22,6 +22,7 @@ from chainctl.build.registry import Registry, RegistryAddress
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.settings import Settings, environment_variables, load_settings
 from chainctl.deploy.image_store import ImageStore
+from chainctl.deploy.intercept import StandIns
 from chainctl.deploy.release import FrontDoor
 from chainctl.deploy.settings import DeploySettings
 from chainctl.deploy.target import DeployTarget, LogSource
@@ -177,6 +178,15 @@ def docker_world(settings: Settings) -> World:
     registry = _registry(engine, settings)
     store, reader = DockerImageStore(engine), DockerImageReader(engine)
     return World("docker", target, target, backend, ledger, vault, store, engine.platform, registry, reader)
+
+
+def stand_ins_of(world: World) -> StandIns:
+    """Return what starts stand-ins on a world's target."""
+    from chainctl.adapters.docker.target import DockerTarget
+    from chainctl.adapters.local.target import LocalTarget
+
+    assert isinstance(world.target, DockerTarget | LocalTarget)
+    return world.target.stand_ins()
 
 
 def _registry(engine: Engine, settings: Settings) -> Registry | None:

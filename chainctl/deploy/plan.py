@@ -18,7 +18,7 @@ from chainctl.deploy.operations import (
     StartService,
     StopService,
 )
-from chainctl.deploy.release import replica_name
+from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,10 @@ def line_of(operation: Operation) -> str:
             what = f"~ {percent} % of the traffic from {before} to {service_name}"
         case PassGates(service=service_name, gates=gates):
             what = f"? {', '.join(gates)} of {service_name}"
+        case StopService(service=service_name, chainlet=chainlet, replica=replica) if (
+            replica == INTERCEPT_REPLICA
+        ):
+            what = f"- intercept of {service_name} ({chainlet})"
         case StopService(service=service_name, chainlet=chainlet, replica=replica) if replica > 1:
             what = f"- replica {replica} of {service_name} ({chainlet})"
         case StopService(service=service_name, chainlet=chainlet):

@@ -18,9 +18,10 @@ from chainctl.deploy.operations import (
 )
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.recreation import Recreation, after_recreation, first_stops, recreations
-from chainctl.deploy.release import ServiceSpec, in_dependency_order
+from chainctl.deploy.release import INTERCEPT_REPLICA, ServiceSpec, in_dependency_order
 from chainctl.deploy.renewal import Renewal, renewals, renewing, stand_ins
 from chainctl.deploy.replication import (
+    ended_intercepts,
     entrypoint_replicas,
     missing_replicas,
     replica_starts,
@@ -43,7 +44,7 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     starts = list(_starts(desired, observed))
     renewed = renewals(desired, observed)
     recreated = recreations(desired, observed, starts)
-    operations: list[Operation] = []
+    operations: list[Operation] = [*ended_intercepts(observed)]
     if not observed.has_network:
         operations.append(EnsureNetwork(desired.chain, "the chain has no network yet"))
     operations += _changes(desired, observed, starts, recreated)
@@ -51,7 +52,9 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     operations += _front_door(desired, observed)
     operations += renewing(renewed, desired, _route_after(operations, observed))
     warm = _warm(desired, observed, recreated)
-    ended = {op.service for op in operations if isinstance(op, StopService)}
+    ended = {
+        op.service for op in operations if isinstance(op, StopService) and op.replica != INTERCEPT_REPLICA
+    }
     operations += [op for op in _stops(desired, observed) if op.service not in ended | warm.keys()]
     standing = {(one.service.name, one.stand_in) for one in renewed if not one.in_place}
     operations += surplus_stops(desired, _newest_first(observed), standing)
@@ -129,7 +132,7 @@ def _starts(desired: DesiredState, observed: ObservedState) -> Iterator[StartSer
 
 
 def _new(service: ServiceSpec, observed: ObservedState, desired: DesiredState) -> StartService:
-    there = [s for s in observed.services if s.chainlet == service.chainlet]
+    there = [s for s in observed.services if s.chainlet == service.chainlet and not s.intercepted_by]
     if not there:
         return StartService(service, "new chainlet")
     old = max(there, key=lambda s: (s.status is _RUNNING, s.since, s.name))
@@ -162,7 +165,7 @@ def _stops(desired: DesiredState, observed: ObservedState) -> Iterator[StopServi
     wanted = {service.name for service in desired.services}
     chainlets = {service.chainlet for service in desired.services}
     for service in _newest_first(observed):
-        if service.name not in wanted:
+        if service.name not in wanted and not service.intercepted_by:
             cause = "replaced" if service.chainlet in chainlets else "no longer in the chain"
             yield StopService(desired.chain, service.name, service.chainlet, cause, replica=service.replica)
 

@@ -43,7 +43,7 @@ def older_ones(service: ServiceSpec, observed: ObservedState) -> Iterator[Observ
     """Yield the services of the same chainlet that run under another name."""
     for one in observed.services:
         is_other = one.chainlet == service.chainlet and one.name != service.name
-        if is_other and one.status is ServiceStatus.RUNNING:
+        if is_other and not one.intercepted_by and one.status is ServiceStatus.RUNNING:
             yield one
 
 

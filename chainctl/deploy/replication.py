@@ -45,9 +45,23 @@ def surplus_stops(
     counts = {service.name: service.replicas for service in desired.services}
     for one in ordered:
         count = counts.get(one.name, one.replica)
-        if one.replica > count and (one.name, one.replica) not in ended:
+        if one.replica > count and not one.intercepted_by and (one.name, one.replica) not in ended:
             yield StopService(
                 desired.chain, one.name, one.chainlet, _wanted(count), replica=one.replica, has_others=True
+            )
+
+
+def ended_intercepts(observed: ObservedState) -> Iterator[StopService]:
+    """Yield the ends of what stands in for chainlets on developers' machines: before anything else changes."""
+    for one in sorted(observed.services, key=lambda s: s.name):
+        if one.intercepted_by:
+            yield StopService(
+                observed.chain,
+                one.name,
+                one.chainlet,
+                f"it was intercepted by {one.intercepted_by}",
+                replica=one.replica,
+                has_others=True,
             )
 
 

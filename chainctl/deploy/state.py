@@ -25,6 +25,7 @@ class ObservedService:
     """A replica of a service that exists on a target, running or not.
 
     `since` is seconds since the epoch, `secrets` the digest of the values that it was started with.
+    `intercepted_by` says on whose machine it runs in truth, "" where it runs on the target.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ObservedService:
     restarts: int = 0
     replica: int = 1
     secrets: str = ""
+    intercepted_by: str = ""
 
     @property
     def own_name(self) -> str:

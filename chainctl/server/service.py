@@ -1,7 +1,8 @@
 """A request's path, headers and body in; the Reply of one chainlet's Worker out, however it was transported.
 
 Routes: `POST /run_remote`, `GET /healthz` (the process answers), `/readyz` (calls can be taken),
-`/openz` (it is one of the replicas to turn to), `/schema`, `/openapi.json`, `/metrics`, `/-/spans`.
+`/openz` (it is one of the replicas to turn to), `/schema`, `/openapi.json`, `/metrics`, `/-/spans`,
+`POST /-/aside?sec=N` (say for so long that it is none to turn to).
 Everything but the three health routes wants the chain's internal token.
 """
 
@@ -43,6 +44,7 @@ _MOST_DIGITS = 19
 _FAILED = 500
 _LARGEST_KEPT = 1 << 20
 _GONE = 499  # the caller went away
+_MOST_ASIDE_SEC = 10
 _OPEN_PATHS = ("/healthz", "/readyz", "/openz")
 _TOKEN = TOKEN_HEADER.encode()
 _DOOR = b"x-chainctl-door"  # set by the front door on all that comes from outside
@@ -57,9 +59,10 @@ _METHODS = {
     "/openapi.json": "GET",
     "/metrics": "GET",
     "/spans": "GET",
+    "/aside": "POST",
 }
 _COMPRESSED = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress")
-_INNER_ONLY = ("/spans",)
+_INNER_ONLY = ("/spans", "/aside")
 _PLAIN_MEDIA = {media.encode(): media for media in READABLE}
 Headers = Mapping[bytes, bytes]
 
@@ -89,6 +92,7 @@ class ChainletService:
         self.keeps_last_call = False
         self.last_call: Optional[tuple[str, bytes]] = None
         self.is_leaving = False
+        self._aside_until = 0.0
         self.name = name
         self.body_limit = body_limit
         self.telemetry = telemetry
@@ -99,6 +103,15 @@ class ChainletService:
     def leave(self) -> None:
         """Say from now on that callers should turn to other replicas."""
         self.is_leaving = True
+
+    def step_aside(self, seconds: int) -> None:
+        """Say so for some seconds only: who stands in has to ask again, and may be gone by then."""
+        self._aside_until = time.monotonic() + min(seconds, _MOST_ASIDE_SEC)
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether callers should turn to it."""
+        return not self.is_leaving and time.monotonic() >= self._aside_until
 
     def refusal(self, method: str, path: str, headers: Headers) -> Optional[Reply]:
         """Answer what needs no body: unknown routes, wrong methods, strangers, bodies that cannot be read."""
@@ -265,15 +278,23 @@ class ChainletService:
         if self.worker is None:
             return _json(503, {"status": "starting", "chainlet": self.name})
         if route == "/openz":
-            return _json(
-                503 if self.is_leaving else 200, {"chainlet": self.name, "open": not self.is_leaving}
-            )
+            is_open = self.is_open
+            return _json(200 if is_open else 503, {"chainlet": self.name, "open": is_open})
+        if route == "/aside":
+            return self._stepped_aside(query)
         if route == "/readyz":
             health = await self.worker.health()
             status = {"status": "ready" if health.is_ready else "unhealthy", "chainlet": self.name}
             return _json(200 if health.is_ready else 503, {**status, "reason": health.reason})
         schemas = self.worker.schemas()
         return _json(200, schemas if route == "/schema" else openapi(self.name, schemas))
+
+    def _stepped_aside(self, query: str) -> Reply:
+        name, _, seconds = query.partition("=")
+        if name != "sec" or not seconds.isdecimal():
+            return refuse(400, "bad_request", "say for how long, as in /-/aside?sec=2")
+        self.step_aside(int(seconds[:_MOST_DIGITS]))
+        return _json(200, {"chainlet": self.name, "open": self.is_open})
 
     def _seen(self, path: str, query: str) -> Reply:
         seen = answer_seen(path, query, self.telemetry) if self.telemetry is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+from chainctl.adapters.docker.labels import INTERCEPT
 from chainctl.adapters.docker.services_body import PROBE
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import find_own
@@ -21,6 +22,8 @@ def ask_service(connection: Connection, chain: str, service: str, path: str) -> 
     container = find_own(connection, service, chain)
     if container is None or not container.is_running:
         raise DeployError(f"The service {service} is not running", hint="push again")
+    if INTERCEPT in container.labels:
+        raise DeployError(f"{service} is not here: it is intercepted by {container.labels[INTERCEPT]}")
     said = run_in(connection, container.id, [container.command, "-I", PROBE, path])
     status, _, body = said.partition(" ")
     if said.startswith(NO_ANSWER) or status != "200":

@@ -27,7 +27,7 @@ from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import SplitRoute
-from chainctl.deploy.release import SERVICE_PORT, replica_name
+from chainctl.deploy.release import INTERCEPT_REPLICA, SERVICE_PORT, replica_name
 from chainctl.errors import DeployError
 
 _REACHED_SEC = 10.0
@@ -52,6 +52,14 @@ def route_to(connection: Connection, chain: str, service: str, replicas: int = 1
     files = [OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service, replicas).encode())]
     put_files(connection, door, str(DIRECTORY), files)
     park(connection, door, *_blocking(connection, chain, _state(connection, door)))
+
+
+def lead_to_stand_in(connection: Connection, chain: str, service: str) -> None:
+    """Give what stands in for a service traffic, of which the others step aside; the file stays. Raises DeployError."""
+    door, name = door_name(chain), replica_name(service, INTERCEPT_REPLICA)
+    place = _Place(service, INTERCEPT_REPLICA, name, _address(connection, chain, name))
+    chosen, _ = _reach(connection, door, _state(connection, door), [place])
+    flip(connection, door, chosen, [])
 
 
 def split_route(connection: Connection, operation: SplitRoute) -> None:

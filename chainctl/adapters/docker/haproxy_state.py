@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.labels import DOOR_ALIAS
 from chainctl.adapters.docker.replica_hosts import replica_at
+from chainctl.deploy.release import INTERCEPT_REPLICA
 from chainctl.errors import DeployError
 
 QUESTIONS = ("show info", f"show servers state {BACKEND}", f"show stat {BACKEND} 4 -1")
@@ -49,6 +50,11 @@ class Slot:
         return self.service is not None and not self.admin & _NOT_SERVING
 
     @property
+    def is_intercept(self) -> bool:
+        """Say whether it leads to what stands in for the others, and reaches it; one that is gone is none."""
+        return self.replica == INTERCEPT_REPLICA and self.status.startswith("UP")
+
+    @property
     def is_free(self) -> bool:
         return bool(self.admin & _FORCED_OR_INHERITED_MAINTENANCE)
 
@@ -69,17 +75,18 @@ class DoorState:
     @property
     def replicas(self) -> int:
         """Return over how many replicas of the route the traffic is spread."""
-        return sum(slot.is_serving and slot.service == self.route for slot in self.slots)
+        return self.serving.get(self.route or "", 0)
 
     def leads_to(self, service: str | None, replicas: int) -> bool:
         """Say whether all traffic goes to just the first replicas of a service."""
-        serving = sorted(slot.replica for slot in self.slots if slot.is_serving)
+        serving = sorted(slot.replica for slot in self.slots if slot.is_serving and not slot.is_intercept)
         return self.route == service and serving == list(range(1, replicas + 1))
 
     @property
     def serving(self) -> dict[str, int]:
         """Return how many replicas of each service have traffic."""
-        return Counter(slot.service for slot in self.slots if slot.is_serving and slot.service)
+        here = (slot for slot in self.slots if slot.is_serving and not slot.is_intercept)
+        return Counter(slot.service for slot in here if slot.service)
 
     @property
     def split(self) -> tuple[str, ...]:

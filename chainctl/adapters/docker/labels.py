@@ -24,6 +24,7 @@ CALLS_PART = "chainctl.fingerprint.calls"
 REPLICA = "chainctl.replica"
 GENERATION_PART = "chainctl.fingerprint.generation"
 SECRETS_PART = "chainctl.fingerprint.secrets"
+INTERCEPT = "chainctl.intercept"
 
 DOOR_ALIAS = "front"
 _CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainctl.adapters.docker.labels import CHAINLET, Role
+from chainctl.adapters.docker.labels import CHAINLET, INTERCEPT, Role
 from chainctl.adapters.docker.logs_frames import StampedLine
 from chainctl.adapters.docker.observe_container import Container, epoch
 from chainctl.adapters.docker.target_connection import Connection
@@ -13,11 +13,13 @@ from chainctl.deploy.target import LogLine
 
 
 def service_containers(connection: Connection, chain: str, chainlets: Sequence[str]) -> list[Container]:
-    """Return the containers of services, ended ones too; no chainlets means all."""
+    """Return the containers of services, ended ones too; no chainlets means all. A stand-in writes nothing."""
     return [
         container
         for container in of_chain(connection, chain)
-        if container.role == Role.SERVICE and (not chainlets or container.labels.get(CHAINLET) in chainlets)
+        if container.role == Role.SERVICE
+        and INTERCEPT not in container.labels
+        and (not chainlets or container.labels.get(CHAINLET) in chainlets)
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from chainctl.adapters.docker.labels import (
     CHAIN,
     CHAINLET,
+    INTERCEPT,
     ROLE,
     SECRETS_PART,
     SERVICE,
@@ -101,7 +102,8 @@ class Container:
 
 def observed_service(container: Container) -> ObservedService:
     """Return a service; one that runs but was never ready is as good as stopped."""
-    is_unfinished = container.is_running and not container.has_been_ready
+    interceptor = container.labels.get(INTERCEPT, "")
+    is_unfinished = container.is_running and not container.has_been_ready and not interceptor
     return ObservedService(
         name=container.labels.get(SERVICE, container.name),
         chainlet=container.labels.get(CHAINLET, ""),
@@ -112,6 +114,7 @@ def observed_service(container: Container) -> ObservedService:
         restarts=container.restarts,
         replica=replica_in(container.labels),
         secrets=container.labels.get(SECRETS_PART, ""),
+        intercepted_by=interceptor,
     )
 
 

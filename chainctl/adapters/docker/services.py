@@ -49,7 +49,7 @@ def start_service(
     engine = connection.engine.info()
     require_room(spec, engine)
     files = secret_files(spec, vault)
-    body = partial(service_body, spec, _python_of(connection, spec), engine, grace_sec, devices)
+    body = partial(service_body, spec, python_of(connection, spec), engine, grace_sec, devices)
     _remove_service(connection, spec.name)
     is_sharing = ensure_shared_volume(connection, spec.chain, emit)
     with _gpus_explained(spec):
@@ -97,7 +97,7 @@ def _remove_service(connection: Connection, service: str) -> None:
     remove_secrets(connection, service)
 
 
-def _python_of(connection: Connection, spec: ServiceSpec) -> str:
+def python_of(connection: Connection, spec: ServiceSpec) -> str:
     """Return the interpreter that the image starts with: the probe runs with the same."""
     from docker.errors import NotFound
 

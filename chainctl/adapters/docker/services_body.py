@@ -61,7 +61,7 @@ def service_body(
         "Healthcheck": _healthcheck(python, spec.start_timeout_sec),
         "HostConfig": {
             **_limits(spec),
-            **_confinement(),
+            **confinement(),
             "Init": True,
             "RestartPolicy": {"Name": "no"},
             "LogConfig": LOG_CONFIG,
@@ -159,7 +159,8 @@ def _limits(spec: ServiceSpec) -> dict[str, object]:
     }
 
 
-def _confinement() -> dict[str, object]:
+def confinement() -> dict[str, object]:
+    """Return what keeps a container from all that it does not need."""
     return {
         "SecurityOpt": ["no-new-privileges"],
         "CapDrop": ["ALL"],

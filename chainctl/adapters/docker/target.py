@@ -12,6 +12,7 @@ from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, r
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
 from chainctl.adapters.docker.gpus import host_gpus
 from chainctl.adapters.docker.haproxy_config import DoorSettings
+from chainctl.adapters.docker.intercept import DockerStandIns, end_stand_in
 from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.network import ensure_network, remove_network
 from chainctl.adapters.docker.observe import observe_chain, observed_chains
@@ -33,7 +34,7 @@ from chainctl.deploy.operations import (
     StartService,
     StopService,
 )
-from chainctl.deploy.release import FrontDoor, replica_name
+from chainctl.deploy.release import INTERCEPT_REPLICA, FrontDoor, replica_name
 from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
@@ -108,6 +109,10 @@ class DockerTarget:
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_control(self._engine, chain, replica_name(service, replica))
 
+    def stand_ins(self) -> DockerStandIns:
+        """Return what starts containers that stand in for services."""
+        return DockerStandIns(self._engine)
+
     def logs(
         self,
         chain: str,
@@ -136,6 +141,8 @@ class DockerTarget:
                 route_to(connection, chain, service, replicas)
             case SplitRoute():
                 split_route(connection, operation)
+            case StopService(chain=chain, service=service, replica=replica) if replica == INTERCEPT_REPLICA:
+                end_stand_in(connection, service, chain)
             case StopService(chain=chain, service=service, replica=replica):
                 name = replica_name(service, replica)
                 drain_service(connection, chain, service, self._drain_sec, replica)

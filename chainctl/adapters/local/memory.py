@@ -39,6 +39,7 @@ class RememberedService(_Remembered):
     gpus: tuple[str, ...] = ()
     gpu_memory_bytes: int | None = None
     is_alive: bool = False
+    intercepted_by: str = ""
 
 
 class RememberedDoor(_Remembered):

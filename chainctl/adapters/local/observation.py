@@ -31,6 +31,7 @@ def _service(service: RememberedService, *, is_supervised: bool) -> ObservedServ
         restarts=service.restarts,
         replica=replica,
         secrets=service.secrets_digest,
+        intercepted_by=service.intercepted_by,
     )
 
 

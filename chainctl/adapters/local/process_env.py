@@ -55,11 +55,12 @@ def process_env(
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_CHAINLET": spec.chainlet,
         **({"CHAINCTL_DATA": json.dumps({n: str(p) for n, p in sorted(data.items())})} if data else {}),
-        **_sharing(spec, run),
+        **sharing(spec, run),
     }
 
 
-def _sharing(spec: ServiceSpec, run: RunPaths) -> dict[str, str]:
+def sharing(spec: ServiceSpec, run: RunPaths) -> dict[str, str]:
+    """Return what says through which memory the services of a chain share large buffers."""
     if run.shared is None:
         return {}
     return {

@@ -18,10 +18,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Start(_Message):
-    """Start a service. One that runs already is left alone, a stopped one is replaced."""
-
-    verb: Literal["start"] = "start"
+class _Started(_Message):
     name: str
     chainlet: str
     image: str
@@ -32,6 +29,19 @@ class Start(_Message):
     env: dict[str, str] = Field(repr=False)
     secrets: dict[str, Base64Bytes] = Field(repr=False)
     token: str = Field(repr=False)
+
+
+class Start(_Started):
+    """Start a service. One that runs already is left alone, a stopped one is replaced."""
+
+    verb: Literal["start"] = "start"
+
+
+class StandIn(_Started):
+    """Start what stands in for a service whose chainlet runs elsewhere. It is gone when it ends."""
+
+    verb: Literal["stand-in"] = "stand-in"
+    intercepted_by: str
 
 
 class Stop(_Message):
@@ -108,7 +118,17 @@ class Shutdown(_Message):
 
 
 Verb = Annotated[
-    Start | Stop | List | AskReady | OpenDoor | CloseDoor | SetRoute | SplitTraffic | CountTraffic | Shutdown,
+    Start
+    | StandIn
+    | Stop
+    | List
+    | AskReady
+    | OpenDoor
+    | CloseDoor
+    | SetRoute
+    | SplitTraffic
+    | CountTraffic
+    | Shutdown,
     Field(discriminator="verb"),
 ]
 

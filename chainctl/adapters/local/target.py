@@ -13,6 +13,7 @@ from chainctl.adapters.local.ask import ask_service, call_service
 from chainctl.adapters.local.client import SupervisorClient, SupervisorGone
 from chainctl.adapters.local.control import connect_control
 from chainctl.adapters.local.gpus import DEVICES_NAME, local_holdings
+from chainctl.adapters.local.intercept import LocalStandIns
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
 from chainctl.adapters.local.logs import read_logs
 from chainctl.adapters.local.memory import RunMemory, recall
@@ -186,6 +187,10 @@ class LocalTarget:
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         name = replica_name(service, replica)
         return connect_control(self._paths.run(chain).control_of(name), name)
+
+    def stand_ins(self) -> LocalStandIns:
+        """Return what starts processes that stand in for services."""
+        return LocalStandIns(self._paths, self._python, self._inherited)
 
     def logs(
         self,

@@ -56,6 +56,7 @@ class Switch:
     """The route of a chain: one backend or none, with the other replicas of its service.
 
     While the traffic is split, `canary` gets `percent` of a hundred requests, evenly among the others.
+    `intercept` stands in for all replicas of its service while it is ready.
     """
 
     backend: Backend | None = None
@@ -64,6 +65,7 @@ class Switch:
     tallies: dict[str, Tally] = field(default_factory=dict)
     others: tuple[Backend, ...] = ()
     canary_others: tuple[Backend, ...] = ()
+    intercept: Backend | None = None
     _credit: int = 0
     _turn: int = 0
 
@@ -85,6 +87,12 @@ class Switch:
 
     def leave(self, service: str, replica: int = 1) -> None:
         """Give no more traffic to a replica; those that are left go on."""
+        if self.intercept is not None and (self.intercept.service, self.intercept.replica) == (
+            service,
+            replica,
+        ):
+            self.intercept = None
+            return
         if self.canary is not None:
             left = _without((self.canary, *self.canary_others), service, replica)
             self.canary, self.canary_others = (left[0], left[1:]) if left else (None, ())
@@ -127,7 +135,12 @@ class Switch:
 
     def _one_of(self, first: Backend | None, others: tuple[Backend, ...]) -> Backend | None:
         """Return the replica that answers the fewest requests; in turn where several do."""
-        if first is None or not others:
+        if first is None:
+            return None
+        stand_in = self.intercept
+        if stand_in is not None and stand_in.service == first.service and not stand_in.flights.is_away:
+            return stand_in
+        if not others:
             return first
         self._turn += 1
         every = (first, *others)

@@ -31,6 +31,7 @@ from chainctl.adapters.local.protocol import (
     SetRoute,
     Shutdown,
     SplitTraffic,
+    StandIn,
     Start,
     Stop,
     Verb,
@@ -59,6 +60,7 @@ class ChainRun:
         self._port = memory.port
         self._services: dict[str, Service] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._forgetting: set[asyncio.Task[Done]] = set()
         self._switch = Switch()
         self._doorway = Doorway(self._switch, self._run.runtime, self._drain_sec)
         self._remember()
@@ -66,7 +68,7 @@ class ChainRun:
     async def answer(self, request: Verb) -> Answer:
         """Make it so. Raises DeployError."""
         match request:
-            case Start():
+            case Start() | StandIn():
                 return await self._start(request)
             case Stop():
                 return await self._stop(request)
@@ -96,19 +98,29 @@ class ChainRun:
         self._remember()
         return Done()
 
-    async def _start(self, order: Start) -> Done:
+    async def _start(self, order: Start | StandIn) -> Done:
         async with self._locks[order.name]:
             running = self._services.get(order.name)
             if running is not None and running.is_as_ordered(order):
                 return Done()
             await self._halt(order.name)
-            service = Service(order, self._run, self._remember)
+            is_stand_in = isinstance(order, StandIn)
+            service = Service(order, self._run, self._remember, self._stand_in_ended if is_stand_in else None)
             service.start()
             self._gone.pop(order.name, None)
             self._services[order.name] = service
-            self._restore_route(service.backend)
+            if is_stand_in:
+                self._switch.intercept = service.backend
+            else:
+                self._restore_route(service.backend)
             self._remember()
         return Done()
+
+    def _stand_in_ended(self, name: str) -> None:
+        """Forget what only stood in for others, as soon as its own task is over."""
+        task = asyncio.get_running_loop().create_task(self._stop(Stop(name=name, drain_sec=0)))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
 
     async def _stop(self, order: Stop) -> Done:
         name, drain_sec = order.name, order.drain_sec

@@ -13,7 +13,7 @@ from chainctl.adapters.local.gpus import gpus_in
 from chainctl.adapters.local.memory import RememberedService
 from chainctl.adapters.local.orphans import kill_processes_of
 from chainctl.adapters.local.paths import RunPaths
-from chainctl.adapters.local.protocol import Readiness, Start
+from chainctl.adapters.local.protocol import Readiness, StandIn, Start
 from chainctl.adapters.local.supervisor.log_file import LogFile
 from chainctl.adapters.local.supervisor.probe import probe
 from chainctl.adapters.local.supervisor.process import ChildProcess, spawn
@@ -30,9 +30,18 @@ _CANNOT_START = 127
 
 
 class Service:
-    """One supervised process. `changed` is called whenever what is remembered of it changes."""
+    """One supervised process. `changed` is called whenever what is remembered of it changes.
 
-    def __init__(self, order: Start, run: RunPaths, changed: Callable[[], None]) -> None:
+    What only stands in for others is not started again when it ends: `ended` is called then.
+    """
+
+    def __init__(
+        self,
+        order: Start | StandIn,
+        run: RunPaths,
+        changed: Callable[[], None],
+        ended: Callable[[str], None] | None = None,
+    ) -> None:
         name, replica = replica_of(order.name)
         self.backend = Backend(name, run.socket_of(order.name), replica=replica)
         self.status = ServiceStatus.RUNNING
@@ -41,6 +50,9 @@ class Service:
         self._control = run.control_of(order.name)
         self._log = LogFile(run.log_of(order.name))
         self._changed = changed
+        self._ended = ended
+        self.intercepted_by = order.intercepted_by if isinstance(order, StandIn) else ""
+        self.backend.flights.is_away = bool(self.intercepted_by)
         self._since = time.time()
         self._restarts = 0
         self._exit_code: int | None = None
@@ -49,7 +61,7 @@ class Service:
         self._stopping = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
 
-    def is_as_ordered(self, order: Start) -> bool:
+    def is_as_ordered(self, order: Start | StandIn) -> bool:
         """Say whether it runs with the secrets and the image of an order; all else is in its name."""
         wanted = (order.secrets_digest, order.image)
         is_same = (self._order.secrets_digest, self._order.image) == wanted
@@ -75,6 +87,7 @@ class Service:
             gpus=gpus,
             gpu_memory_bytes=gpu_memory,
             is_alive=self.status is ServiceStatus.RUNNING,
+            intercepted_by=self.intercepted_by,
         )
 
     @property
@@ -86,6 +99,8 @@ class Service:
     async def readiness(self) -> Readiness:
         """Ask the process whether it is ready."""
         health = await probe(self.backend.socket)
+        if self.intercepted_by:
+            self.backend.flights.is_away = not health.is_ready
         if health.is_ready and self.status is ServiceStatus.RUNNING:
             self.backend.flights.is_away = False
             if not self._was_ready:
@@ -136,6 +151,8 @@ class Service:
             self._exit_code = await self._run_once()
             if self._stopping.is_set():
                 return
+            if self._ended is not None:
+                return self._ended(self._order.name)
             if not self._was_ready:
                 return self._fail()
             delay = FIRST_DELAY_SEC if time.monotonic() - started > CALM_SEC else delay
@@ -179,10 +196,10 @@ class Service:
     async def _watch_until_ready(self) -> None:
         """Note when the process is ready: from the first time on a crash is restarted."""
         delay = 0.05
-        while not self._was_ready or self.backend.flights.is_away:
+        while not self._was_ready or self.backend.flights.is_away or self.intercepted_by:
             await asyncio.sleep(delay)
             await self.readiness()
-            delay = min(delay * 1.5, 1.0)
+            delay = min(delay * 1.5, 0.3 if self.intercepted_by else 1.0)
 
 
 def _words(code: int | None) -> str:

@@ -34,6 +34,22 @@ def test_a_replica_that_is_away_gets_nothing_and_comes_back() -> None:
     assert {id(switch.choose()) for _ in range(5)} == {id(FIRST), id(SECOND)}
 
 
+def test_what_stands_in_gets_all_while_it_is_ready() -> None:
+    """Where it is away, or has left, the replicas have the requests again; they are its spares."""
+    stand_in = Backend("shop", Path("/shop.99"), replica=99)
+    switch = Switch()
+    switch.flip(FIRST, SECOND)
+    switch.intercept = stand_in
+    assert {id(switch.choose()) for _ in range(5)} == {id(stand_in)}
+    assert switch.spares(stand_in) == [FIRST, SECOND]
+    assert switch.spread == 2
+    stand_in.flights.is_away = True
+    assert {id(switch.choose()) for _ in range(5)} == {id(FIRST), id(SECOND)}
+    stand_in.flights.is_away = False
+    switch.leave("shop", 99)
+    assert {id(switch.choose()) for _ in range(5)} == {id(FIRST), id(SECOND)}
+
+
 def test_a_replica_leaves_alone() -> None:
     """The same of a canary."""
     other, more = Backend("new", Path("/new")), Backend("new", Path("/new.2"), replica=2)
