@@ -5,8 +5,9 @@ CRASH_POINTS ?= 200
 VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
+WORKERS ?= 2
 
-.PHONY: help setup lint types rooms check test test-unit test-docker demo bench bench-quick bench-builds bench-releases bench-watch soak crash golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker test-load demo bench bench-quick bench-builds bench-releases bench-watch soak crash golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,7 +33,7 @@ check: lint types rooms ## All static checks
 
 test: setup ## Run all tests; with CI=true (or ENGINE=1) a real Docker Engine is brought up first
 	@if [ -n "$(ENGINE)" ]; then tests/engine/up >/dev/null; fi
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-unit: setup ## Run the tests that need no engine
 	$(BIN)/python -m pytest -m "not docker"
@@ -40,6 +41,10 @@ test-unit: setup ## Run the tests that need no engine
 test-docker: setup ## Bring an engine up and run the tests that need it
 	tests/engine/up >/dev/null
 	CHAINCTL_TEST_REQUIRE_ENGINE=1 $(BIN)/python -m pytest -m docker
+
+test-load: setup ## Run the tests that count lost requests under load, and need the machine to themselves
+	tests/engine/up >/dev/null
+	CHAINCTL_TEST_LOAD=1 $(BIN)/python -m pytest -m load
 
 demo: setup ## Push an example chain, call it, print the answer
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo

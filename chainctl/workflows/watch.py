@@ -326,7 +326,7 @@ class Watch:
         names = {service.name: service.chainlet for service in release.services}
         found: dict[str, tuple[Replica, ...]] = {service.chainlet: () for service in release.services}
         for one in self._site.observe().services:
-            if one.name in names and one.status is ServiceStatus.RUNNING:
+            if one.name in names and one.status is ServiceStatus.RUNNING and not one.intercepted_by:
                 found[names[one.name]] = (*found[names[one.name]], (one.name, one.replica))
         away = sorted(name for name, replicas in found.items() if not replicas)
         if away:

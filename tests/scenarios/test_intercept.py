@@ -19,6 +19,8 @@ import pytest
 from tests.conftest import await_condition
 from tests.scenarios.pushed_chain import JSON, TARGETS, PushedChain, pushing
 
+pytestmark = pytest.mark.load
+
 CHAIN = """
 import os
 import time
