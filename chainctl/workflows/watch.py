@@ -18,6 +18,7 @@ from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, ChainDefinitionError, DeployError
 from chainctl.events import EditApplied, EditRefused, Emit, Notice
 from chainctl.graph.graph import ChainGraph, ChainletSpec
+from chainctl.watch.callers import unfit_calls
 from chainctl.watch.ladder import Edit, Rung, Step, inputs_of, is_below, steps_of
 from chainctl.watch.source_change import SourceChange, source_change
 from chainctl.workflows.watch_controls import (
@@ -199,6 +200,13 @@ class Watch:
             texts |= came
         texts = {path: text for path, text in texts.items() if found.get(path, b"") is not None}
         edit = Edit(changes, others, _trees(texts))
+        if after is not served.graph:
+            known = {call.text for call in unfit_calls(served.graph, _trees(served.texts))}
+            unfit = [call for call in unfit_calls(after, edit.trees) if call.text not in known]
+            if unfit:
+                first, *rest = (f"{call.path}:{call.line}: {call.text}" for call in unfit)
+                self._tell(EditRefused(first, tuple(rest)))
+                return
         steps = steps_of(edit, served.graph, after)
         if any(step.rung is Rung.REPLAN for step in steps):
             self.push(steps[0].reason)

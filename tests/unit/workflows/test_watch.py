@@ -292,3 +292,15 @@ def test_the_last_request_is_the_entrypoints(world: World) -> None:
     assert world.watch.last_call() is None
     world.worker("Root").last = ("application/json", b"{}")
     assert world.watch.last_call() == ("application/json", b"{}")
+
+
+def test_a_signature_that_a_caller_does_not_fit_is_not_served(world: World) -> None:
+    """The place of the call is told; what served before goes on, until both are edited."""
+    world.site.graph = replace(graph())
+    told = world.save(
+        CHAIN, "text: str) -> str:\n        return clean", "text: str, n: int) -> str:\n        return clean"
+    )
+    assert told == EditRefused(f"{CHAIN}:19: `Root` calls `Leaf.run_remote` without `n`")
+    assert (world.controls.log, world.site.pushes) == ([], 0)
+    told = world.save(CHAIN, "self.leaf.run_remote(text)", "self.leaf.run_remote(text, 1)")
+    assert isinstance(told, EditApplied)
