@@ -221,12 +221,15 @@ def _in_processes(
 
 
 def _calling(entrypoint: type, url: str) -> Any:
+    """Connections end with each call: a test's event loop may end with it, too."""
     from chainctl.calls.client_loop import ClientLoop
-    from chainctl.calls.outside import outside_chainlet
+    from chainctl.calls.outside import PATH
+    from chainctl.calls.remote import remote_chainlet
+    from chainctl.calls.transport import Transport
     from chainctl.sdk.config import RPCOptions
 
     name = declaration_of(entrypoint).display_name
     service = DeployedServiceDescriptor(
         name=entrypoint.__name__, display_name=name, options=RPCOptions(), predict_url=url
     )
-    return outside_chainlet(entrypoint, service, ClientLoop())
+    return remote_chainlet(entrypoint, Transport(service, {"connection": "close"}, ClientLoop(), path=PATH))

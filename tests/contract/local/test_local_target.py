@@ -290,7 +290,7 @@ def test_a_supervisor_that_dies_under_a_push_is_an_engine_error() -> None:
         assert r.observe().services[0].status is ServiceStatus.RUNNING
         os.kill(r.supervisor, signal.SIGKILL)
         eventually(lambda: not supervisors_of(r.run.runtime))
-        with pytest.raises(EngineError, match="No supervisor runs|ended before it answered"):
+        with pytest.raises(EngineError, match=r"No supervisor runs|ended before it answered"):
             r.apply(StartService(r.spec("two"), CAUSE))
         assert r.observe().services[0].status is ServiceStatus.STOPPED
         r.apply(StartService(r.spec("two"), CAUSE))
