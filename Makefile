@@ -5,7 +5,6 @@ CRASH_POINTS ?= 200
 VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
-WORKERS ?= 2
 
 .PHONY: help setup lint types rooms check test test-unit test-docker test-load demo bench bench-quick bench-builds bench-releases bench-watch soak crash golden clean
 
@@ -33,7 +32,7 @@ check: lint types rooms ## All static checks
 
 test: setup ## Run all tests; with CI=true (or ENGINE=1) a real Docker Engine is brought up first
 	@if [ -n "$(ENGINE)" ]; then tests/engine/up >/dev/null; fi
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest
 
 test-unit: setup ## Run the tests that need no engine
 	$(BIN)/python -m pytest -m "not docker"

@@ -30,14 +30,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden-update", action="store_true", help="write golden files anew")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Where tests run side by side, have those that share an engine or a database server run one after the other."""
-    if item.get_closest_marker("docker"):
-        item.add_marker(pytest.mark.xdist_group("engine"))
-    elif item.path.is_relative_to(ROOT / "tests" / "state"):
-        item.add_marker(pytest.mark.xdist_group("database"))
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip tests marked `docker` where no engine answers; where one is required, fail instead."""
     if not os.environ.get("CHAINCTL_TEST_LOAD"):
