@@ -212,7 +212,8 @@ class CrashProject:
         sockets = {path.name for path in (run.runtime / "s").iterdir()}
         assert sockets == {run.socket_of(name).name for name in services}
         secrets = {path.name for path in run.secrets.iterdir()}
-        assert secrets == {run.secrets_of(name).name for name in services}
+        places = [place for name in services for place in (run.secrets_of(name), run.control_of(name))]
+        assert secrets == {place.name for place in places}
 
     def _listening(self) -> list[int]:
         """Processes that are services of this chain."""
