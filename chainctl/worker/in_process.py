@@ -27,7 +27,7 @@ from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overl
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import RefusingResolver
-from chainctl.worker.servings import Flight, Serving, Servings
+from chainctl.worker.servings import Flights, Serving, Servings
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
@@ -70,14 +70,14 @@ class InProcessWorker:
                 else reply
             )
         serving = self.servings.of(call.context)
-        flight = self.servings.enter(call.context)
+        flights = self.servings.enter(call.context)
         try:
-            return await self._answered(call, serving.call, flight)
+            return await self._answered(call, serving.call, flights)
         finally:
-            if not flight.is_kept:
-                flight.land()
+            if not call.outlives_its_answer:
+                flights.land()
 
-    async def _answered(self, call: Call, endpoint: EndpointCall, flight: Flight) -> Reply:
+    async def _answered(self, call: Call, endpoint: EndpointCall, flights: Flights) -> Reply:
         began = time.perf_counter_ns()
         try:
             arguments = (
@@ -100,8 +100,8 @@ class InProcessWorker:
         if call.span is not None:
             call.span.decode_ns, call.span.queue_ns = decoded - began, time.perf_counter_ns() - decoded
         if self._endpoint.is_stream:
-            return await self._stream(call, endpoint, arguments, since, flight)
-        return await self._whole(call, endpoint, arguments, since, flight)
+            return await self._stream(call, endpoint, arguments, since, flights)
+        return await self._whole(call, endpoint, arguments, since, flights)
 
     def _bridging_loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop, on which tasks run from now on such that sync calls do not stop it."""
@@ -117,7 +117,7 @@ class InProcessWorker:
         CURRENT_RESOLVER.set(_REFUSING)
         CURRENT_CALL.set(context)
         serving = self.servings.of(context)
-        flight = self.servings.enter(context)
+        flights = self.servings.enter(context)
         try:
             since = await self.gate.enter()
             try:
@@ -125,7 +125,7 @@ class InProcessWorker:
             finally:
                 self.gate.leave(since)
         finally:
-            flight.land()
+            flights.land()
 
     async def health(self) -> Health:
         is_healthy = self.servings.at(self.servings.committed).is_healthy
@@ -157,7 +157,7 @@ class InProcessWorker:
         return self._buffers.find if call.is_inner else _IN_MESSAGE.find
 
     async def _whole(
-        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flight: Flight
+        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flights: Flights
     ) -> Reply:
         span, began = call.span, time.perf_counter_ns()
         try:
@@ -167,7 +167,9 @@ class InProcessWorker:
                 finally:
                     self.gate.leave(since)
             else:
-                result = await self._in_thread(functools.partial(endpoint.run_sync, arguments), since, flight)
+                result = await self._in_thread(
+                    functools.partial(endpoint.run_sync, arguments), call, since, flights
+                )
             ran = time.perf_counter_ns()
             reply = endpoint.reply(result, call, self._buffers)
         except PASSING:
@@ -180,7 +182,7 @@ class InProcessWorker:
             span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran
         return reply
 
-    async def _in_thread(self, run: Callable[[], Any], since: float, flight: Flight) -> Any:
+    async def _in_thread(self, run: Callable[[], Any], call: Call, since: float, flights: Flights) -> Any:
         """Run a sync call. The place in the gate is kept, and the call counted, until its thread ends."""
         is_over = False
 
@@ -188,24 +190,24 @@ class InProcessWorker:
             nonlocal is_over
             is_over = True
             self.gate.leave(since)
-            if flight.is_kept:
-                flight.land()
+            if call.outlives_its_answer:
+                flights.land()
 
         try:
             return await self._threads.run(run, leave)
         finally:
-            flight.is_kept = not is_over
+            call.outlives_its_answer = not is_over
 
     async def _stream(
-        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flight: Flight
+        self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flights: Flights
     ) -> Reply:
         """Wait for the first item, so that an error before it is still an error answer."""
         form = endpoint.stream_form(call.accept)
-        flight.is_kept = True
+        call.outlives_its_answer = True
 
         def leave() -> None:
             self.gate.leave(since)
-            flight.land()
+            flights.land()
 
         items = self._items(endpoint, arguments, leave)
         try:

@@ -22,18 +22,20 @@ class Serving:
         self.is_healthy: Optional[Callable[[], Any]] = getattr(instance, "is_healthy", None)
 
 
-class Flight:
-    """One call that is counted until it lands; `is_kept` while something goes on that outlives its answer."""
+class Flights:
+    """How many calls of one generation are under way."""
 
-    __slots__ = ("_number", "_servings", "is_kept")
+    __slots__ = ("_servings", "count")
 
-    def __init__(self, servings: Servings, number: int) -> None:
+    def __init__(self, servings: Servings) -> None:
         self._servings = servings
-        self._number = number
-        self.is_kept = False
+        self.count = 0
 
     def land(self) -> None:
-        self._servings.leave(self._number)
+        """Note that one of them ended."""
+        self.count -= 1
+        if self._servings.on_leave is not None:
+            self._servings.on_leave()
 
 
 class Servings:
@@ -48,7 +50,7 @@ class Servings:
         self.newest = first
         self.committed = 0
         self.on_leave: Optional[Callable[[], None]] = None
-        self._flights: dict[int, int] = {}
+        self._flights: dict[int, Flights] = {}
 
     def of(self, context: CallContext) -> Serving:
         """Return what serves a call, which has a number from now on."""
@@ -69,25 +71,23 @@ class Servings:
         """Serve with these from now on, oldest first."""
         self.all, self.newest = servings, servings[-1]
 
-    def enter(self, context: CallContext) -> Flight:
-        """Count a call, on the event loop."""
+    def enter(self, context: CallContext) -> Flights:
+        """Count a call, on the event loop, until it lands."""
         number = context.generation or 0
-        self._flights[number] = self._flights.get(number, 0) + 1
-        return Flight(self, number)
+        flights = self._flights.get(number)
+        if flights is None:
+            flights = self._flights[number] = Flights(self)
+        flights.count += 1
+        return flights
 
-    def leave(self, number: int) -> None:
-        """Note that a call of a generation ended."""
-        left = self._flights[number] - 1
-        if left or number == self.committed:
-            self._flights[number] = left
-        else:
-            del self._flights[number]
-        if self.on_leave is not None:
-            self.on_leave()
+    def forget(self, before: int) -> None:
+        """Count no further for generations that are gone. One of their calls that comes late is counted anew."""
+        for number, flights in self._flights.copy().items():
+            if number < before and not flights.count:
+                self._flights.pop(number, None)
 
     def in_flight(self) -> dict[int, int]:
         """Return how many calls of each generation are under way."""
-        return {number: count for number, count in sorted(self._flights.copy().items()) if count}
-
-    def oldest_in_flight(self) -> Optional[int]:
-        return min(self.in_flight(), default=None)
+        return {
+            number: flights.count for number, flights in sorted(self._flights.copy().items()) if flights.count
+        }

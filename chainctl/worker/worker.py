@@ -19,7 +19,8 @@ class Call:
 
     `media` is the body's content type, `accept` what the caller wants back, `shared` where it can find
     buffers beside the message; only a call of the chain's own (`is_inner`) may refer to such. The
-    worker writes the times of its parts into `span`, where there is one.
+    worker writes the times of its parts into `span`, where there is one, and notes in
+    `outlives_its_answer` that work goes on after the answer: a stream, a thread that cannot be stopped.
     """
 
     body: Buffer = b""
@@ -30,6 +31,7 @@ class Call:
     context: CallContext = field(default_factory=CallContext)
     chunks: Optional[AsyncIterator[Buffer]] = None
     span: Optional[Span] = None
+    outlives_its_answer: bool = False
 
 
 @dataclass

@@ -240,6 +240,7 @@ class Generations:
             kept = tuple(s for s in self._servings.all if s.number >= base)
             was_renewed = kept != self._servings.all
             self._servings.replace(kept)
+            self._servings.forget(before)
         if was_renewed:
             _collect()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
 import importlib
 import sys
@@ -201,6 +202,7 @@ async def done(chain: Chain, steps: list[tuple[Any, ...]]) -> None:
 
 @contextlib.contextmanager
 def chain_classes() -> Iterator[tuple[type, type]]:
+    plain_import = builtins.__import__
     with tempfile.TemporaryDirectory() as directory:
         for name, text in TEXTS.items():
             Path(directory, f"{MODULES[name]}.py").write_text(text)
@@ -210,6 +212,7 @@ def chain_classes() -> Iterator[tuple[type, type]]:
             inner, outer = (importlib.import_module(MODULES[name]) for name in ("Inner", "Outer"))
             yield inner.Inner, outer.Outer
         finally:
+            builtins.__import__ = plain_import  # two services in one process cannot take theirs back in turn
             sys.path.remove(directory)
             for module in MODULES.values():
                 sys.modules.pop(module, None)
