@@ -108,7 +108,7 @@ class Load:
                 connection.request("POST", "/run_remote", b'{"numbers": [1]}', dict(JSON))
                 answer = connection.getresponse()
                 said = answer.read()
-                self.seen[json.loads(said) if answer.status == 200 else f"{answer.status} {said!r}"] += 1
+                self.seen[json.loads(said) if answer.status == 200 else answer.status] += 1
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 self.seen[repr(error)] += 1
