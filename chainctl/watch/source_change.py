@@ -43,7 +43,8 @@ def source_change(old: str, new: str, path: str = "<file>") -> SourceChange:
     """Compare two texts of a file. Raises SyntaxError for one that is no Python."""
     if old == new:
         return SourceChange(Extent.NONE)
-    before, after = (_parts(ast.parse(text, path)) for text in (old, new))
+    defined_before, defined_after = (list(_defined(ast.parse(text, path).body, "")) for text in (old, new))
+    before, after = _parts(defined_before), _parts(defined_after)
     names = sorted(
         name for name in before.keys() | after.keys() if _outer(before, name) != _outer(after, name)
     )
@@ -52,7 +53,7 @@ def source_change(old: str, new: str, path: str = "<file>") -> SourceChange:
         for name in before.keys() & after.keys()
         if name not in names and before[name].body != after[name].body
     )
-    if not names and list(before) != list(after):
+    if not names and [name for name, _ in defined_before] != [name for name, _ in defined_after]:
         names = [WHOLE_MODULE]  # the same definitions in another order
     extent = Extent.MODULE if names else Extent.BODIES if bodies else Extent.LAYOUT
     return SourceChange(extent, tuple(bodies), tuple(names))
@@ -70,10 +71,10 @@ def _outer(parts: dict[str, _Part], name: str) -> str | None:
     return parts[name].outer if name in parts else None
 
 
-def _parts(tree: ast.Module) -> dict[str, _Part]:
-    """Take a module apart, in order; what defines one name twice counts as a whole."""
+def _parts(defined: list[tuple[str, _Part]]) -> dict[str, _Part]:
+    """By name; what defines one name twice counts as a whole."""
     found: dict[str, _Part] = {}
-    for name, part in _defined(tree.body, ""):
+    for name, part in defined:
         earlier = found.get(name)
         if earlier is not None:
             part = _Part(f"{earlier.outer}\n{earlier.body}\n{part.outer}\n{part.body}")

@@ -97,6 +97,7 @@ def test_a_text_that_is_no_python_is_refused_with_its_place() -> None:
 def test_another_order_is_an_edit_of_the_module() -> None:
     """It may matter, and what it does can not be told."""
     assert source_change("a = 1\nb = 2\n", "b = 2\na = 1\n").names == (WHOLE_MODULE,)
+    assert source_change("a = 1\na = 1\nb = 2\n", "a = 1\nb = 2\na = 1\n").names == (WHOLE_MODULE,)
 
 
 def test_what_is_defined_twice_is_compared_as_a_whole() -> None:
