@@ -8,11 +8,13 @@ from typing import Optional, TypeVar
 
 from chainctl.calls.answer import Answer
 from chainctl.calls.call_context import CallContext
+from chainctl.calls.generation_range import ANY_HEADER
 from chainctl.telemetry.span import Span
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.telemetry.trace_context import new_span_id, new_trace_id
 
 T = TypeVar("T")
+_ANY_LINE = f"{ANY_HEADER}: 1\r\n".encode()
 
 
 class Exchange:
@@ -20,14 +22,14 @@ class Exchange:
 
     `outer_deadline` is that of the call in which this one is made, None where there is none;
     `deadline` is the earlier of it and of the edge's own timeout. An exchange that `is_inner` is one
-    within the chain.
+    within the chain; one that `is_for_any` found no replica with the code of its generation.
     """
 
     __slots__ = (
         "_answer", "_answered", "_began", "_callee", "_context", "_decode_sec", "_error", "_is_inner",
         "_permitted", "_span_id",
         "_start_ns", "_trace_id", "attempts", "deadline", "encode_ns", "is_bounded_from_outside",
-        "outer_deadline", "was_repeated",
+        "is_for_any", "outer_deadline", "was_repeated",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +42,7 @@ class Exchange:
         self.deadline = min(own, self.outer_deadline) if self.outer_deadline is not None else own
         self.attempts = 1
         self.was_repeated = False
+        self.is_for_any = False
         self._callee = callee
         self._is_inner = is_inner
         self._context = context
@@ -63,6 +66,8 @@ class Exchange:
         line += b"x-request-id: %b\r\n" % context.request_id.encode("latin-1", "replace")
         if context.generation and self._is_inner:
             line += b"x-chainctl-generation: %d\r\n" % context.generation
+        if self.is_for_any:
+            line += _ANY_LINE
         return line
 
     def has_permit(self) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Optional
 
 from chainctl.calls.address import Address
 from chainctl.calls.answer import Answer, BrokenAnswerError, NotConnectedError, NotSentError, Parts
+from chainctl.calls.call_context import CURRENT_CALL
+from chainctl.calls.generation_range import EVERY, SERVES_HEADER, GenerationRange, is_elsewhere
 from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.calls.retry import RETRIED_HEADER, is_not_begun
 
@@ -27,7 +29,7 @@ class Replica:
     """One replica: its connections, its requests under way, and whether it is passed over.
 
     `is_new` is one of which it is not known yet whether it takes calls, `is_aside` one that answers and would
-    rather have others take them.
+    rather have others take them. `serves` are the generations whose calls it takes, as far as it is known.
     """
 
     def __init__(self, address: Address, wake: Callable[[], None], *, is_out: bool) -> None:
@@ -37,6 +39,7 @@ class Replica:
         self.is_out = is_out
         self.is_new = is_out
         self.is_aside = False
+        self.serves = EVERY
         self._probe_head = request_head(address, "GET", OPEN_PATH, {})
         self._probing: Optional[asyncio.Task[None]] = None
 
@@ -44,6 +47,11 @@ class Replica:
         """Pass it over until it answers a probe."""
         self.is_out, self.is_new, self.is_aside = True, False, False
         self.http.close()
+
+    def told(self, answer: Answer) -> None:
+        """Learn from an answer which generations it serves."""
+        text = answer.headers.get(SERVES_HEADER)
+        self.serves = EVERY if text is None else GenerationRange.parse(text)
 
     def probe(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask whether it takes calls, unless it is being asked."""
@@ -67,6 +75,7 @@ class Replica:
         else:
             self.is_out, self.is_new = answer.status == _CLOSED, False
             self.is_aside = self.is_out
+            self.told(answer)
 
 
 class Fleet:
@@ -120,7 +129,7 @@ class Fleet:
                 raise
             finally:
                 replica.under_way -= 1
-            if not (_is_refused(answer) and self._has_another(replica, tried)):
+            if not (_is_refused(answer) and self._may_ask_another(replica, tried, answer)):
                 return answer
 
     async def stream(
@@ -136,7 +145,7 @@ class Fleet:
                 if not self._has_another(replica, tried):
                     raise
                 continue
-            if not (_is_refused(answer) and self._has_another(replica, tried)):
+            if not (_is_refused(answer) and self._may_ask_another(replica, tried, answer)):
                 return answer, chunks
             await chunks.aclose()
 
@@ -170,13 +179,27 @@ class Fleet:
         self._turn += 1
         turned = [every[(self._turn + n) % len(every)] for n in range(len(every))]
         left = [one for one in turned if one not in tried] or turned
+        if any(one.serves is not EVERY for one in left):  # the chain is being edited
+            call = CURRENT_CALL.get()
+            number = None if call is None else call.generation or 0
+            left = [one for one in left if one.serves.has(number)] or left
         here = [one for one in left if not one.is_out] or [one for one in left if one.is_new]
         here = here or [one for one in left if one.is_aside] or left
         return min(here, key=lambda one: one.under_way)
 
+    def _may_ask_another(self, replica: Replica, tried: list[Replica], answer: Answer) -> bool:
+        """Say what `_has_another` says; a replica that only has other code stays, for other calls."""
+        if not is_elsewhere(answer):
+            return self._has_another(replica, tried)
+        replica.told(answer)
+        return self._is_another_left(replica, tried)
+
     def _has_another(self, replica: Replica, tried: list[Replica]) -> bool:
         """Leave a replica out; say whether there is one that answers, or may, and was not asked yet."""
         replica.leave_out()
+        return self._is_another_left(replica, tried)
+
+    def _is_another_left(self, replica: Replica, tried: list[Replica]) -> bool:
         tried.append(replica)
         others = (one for one in self._replicas.values() if one not in tried)
         return any(one.is_new or one.is_aside or not one.is_out for one in others)

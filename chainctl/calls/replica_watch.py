@@ -44,12 +44,31 @@ class ReplicaWatch:
         self._has_looked = False
         self._looks_alone = 0
         self._next: Optional[asyncio.TimerHandle] = None
+        self._looking: Optional[asyncio.Task[None]] = None
 
     def wake(self) -> None:
         """Begin to look, unless that is being done."""
         if self._next is None:
             self._has_looked = False
             self._look()
+
+    async def look_now(self) -> None:
+        """Turn to the replicas that there are by now; all who wait for that wait for one look."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._loop.create_task(self._look_once())
+        await asyncio.shield(self._looking)
+
+    async def _look_once(self) -> None:
+        if self._address.socket:
+            found = sockets_beside(self._address.socket)
+        else:
+            try:
+                found = await self._loop.run_in_executor(None, resolved, self._address)
+            except OSError:
+                return
+        self._has_looked = True  # what is new has yet to answer
+        self._found(found)
+        self.wake()
 
     def _look(self) -> None:
         self._next = self._loop.call_later(LOOK_SEC, self._again)

@@ -17,6 +17,7 @@ from chainctl.calls.buffers import SHARED_HEADER
 from chainctl.calls.call_context import CURRENT_CALL
 from chainctl.calls.client_loop import ClientLoop
 from chainctl.calls.exchange import Exchange
+from chainctl.calls.generation_range import is_elsewhere
 from chainctl.calls.hedge import hedged
 from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.calls.message import Message
@@ -31,8 +32,11 @@ from chainctl.telemetry.telemetry import Telemetry
 T = TypeVar("T")
 INNER_PATH = "/-/run_remote"
 """Where chainlets of one chain call each other."""
-_TOO_LATE = 504
+_REFUSED, _TOO_LATE = 503, 504
 _LOST_STATUS = (502, 503, _TOO_LATE)
+_ELSEWHERE_SEC = 1.0
+_ELSEWHERE_PAUSE_SEC = 0.02
+_NOWHERE_SEC = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Transport:
         self._breaker = CircuitBreaker() if service.options.circuit_breaker else None
         self._clients: dict[asyncio.AbstractEventLoop, _LoopClient] = {}
         self._last_client: Optional[_LoopClient] = None
+        self._nowhere_until = 0.0
 
     async def call(self, message: Message, decode: Callable[[Answer], T]) -> T:
         """Send a message, decode the answer. Raises RemoteFault, TimeoutError or the remote's error.
@@ -192,7 +197,7 @@ class Transport:
 
         hedge_after = self.service.options.hedge_after_sec
         if hedge_after is None:
-            return decode, await self._repeated(attempt, exchange)
+            return decode, await self._repeated(client, attempt, exchange)
         results: dict[int, T] = {}
 
         async def decoded_attempt() -> Answer:
@@ -201,7 +206,8 @@ class Transport:
                 results[id(answer)] = exchange.decoded(decode, answer)
             return answer
 
-        answer = await self._repeated(hedged(decoded_attempt, hedge_after, self._budget), exchange)
+        racing = hedged(decoded_attempt, hedge_after, self._budget)
+        answer = await self._repeated(client, racing, exchange)
         return lambda answer: results[id(answer)], answer
 
     async def _opened(
@@ -216,6 +222,8 @@ class Transport:
 
         async def attempt() -> Answer:
             head = self._head(message, exchange, exchange.outer_deadline)
+            for refused in chunks:
+                await refused.aclose()  # type: ignore[attr-defined]  # it is a generator
             if items is None:
                 answer, body = await client.http.stream(head, message.parts, deadline)
             else:
@@ -223,11 +231,16 @@ class Transport:
             chunks[:] = [body]
             return answer
 
-        answer = await self._repeated(attempt, exchange, may_repeat=items is None)
+        answer = await self._repeated(client, attempt, exchange, may_repeat=items is None)
         return answer, chunks[0]
 
     async def _repeated(
-        self, once: Callable[[], Awaitable[Answer]], exchange: Exchange, *, may_repeat: bool = True
+        self,
+        client: _LoopClient,
+        once: Callable[[], Awaitable[Answer]],
+        exchange: Exchange,
+        *,
+        may_repeat: bool = True,
     ) -> Answer:
         options = self.service.options
         self._budget.note_call()
@@ -240,6 +253,8 @@ class Transport:
                 answer = await (
                     once() if self._breaker is None else self._watched(once, self._breaker, exchange)
                 )
+                if answer.status == _REFUSED and may_repeat and is_elsewhere(answer):
+                    answer = await self._elsewhere(client, once, exchange, answer)
             except TimeoutError:
                 raise self._timed_out(exchange) from None
             except ConnectionError as failure:
@@ -255,6 +270,26 @@ class Transport:
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
+    async def _elsewhere(
+        self, client: _LoopClient, once: Callable[[], Awaitable[Answer]], exchange: Exchange, answer: Answer
+    ) -> Answer:
+        """Look for a replica with the code that a call runs with; where there is none, any will do.
+
+        There is one while a chain is edited. Afterwards a process that was started anew may have forgotten
+        which code the chain runs, and its calls have to go somewhere.
+        """
+        until = min(exchange.deadline, time.monotonic() + _ELSEWHERE_SEC)
+        while is_elsewhere(answer) and max(time.monotonic(), self._nowhere_until) < until:
+            await client.look_now()
+            answer = await once()
+            if is_elsewhere(answer):
+                await asyncio.sleep(_ELSEWHERE_PAUSE_SEC)
+        if not is_elsewhere(answer):
+            return answer
+        self._nowhere_until = time.monotonic() + _NOWHERE_SEC
+        exchange.is_for_any = True
+        return await once()
+
     async def _watched(
         self, once: Callable[[], Awaitable[Answer]], breaker: CircuitBreaker, exchange: Exchange
     ) -> Answer:
@@ -268,7 +303,7 @@ class Transport:
         try:
             answer = await once()
             is_late = answer.status == _TOO_LATE and exchange.is_bounded_from_outside
-            failed = None if is_late else answer.status in _LOST_STATUS
+            failed = None if is_late or is_elsewhere(answer) else answer.status in _LOST_STATUS
             return answer
         except TimeoutError:
             failed = None if exchange.is_bounded_from_outside else True
@@ -343,7 +378,8 @@ class Transport:
             http = HttpClient(self._address)
             client = self._clients[loop] = _LoopClient(loop, http, asyncio.Semaphore(limit))
             if self._path == INNER_PATH and is_watched(self._address):
-                http.on_wake = ReplicaWatch(loop, self._address, http, client.use).wake
+                watch = ReplicaWatch(loop, self._address, http, client.use)
+                http.on_wake, client.look_now = watch.wake, watch.look_now
         self._last_client = client
         return client
 
@@ -362,10 +398,15 @@ class _LoopClient:
         self.loop = loop
         self.http = http
         self.permits = permits
+        self.look_now: Callable[[], Awaitable[None]] = _see_nothing
 
     def use(self, http: Client) -> None:
         """Make calls from now on with another client: as many replicas as there are."""
         self.http = http
+
+
+async def _see_nothing() -> None:
+    """Stand for a look where there is one place to call."""
 
 
 async def _awaited(work: Awaitable[T]) -> T:

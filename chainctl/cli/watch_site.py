@@ -13,6 +13,7 @@ from chainctl.cli.imaging import loaded_chain
 from chainctl.cli.loading import load_graph
 from chainctl.cli.pushing import push_file
 from chainctl.cli.wiring import World, secret_sources, world_of
+from chainctl.deploy.execute import Turn
 from chainctl.deploy.release import Release
 from chainctl.deploy.state import ObservedState
 from chainctl.graph.graph import ChainGraph
@@ -68,11 +69,14 @@ class ChainSite:
         self._api_key = api_key(secret_sources(settings).find(settings.api_key_secret or ""))
         return latest_of(self._world.ledger, self.pushed.chain).release
 
-    def renew(self, chainlets: Iterable[str]) -> None:
+    def renew(self, chainlets: Iterable[str], generation: int, turn: Turn) -> None:
         loaded = loaded_chain(self._loaded(), Console(is_quiet=True), **self._options)
         draft, world = draft_of(loaded, self._console, is_locked=None)
         try:
-            renew(draft, set(chainlets), world.backend, world.target, world.ledger, self._console.emit, now)
+            renew(
+                draft, set(chainlets), generation, turn,
+                world.backend, world.target, world.ledger, self._console.emit, now,
+            )  # fmt: skip
         finally:
             self._console.stop()
 

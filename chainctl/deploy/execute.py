@@ -14,6 +14,7 @@ from chainctl.deploy.operations import (
     Route,
     SplitRoute,
     StopService,
+    TurnCallers,
 )
 from chainctl.deploy.plan import DeployPlan, line_of
 from chainctl.deploy.release import replica_name
@@ -25,7 +26,7 @@ Watch = Callable[[SplitRoute], None]
 """Looks on while a new release has a part of the traffic. Raises CanaryError when it may not have all."""
 
 
-_FOR_GOOD = (Route, StopService, RemoveFrontDoor, RemoveNetwork)
+_FOR_GOOD = (Route, TurnCallers, StopService, RemoveFrontDoor, RemoveNetwork)
 
 
 class Applies(Protocol):
@@ -36,6 +37,8 @@ class Applies(Protocol):
 
 Gates = Callable[[PassGates], None]
 """Lets a new release pass its gates. Raises DeployError when it does not pass one."""
+Turn = Callable[[TurnCallers], None]
+"""Turns callers to what stands in. Raises DeployError where that can not be; they go on as before then."""
 
 
 def unwatched(_split: SplitRoute) -> None:
@@ -47,6 +50,11 @@ def ungated(operation: PassGates) -> None:
     raise DeployError(f"nobody knows the gates {', '.join(operation.gates)}")
 
 
+def unturned(operation: TurnCallers) -> None:
+    """Refuse: only who watches a chain knows its generations."""
+    raise DeployError(f"nobody turns callers to edit {operation.generation}")
+
+
 def execute(
     plan: DeployPlan,
     target: Applies,
@@ -54,6 +62,7 @@ def execute(
     clock: Callable[[], float],
     watch: Watch = unwatched,
     gates: Gates = ungated,
+    turn: Turn = unturned,
 ) -> None:
     """Apply all operations in order.
 
@@ -71,6 +80,8 @@ def execute(
             begun.append(operation)
             if isinstance(operation, PassGates):
                 gates(operation)
+            elif isinstance(operation, TurnCallers):
+                turn(operation)
             else:
                 target.apply(operation, emit)
             if isinstance(operation, SplitRoute):

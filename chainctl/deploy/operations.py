@@ -91,6 +91,18 @@ class PassGates:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnCallers:
+    """Have calls from a generation of the chain's code on go to what stands in for services, all others to
+    what it stands in for; go on when there are no others any more. A target does nothing for that.
+    """
+
+    chain: str
+    generation: int
+    services: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopService:
     """Drain a replica of a service (SIGTERM, its requests finish), then remove it.
 
@@ -136,4 +148,5 @@ Operation = (
     | RemoveFrontDoor
     | RemoveNetwork
     | PassGates
+    | TurnCallers
 )

@@ -17,6 +17,7 @@ from chainctl.deploy.operations import (
     SplitRoute,
     StartService,
     StopService,
+    TurnCallers,
 )
 from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
 
@@ -79,6 +80,8 @@ def line_of(operation: Operation) -> str:
             what = f"- replica {replica} of {service_name} ({chainlet})"
         case StopService(service=service_name, chainlet=chainlet):
             what = f"- service {service_name} ({chainlet})"
+        case TurnCallers(generation=generation, services=services):
+            what = f"~ edit {generation} is served by what stands in for {', '.join(services)}"
         case RemoveFrontDoor():
             what = "- front door"
         case RemoveNetwork(chain=chain):

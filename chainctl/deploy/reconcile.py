@@ -15,6 +15,7 @@ from chainctl.deploy.operations import (
     Route,
     StartService,
     StopService,
+    TurnCallers,
 )
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.recreation import Recreation, after_recreation, first_stops, recreations
@@ -50,6 +51,7 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     operations += _changes(desired, observed, starts, recreated)
     operations += _standing_in(renewed, observed)
     operations += _front_door(desired, observed)
+    operations += _turning(renewed, desired)
     operations += renewing(renewed, desired, _route_after(operations, observed))
     warm = _warm(desired, observed, recreated)
     ended = {
@@ -95,6 +97,16 @@ def _standing_in(renewed: Sequence[Renewal], observed: ObservedState) -> Iterato
     for op in operations:
         if isinstance(op, StartService):
             yield AwaitReady(op.service, "others are renewed then", op.replica)
+
+
+def _turning(renewed: Sequence[Renewal], desired: DesiredState) -> Iterator[TurnCallers]:
+    """Have callers turn where what is renewed has other code, before the first of the old ones ends.
+
+    The entrypoint's are not turned: who comes from outside comes to any of it.
+    """
+    names = tuple(one.service.name for one in renewed if not one.in_place)
+    if desired.generation and renewed:
+        yield TurnCallers(desired.chain, desired.generation, names, "no request is to meet both")
 
 
 def _route_after(operations: Sequence[Operation], observed: ObservedState) -> tuple[str | None, int]:

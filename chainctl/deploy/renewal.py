@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from chainctl.deploy.operations import AwaitReady, Operation, Route, StartService, StopService
-from chainctl.deploy.release import ServiceSpec, Strategy
+from chainctl.deploy.release import ServiceSpec, Strategy, in_dependency_order
 from chainctl.deploy.sizes import shown_bytes
 from chainctl.deploy.state import Capacity, DesiredState, ObservedService, ObservedState, ServiceStatus
 
@@ -78,8 +78,9 @@ def renewing(
     """Yield what renews replicas one by one once the stand-ins are ready, which go last.
 
     The door leads to the entrypoint's as well, meanwhile. `before` is where it leads, over how many replicas.
+    With other code callers go before those whom they call: an old one goes on calling old ones.
     """
-    for one in found:
+    for one in _callers_first(found, desired) if desired.generation else found:
         service, count = one.service, one.service.replicas
         is_entrypoint = service.name == desired.entrypoint and not one.in_place
         if is_entrypoint:
@@ -95,6 +96,12 @@ def renewing(
             yield Route(desired.chain, service.name, "all are renewed", service.name, count, one.stand_in)
         if not one.in_place:
             yield _stop(one, one.stand_in, "all are renewed")
+
+
+def _callers_first(found: Iterable[Renewal], desired: DesiredState) -> list[Renewal]:
+    by_name = {one.service.name: one for one in found}
+    ordered = in_dependency_order(desired.services)
+    return [by_name[service.name] for service in reversed(ordered) if service.name in by_name]
 
 
 def _stale(service: ServiceSpec, observed: ObservedState, edited: Collection[str]) -> Iterator[int]:

@@ -98,7 +98,8 @@ class DesiredState:
 
     `warm` names services of older releases that go on running where they run; `previous` are the
     services of the release before, so that one that has to end first can be started again. `edited` names
-    services that run other code than their images have.
+    services that run other code than their images have. Where `generation` is not 0, the images of those have
+    the code of that generation, and no call is to meet both.
     """
 
     chain: str
@@ -108,6 +109,7 @@ class DesiredState:
     warm: frozenset[str] = frozenset()
     previous: tuple[ServiceSpec, ...] = ()
     edited: frozenset[str] = frozenset()
+    generation: int = 0
 
 
 def desired_state(release: Release) -> DesiredState:

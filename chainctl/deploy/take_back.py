@@ -11,6 +11,7 @@ from chainctl.deploy.operations import (
     SplitRoute,
     StartService,
     StopService,
+    TurnCallers,
 )
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.release import in_dependency_order, replica_name
@@ -21,8 +22,8 @@ _CAUSE = "the release failed"
 def undoing(plan: DeployPlan, begun: Sequence[Operation], *, kept: str | None = None) -> list[Operation]:
     """Return what leads back: the traffic first, then new services go, then old ones that ended come again.
 
-    Nothing once the route has flipped, or a replica ends whose calls others take: then the new ones have the
-    traffic. The replica named `kept` stays, as the evidence of why it failed.
+    Nothing once the route has flipped, callers have turned, or a replica ends whose calls others take: then the
+    new ones have the traffic. The replica named `kept` stays, as the evidence of why it failed.
     """
     if any(_is_for_good(op) for op in begun):
         return []
@@ -36,7 +37,9 @@ def undoing(plan: DeployPlan, begun: Sequence[Operation], *, kept: str | None = 
 
 
 def _is_for_good(operation: Operation) -> bool:
-    return isinstance(operation, Route) or (isinstance(operation, StopService) and operation.has_others)
+    if isinstance(operation, StopService):
+        return operation.has_others
+    return isinstance(operation, Route | TurnCallers)
 
 
 def _restored(plan: DeployPlan, begun: Sequence[Operation]) -> list[Operation]:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from chainctl.calls.generation_range import EVERY, GenerationRange
 from chainctl.server.service import ChainletService
 from chainctl.worker.in_process import InProcessWorker
 
@@ -140,6 +141,13 @@ class ControlSocket:
         left = self._of_service().retire(_number(request, "before"))
         return {"ok": True, "in_flight": {str(number): count for number, count in left.items()}}
 
+    def _serve(self, request: Mapping[str, Any], _connection: socket.socket) -> dict[str, Any]:
+        first = _number(request, "first")
+        last = None if request.get("last") is None else _number(request, "last")
+        wanted = GenerationRange(first, last)
+        self._service.serves = EVERY if wanted == EVERY else wanted
+        return {"ok": True}
+
     def _last_call(self, _request: Mapping[str, Any], _connection: socket.socket) -> dict[str, Any]:
         last = self._service.last_call
         if last is None:
@@ -169,6 +177,7 @@ _VERBS: Mapping[str, _Verb] = {
     "commit": ControlSocket._commit,
     "abort": ControlSocket._abort,
     "retire": ControlSocket._retire,
+    "serve": ControlSocket._serve,
     "last_call": ControlSocket._last_call,
 }
 

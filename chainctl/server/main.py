@@ -16,6 +16,7 @@ from typing import Optional
 import uvicorn
 
 from chainctl.calls.call_context import CURRENT_CALL
+from chainctl.calls.generation_range import GenerationRange
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.server.app import ChainletApp
 from chainctl.server.control import ControlSocket
@@ -68,6 +69,8 @@ def serve(
         sampler=sampler_of(os.environ),
         has_deadlines=manifest.unbounded is None,
     )
+    if manifest.generation:
+        service.serves = GenerationRange(manifest.generation)
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
     config = _config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
     config.ws_ping_interval = ping_interval_sec or _PING_SEC

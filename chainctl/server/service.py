@@ -17,6 +17,7 @@ from typing import Any, Optional
 from chainctl.calls.answer import Buffer
 from chainctl.calls.buffers import SHARED_HEADER
 from chainctl.calls.call_context import CURRENT_CALL, GENERATION_HEADER, CallContext
+from chainctl.calls.generation_range import ANY_HEADER, EVERY, SERVES_HEADER, GenerationRange
 from chainctl.calls.time_limit import TimeLimit
 from chainctl.server.openapi import openapi
 from chainctl.server.seen import answer_seen
@@ -27,6 +28,7 @@ from chainctl.wire.fault import (
     deadline,
     error_body,
     not_ready,
+    other_generation,
     too_large,
     unsupported_encoding,
     unsupported_media_type,
@@ -50,6 +52,7 @@ _TOKEN = TOKEN_HEADER.encode()
 _DOOR = b"x-chainctl-door"  # set by the front door on all that comes from outside
 _SHARED = SHARED_HEADER.encode()
 _GENERATION = GENERATION_HEADER.encode()
+_ANY = ANY_HEADER.encode()
 _METHODS = {
     RUN: "POST",
     "/healthz": "GET",
@@ -75,6 +78,7 @@ class ChainletService:
     `calls` and `errors` count calls and the answers from 500 on. `last_call` is the media type and the body
     of the last call, kept only while `keeps_last_call`, and never where it was a stream or a large one.
     `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
+    `serves` are the generations of calls within the chain that this replica takes.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class ChainletService:
         self.keeps_last_call = False
         self.last_call: Optional[tuple[str, bytes]] = None
         self.is_leaving = False
+        self.serves: GenerationRange = EVERY
         self._aside_until = 0.0
         self.name = name
         self.body_limit = body_limit
@@ -146,6 +151,8 @@ class ChainletService:
         context, is_inner = self.context(headers), path != RUN
         if is_inner:
             context.generation = _generation(headers)
+            if self.serves is not EVERY and chunks is None and self._is_elsewhere(context, headers):
+                return reply_of(other_generation(self.name, self._serving()))
         self.calls += 1
         if self.keeps_last_call and chunks is None and len(body) <= _LARGEST_KEPT:
             self.last_call = media_of(headers), bytes(body)
@@ -155,6 +162,13 @@ class ChainletService:
         if not is_inner:  # who calls from outside may not know which id the call was given
             reply.headers = {**reply.headers, "x-request-id": context.request_id}
         return reply
+
+    def _is_elsewhere(self, context: CallContext, headers: Headers) -> bool:
+        return not self.serves.has(context.generation) and _ANY not in headers
+
+    def _serving(self) -> dict[str, str]:
+        """The header that says which generations are served, where not all are."""
+        return {} if self.serves == EVERY else {SERVES_HEADER: self.serves.text}
 
     def context(self, headers: Headers) -> CallContext:
         """What the headers say of a call: ids, deadline."""
@@ -279,7 +293,9 @@ class ChainletService:
             return _json(503, {"status": "starting", "chainlet": self.name})
         if route == "/openz":
             is_open = self.is_open
-            return _json(200 if is_open else 503, {"chainlet": self.name, "open": is_open})
+            reply = _json(200 if is_open else 503, {"chainlet": self.name, "open": is_open})
+            reply.headers = {**reply.headers, **self._serving()}
+            return reply
         if route == "/aside":
             return self._stepped_aside(query)
         if route == "/readyz":

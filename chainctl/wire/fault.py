@@ -39,6 +39,7 @@ __all__ = [
     "invalid_output",
     "malformed",
     "not_ready",
+    "other_generation",
     "overloaded",
     "parse_error_body",
     "too_large",
@@ -85,6 +86,15 @@ def overloaded(message: str, retry_after_sec: int = 1) -> Fault:
 def not_ready(chainlet: str, retry_after_sec: int = 1) -> Fault:
     """The chainlet is still being created; no work was begun."""
     return Fault.of(503, "not_ready", f"{chainlet} is starting", _not_started(retry_after_sec))
+
+
+def other_generation(chainlet: str, serves: Mapping[str, str]) -> Fault:
+    """This replica has other code of the chain than the call runs with; no work was begun.
+
+    `serves` are the headers that tell which it has.
+    """
+    message = f"this replica of {chainlet} serves other calls, while the chain is edited"
+    return Fault.of(503, "other_generation", message, {NOT_STARTED_HEADER: "1", **serves})
 
 
 def circuit_open(chainlet: str, retry_after_sec: int = 1) -> Fault:

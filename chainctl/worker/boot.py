@@ -39,7 +39,8 @@ class ChainletManifest:
     `services` maps display names of called chainlets to URLs; `secrets_dir` holds one file a
     secret, and the internal token. `outside` has URLs of called chainlets that are not the chain's own:
     they get no token. `unbounded` is None, unless somebody debugs: then deadlines of calls that come in do
-    not hold, nor the timeouts of calls to the chainlets that it names.
+    not hold, nor the timeouts of calls to the chainlets that it names. `generation` is that of the chain's code
+    in this image, where it was started anew while the chain is watched.
     """
 
     chain: str = ""
@@ -50,6 +51,7 @@ class ChainletManifest:
     environment: Optional[str] = None
     outside: Mapping[str, str] = field(default_factory=dict)
     unbounded: Optional[frozenset[str]] = None
+    generation: int = 0
 
     @classmethod
     def of(cls, environ: Mapping[str, str], data_dir: Optional[Path]) -> ChainletManifest:
@@ -63,6 +65,7 @@ class ChainletManifest:
             environment=environ.get("CHAINCTL_ENVIRONMENT"),
             outside=json.loads(environ.get("CHAINCTL_OUTSIDE", "{}")),
             unbounded=_names(environ.get("CHAINCTL_UNBOUNDED")),
+            generation=int(environ.get("CHAINCTL_GENERATION") or 0),
         )
 
     @property
@@ -93,6 +96,7 @@ def boot(
     resolver.is_booting = False
     worker = InProcessWorker(declaration_of(cls), instance, buffers)
     worker.origin = Origin(module, qualname, resolver, root_of(module))
+    worker.servings.committed = manifest.generation
     if telemetry is not None:
         _watch(worker, telemetry)
     return worker

@@ -29,14 +29,17 @@ def plan_rollout(
     last: Release | None,
     warm: frozenset[str] = frozenset(),
     edited: frozenset[str] = frozenset(),
+    generation: int = 0,
 ) -> tuple[DeployPlan, ObservedState]:
     """Compare a release with what runs. Raises EngineError, and DeployError where it finds no GPUs.
 
-    `edited` names services that run other code than their images have.
+    `edited` names services that run other code than their images have; theirs is that of a `generation`.
     """
     observed = target.observe(release.chain)
     previous = last.services if last else ()
-    desired = replace(desired_state(release), warm=warm, previous=previous, edited=edited)
+    desired = replace(
+        desired_state(release), warm=warm, previous=previous, edited=edited, generation=generation
+    )
     if needs_capacity(desired, observed) or needs_room(desired, observed):
         observed = replace(observed, capacity=target.capacity())
     return reconcile_placed(desired, observed, target), observed

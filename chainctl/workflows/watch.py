@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from chainctl.deploy.execute import Turn
+from chainctl.deploy.operations import TurnCallers
 from chainctl.deploy.release import Release
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, ChainDefinitionError, DeployError
@@ -21,6 +23,7 @@ from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.watch.callers import unfit_calls
 from chainctl.watch.ladder import Edit, Rung, Step, inputs_of, is_below, steps_of
 from chainctl.watch.source_change import SourceChange, source_change
+from chainctl.workflows.canary import rest
 from chainctl.workflows.watch_controls import (
     Files,
     Prepared,
@@ -29,11 +32,16 @@ from chainctl.workflows.watch_controls import (
     ServiceControls,
     abort,
     commit,
+    divide,
+    is_under_way,
     prepare,
+    unite,
 )
 
 _QUICK_SEC = 10.0
 _OBSERVE_SEC = 5.0
+_DRAIN_SEC = 30.0
+_DRAIN_PAUSE_SEC = 0.05
 
 
 class Site(Protocol):
@@ -51,8 +59,11 @@ class Site(Protocol):
         """Push the chain as it is now; return what serves."""
         ...
 
-    def renew(self, chainlets: Iterable[str]) -> None:
-        """Build images of chainlets as they are now, and start their services anew under their names."""
+    def renew(self, chainlets: Iterable[str], generation: int, turn: Turn) -> None:
+        """Build images of chainlets as they are now, and start their services anew under their names.
+
+        Their code is that of a generation. `turn` turns callers to it, once it is ready beside the old one.
+        """
         ...
 
     def observe(self) -> ObservedState: ...
@@ -74,11 +85,19 @@ class _Served:
 class Watch:
     """One chain that is watched. `controls` reach the processes that run it."""
 
-    def __init__(self, site: Site, controls: ServiceControls, emit: Emit, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        controls: ServiceControls,
+        emit: Emit,
+        clock: Callable[[], float],
+        pause: Callable[[float], None] = rest,
+    ) -> None:
         self._site = site
         self._controls = controls
         self._emit = emit
         self._clock = clock
+        self._pause = pause
         self._served: _Served | None = None
         self._generation = 0
         self._edits: dict[str, Files] = {}
@@ -237,21 +256,15 @@ class Watch:
             self._tell(_refused(prepared.refusal, after))
             return
         heavy += prepared.beyond
+        edited = {step.chainlet: files[step.chainlet] for step in prepared.steps}
         try:
-            self._start_anew(heavy)
+            if heavy:
+                self._start_anew(generation, heavy, edited, replicas)
+            elif edited:
+                self._serve_edited(generation, edited, replicas)
         except ChainctlError:
-            abort(
-                self._controls,
-                generation,
-                [one for step in prepared.steps for one in replicas[step.chainlet]],
-            )
+            abort(self._controls, generation, [one for name in edited for one in replicas[name]])
             raise
-        if prepared.steps:
-            names = [step.chainlet for step in prepared.steps]
-            self._commit(generation, names, replicas)
-            for name in names:
-                self._edits[name] = self._edits.get(name, Files()).then(files[name])
-            self._site.mark(served.release.service_of(name).name for name in names)
         served.graph, served.texts = after, texts
         done = sorted([*prepared.steps, *heavy], key=lambda step: step.chainlet)
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in done)
@@ -265,9 +278,9 @@ class Watch:
         replicas: Mapping[str, tuple[Replica, ...]],
     ) -> Prepared:
         """The entrypoint gets each generation, if only its number: requests have theirs from there."""
+        entrypoint = self._now().graph.entrypoint
         if not steps:
             return Prepared()
-        entrypoint = self._now().graph.entrypoint
         own = [step for step in steps if step.chainlet == entrypoint]
         added = [] if own else [Step(entrypoint, Rung.SWAP, "")]
         done = prepare(self._controls, generation, [*steps, *added], files, replicas, self._patience(steps))
@@ -282,34 +295,92 @@ class Watch:
         ]
         return max([_QUICK_SEC, *starts])
 
-    def _commit(
-        self, generation: int, names: Sequence[str], replicas: Mapping[str, tuple[Replica, ...]]
+    def _serve_edited(
+        self,
+        generation: int,
+        edited: Mapping[str, Files],
+        replicas: Mapping[str, tuple[Replica, ...]],
+        renewed: Collection[str] = (),
     ) -> None:
-        """Who is called comes before who calls; the entrypoint, with which requests begin to have it, is last."""
+        """Commit what is prepared, and remember it.
+
+        Who is called comes before who calls; the entrypoint, with which requests begin to have the number, is
+        last. Where it is renewed itself, they have it from its new process.
+        """
         release, entrypoint = self._now().release, self._now().graph.entrypoint
-        order = [s.chainlet for s in release.services if s.chainlet in names and s.chainlet != entrypoint]
-        ordered = [replica for name in [*order, entrypoint] for replica in replicas[name]]
+        order = [s.chainlet for s in release.services if s.chainlet in edited and s.chainlet != entrypoint]
+        last = [] if entrypoint in renewed else [entrypoint]
+        ordered = [replica for name in [*order, *last] for replica in replicas[name]]
         commit(self._controls, generation, ordered)
         self._generation, self._is_to_retire = generation, True
         self._prepared |= dict.fromkeys(ordered, generation)
+        for name, files in edited.items():
+            self._edits[name] = self._edits.get(name, Files()).then(files)
+        self._site.mark(release.service_of(name).name for name in edited)
 
     def _renew(self, steps: Sequence[Step], began: float) -> None:
         served = self._now()
-        self._start_anew(steps)
+        self._start_anew(self._generation + 1, steps, {}, self._replicas())
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in steps)
         served.texts = texts_of(served.graph, self._site)
         self._tell(EditApplied(self._generation, told, self._clock() - began))
 
-    def _start_anew(self, steps: Sequence[Step]) -> None:
-        if steps:
+    def _start_anew(
+        self,
+        generation: int,
+        steps: Sequence[Step],
+        edited: Mapping[str, Files],
+        replicas: Mapping[str, tuple[Replica, ...]],
+    ) -> None:
+        """Start services anew beside themselves; what else is edited is served with the first call to them.
+
+        No request meets both: it takes the older code of all that it calls, or the newer.
+        """
+        renewed = {step.chainlet for step in steps}
+        self._running = {}
+        self._site.renew(
+            sorted(renewed), generation, lambda turn: self._turn(turn, edited, replicas, renewed)
+        )
+        release = self._now().release
+        services = {release.service_of(name).name for name in renewed}
+        for name in renewed:
+            self._edits.pop(name, None)
+        for replica in [one for one in self._prepared if one[0] in services]:
+            del self._prepared[replica]
+        for replica in [one for name in renewed for one in replicas[name]]:
+            self._controls.forget(replica)
+        try:
+            unite(self._controls, [one for name in sorted(renewed) for one in self._replicas()[name]])
+        except (
+            DeployError
+        ):  # it only spares a wait to calls whose caller forgot its number; the next edit tells
             self._running = {}
-            self._site.renew([step.chainlet for step in steps])
-        for step in steps:
-            self._edits.pop(step.chainlet, None)
-            service = self._now().release.service_of(step.chainlet).name
-            for replica in [one for one in self._prepared if one[0] == service]:
-                self._controls.forget(replica)
-                del self._prepared[replica]
+
+    def _turn(
+        self,
+        turn: TurnCallers,
+        edited: Mapping[str, Files],
+        replicas: Mapping[str, tuple[Replica, ...]],
+        renewed: Collection[str],
+    ) -> None:
+        """Turn callers to what stands in, and see the requests end that began with the older code.
+
+        Those of an entrypoint that is renewed itself end with its old process, which is the first to go.
+        """
+        served = self._now()
+        entrypoint = served.graph.entrypoint
+        names = [name for name in renewed if served.release.service_of(name).name in turn.services]
+        divide(self._controls, turn.generation, [r for n in names if n != entrypoint for r in replicas[n]])
+        try:
+            self._serve_edited(turn.generation, edited, replicas, renewed)
+        except DeployError:
+            unite(self._controls, [replica for name in names for replica in replicas[name]])
+            raise
+        if entrypoint in renewed:
+            return
+        until = self._clock() + _DRAIN_SEC
+        while is_under_way(self._controls, turn.generation, replicas[entrypoint]) and self._clock() < until:
+            self._pause(_DRAIN_PAUSE_SEC)
 
     def _replicas(self) -> dict[str, tuple[Replica, ...]]:
         """The running replicas of each chainlet's service, as they were seen last: a look takes its time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,6 +140,39 @@ def commit(controls: ServiceControls, generation: int, ordered: Iterable[Replica
     """Serve a generation that is ready, in the order given: who is called before who calls."""
     for replica in ordered:
         controls.ask(replica, {"verb": "commit", "generation": generation})
+
+
+def divide(controls: ServiceControls, generation: int, older: Iterable[Replica]) -> None:
+    """Leave calls from a generation on to those who have its code; `older` replicas take the ones before it.
+
+    Raises DeployError where one of them can not be told; all take every call again then.
+    """
+    replicas = list(older)
+    try:
+        _serve(controls, replicas, 0, generation - 1)
+    except DeployError:
+        with suppress(DeployError):  # one that is lost takes none at all
+            unite(controls, replicas)
+        raise
+
+
+def unite(controls: ServiceControls, replicas: Iterable[Replica]) -> None:
+    """Let replicas take calls of every generation. Raises DeployError."""
+    _serve(controls, list(replicas), 0, None)
+
+
+def is_under_way(controls: ServiceControls, generation: int, replicas: Iterable[Replica]) -> bool:
+    """Say whether a replica has calls of older generations than this one. Raises DeployError."""
+    answers = controls.ask_all({replica: {"verb": "status"} for replica in replicas})
+    counts = [count for answer in answers.values() for count in (answer.get("in_flight") or {}).items()]
+    return any(int(number) < generation and count for number, count in counts)
+
+
+def _serve(controls: ServiceControls, replicas: list[Replica], first: int, last: int | None) -> None:
+    said = {"verb": "serve", "first": first, "last": last}
+    for replica, answer in controls.ask_all(dict.fromkeys(replicas, said)).items():
+        if not answer.get("ok"):
+            raise DeployError(f"{replica[0]} did not turn its callers away: {_refusal(answer).message}")
 
 
 def abort(controls: ServiceControls, generation: int, replicas: Iterable[Replica]) -> None:

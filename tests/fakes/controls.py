@@ -22,6 +22,7 @@ class FakeWorker:
     refuses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     is_lost: bool = False
     last: tuple[str, bytes] | None = None
+    serves: tuple[int, int | None] = (0, None)
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.is_lost:
@@ -33,7 +34,7 @@ class FakeWorker:
                 return self._prepare(message)
             case "commit":
                 number = message["generation"]
-                action, files, _ = self.ready.pop(number)
+                action, files, _ = self.ready.pop(number, ("", {}, ()))
                 assert number > self.committed, "a generation is served once"
                 self.committed = number
                 self.served.append((number, action, files))
@@ -42,6 +43,10 @@ class FakeWorker:
             case "last_call" if self.last is not None:
                 media, body = self.last
                 return {"ok": True, "call": {"media": media, "body": base64.b64encode(body).decode()}}
+            case "serve" if "serve" in self.refuses:
+                return self.refuses.pop("serve")
+            case "serve":
+                self.serves = message["first"], message["last"]
             case "retire":
                 self.oldest = message["before"]
         return {"ok": True}

@@ -21,6 +21,7 @@ from chainctl.deploy.operations import (
     SplitRoute,
     StartService,
     StopService,
+    TurnCallers,
 )
 from chainctl.deploy.release import ServiceSpec, replica_name
 from chainctl.deploy.state import Capacity, ObservedDoor, ObservedService, ObservedState, ServiceStatus
@@ -122,7 +123,7 @@ class MemoryTarget:
             case RemoveNetwork(chain=chain):
                 assert not self._chain(chain).services, "the network still has services"
                 self._chains.pop(chain)
-            case PassGates():
+            case PassGates() | TurnCallers():
                 return
             case _:
                 assert_never(operation)

@@ -33,6 +33,7 @@ from chainctl.deploy.operations import (
     SplitRoute,
     StartService,
     StopService,
+    TurnCallers,
 )
 from chainctl.deploy.release import INTERCEPT_REPLICA, FrontDoor, replica_name
 from chainctl.deploy.replication import as_replica
@@ -153,7 +154,7 @@ class DockerTarget:
                 remove_front_door(connection, chain, self._drain_sec)
             case RemoveNetwork(chain=chain):
                 remove_network(connection, chain)
-            case PassGates():
+            case PassGates() | TurnCallers():
                 return
             case _:
                 assert_never(operation)

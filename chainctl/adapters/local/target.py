@@ -48,6 +48,7 @@ from chainctl.deploy.operations import (
     SplitRoute,
     StartService,
     StopService,
+    TurnCallers,
 )
 from chainctl.deploy.release import replica_name
 from chainctl.deploy.replication import as_replica
@@ -160,7 +161,7 @@ class LocalTarget:
                 self._undo(self._paths.run(chain), CloseDoor())
             case RemoveNetwork(chain=chain):
                 self._remove(self._paths.run(chain))
-            case PassGates():
+            case PassGates() | TurnCallers():
                 return
             case _:
                 assert_never(operation)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from chainctl.deploy.execute import Turn
+from chainctl.deploy.operations import TurnCallers
 from chainctl.deploy.release import Release
 from chainctl.deploy.scale import scaled
 from chainctl.deploy.state import ObservedState
@@ -52,10 +54,13 @@ class MemorySite:
         self.pushes += 1
         return self.release
 
-    def renew(self, chainlets: Iterable[str]) -> None:
+    def renew(self, chainlets: Iterable[str], generation: int, turn: Turn) -> None:
         if self.fails:
             raise DeployError("Leaf did not become ready")
-        self.renewed += chainlets
+        names = sorted(chainlets)
+        services = tuple(self.release.service_of(name).name for name in names)
+        turn(TurnCallers(self.release.chain, generation, services, "the test says so"))
+        self.renewed += names
 
     def observe(self) -> ObservedState:
         return self.observed
@@ -77,7 +82,10 @@ class World:
         self.events: list[Event] = []
         self.now = still_clock()
         controls = ServiceControls(self.controls, NAME)
-        self.watch = Watch(self.site, controls, self.events.append, lambda: self.now)
+        self.pause: Callable[[float], None] = lambda _seconds: pytest.fail("nothing was to be waited for")
+        self.watch = Watch(
+            self.site, controls, self.events.append, lambda: self.now, lambda sec: self.pause(sec)
+        )
         self.watch.begin(release, graph(), dict(files))
 
     def worker(self, chainlet: str, replica: int = 1) -> FakeWorker:
@@ -188,6 +196,53 @@ def test_what_no_process_can_do_is_a_new_one(world: World) -> None:
     told = world.save(PROMPT, "say", "sing")
     assert isinstance(told, EditApplied)
     assert told.steps == (("Root", "restart", "prompt.txt changed"),)
+
+
+def verbs(world: World) -> list[tuple[str, str]]:
+    """Which chainlet was told what, in order."""
+    names = {service.name: service.chainlet for service in world.site.release.services}
+    return [(names[service], verb) for service, verb in world.controls.log]
+
+
+def test_callers_turn_to_a_new_process_before_any_request_has_its_code(world: World) -> None:
+    """Old ones take only calls of older generations from then on, and all calls when they are gone."""
+    world.worker("Leaf").refuses["swap"] = {"ok": False, "next": "restart", "error": {"message": "no"}}
+    world.worker("Root").in_flight = {"0": 1}
+
+    def end(_seconds: float) -> None:
+        assert world.worker("Leaf").serves == (0, 0)
+        world.worker("Root").in_flight = {"1": 3}
+
+    world.pause = end
+    world.save(HELPERS, "strip", "lower")
+    told = verbs(world)
+    turning = told[told.index(("Leaf", "serve")) :]
+    assert turning == [
+        ("Leaf", "serve"), ("Root", "commit"), ("Root", "status"), ("Root", "status"), ("Leaf", "serve")
+    ]  # fmt: skip
+    assert world.worker("Leaf").serves == (0, None)
+    assert (world.worker("Root").committed, world.watch.generation) == (1, 1)
+
+
+def test_a_new_entrypoint_brings_its_generation_itself(world: World) -> None:
+    """The old one is not told: its requests end with the code that they began with."""
+    told = world.save(PROMPT, "say", "sing")
+    assert isinstance(told, EditApplied)
+    assert [step[:2] for step in told.steps] == [("Root", "restart")]
+    assert [one for one in verbs(world) if one[1] != "status"] == [("Root", "serve")]
+    assert (world.worker("Root").committed, world.worker("Root").serves) == (0, (0, None))
+    assert world.watch.generation == 1
+
+
+def test_callers_that_can_not_be_turned_go_on_as_before(world: World) -> None:
+    """Whoever was turned already is turned back."""
+    no = {"ok": False, "next": "restart", "error": {"message": "no"}}
+    world.worker("Leaf").refuses |= {"swap": no, "serve": no}
+    told = world.save(HELPERS, "strip", "lower")
+    assert isinstance(told, EditRefused)
+    assert "did not turn its callers away: no" in told.message
+    assert (world.worker("Leaf").serves, world.worker("Root").committed) == ((0, None), 0)
+    assert world.watch.generation == 0
 
 
 def test_a_new_process_that_does_not_start_changes_nothing(world: World) -> None:
