@@ -25,8 +25,9 @@ from chainctl.graph.graph import ChainGraph
 from chainctl.watch.ladder import inputs_of
 from chainctl.wire.log_line import readable
 from chainctl.workflows.top import Load, loads
-from chainctl.workflows.watch import Watch, texts_of
+from chainctl.workflows.watch import Watch
 from chainctl.workflows.watch_controls import ServiceControls
+from chainctl.workflows.watch_texts import texts_of
 
 LOOK_SEC = 0.5
 _TICK_MS = 100
@@ -87,7 +88,7 @@ class _Watching:
             return
         controls = ServiceControls(self._site.world.target, self._site.chain)
         watch = Watch(self._site, controls, self._console.emit, time.monotonic)
-        watch.begin(*first, texts_of(first[1], self._site))
+        watch.begin(*first, texts_of(first[1], self._site.read))
         self._watch = watch  # the other threads may look at it from now on
         self._tell_serving()
         try:

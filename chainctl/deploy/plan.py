@@ -81,7 +81,7 @@ def line_of(operation: Operation) -> str:
         case StopService(service=service_name, chainlet=chainlet):
             what = f"- service {service_name} ({chainlet})"
         case TurnCallers(generation=generation, services=services):
-            what = f"~ edit {generation} is served by what stands in for {', '.join(services)}"
+            what = f"~ callers turn to edit {generation}" + (f" of {', '.join(services)}" if services else "")
         case RemoveFrontDoor():
             what = "- front door"
         case RemoveNetwork(chain=chain):

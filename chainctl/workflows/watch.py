@@ -6,10 +6,8 @@ looked at again together with the next one.
 
 from __future__ import annotations
 
-import ast
 import base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +17,9 @@ from chainctl.deploy.release import Release
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, ChainDefinitionError, DeployError
 from chainctl.events import EditApplied, EditRefused, Emit, Notice
-from chainctl.graph.graph import ChainGraph, ChainletSpec
+from chainctl.graph.graph import ChainGraph
 from chainctl.watch.callers import unfit_calls
 from chainctl.watch.ladder import Edit, Rung, Step, inputs_of, is_below, steps_of
-from chainctl.watch.source_change import SourceChange, source_change
 from chainctl.workflows.canary import rest
 from chainctl.workflows.watch_controls import (
     Files,
@@ -37,6 +34,7 @@ from chainctl.workflows.watch_controls import (
     prepare,
     unite,
 )
+from chainctl.workflows.watch_texts import Served, came, changes_of, texts_of, trees_of
 
 _QUICK_SEC = 10.0
 _OBSERVE_SEC = 5.0
@@ -73,15 +71,6 @@ class Site(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Served:
-    """What serves: the release, the graph that it was made from, and the texts of its files by path."""
-
-    release: Release
-    graph: ChainGraph
-    texts: dict[str, bytes]
-
-
 class Watch:
     """One chain that is watched. `controls` reach the processes that run it."""
 
@@ -98,7 +87,7 @@ class Watch:
         self._emit = emit
         self._clock = clock
         self._pause = pause
-        self._served: _Served | None = None
+        self._served: Served | None = None
         self._generation = 0
         self._edits: dict[str, Files] = {}
         self._prepared: dict[Replica, int] = {}
@@ -125,7 +114,7 @@ class Watch:
 
     def begin(self, release: Release, graph: ChainGraph, texts: Mapping[str, bytes]) -> None:
         """Take over a chain that serves, made from these texts."""
-        self._served = _Served(release, graph, dict(texts))
+        self._served = Served(release, graph, dict(texts))
         self._generation, self._is_to_retire = 0, False
         self._edits.clear()
         self._prepared.clear()
@@ -188,20 +177,20 @@ class Watch:
         began = self._clock()
         graph = self._site.load()
         release = self._site.push()
-        self.begin(release, graph, texts_of(graph, self._site))
+        self.begin(release, graph, texts_of(graph, self._site.read))
         self._tell(EditApplied(0, ((graph.entrypoint, str(Rung.REPLAN), reason),), self._clock() - began))
 
     def _tell(self, event: EditApplied | EditRefused) -> None:
         self._is_refused = isinstance(event, EditRefused)
         self._emit(event)
 
-    def _now(self) -> _Served:
+    def _now(self) -> Served:
         assert self._served is not None, "nothing serves yet"
         return self._served
 
     def _serve(self, found: Mapping[str, bytes | None], began: float) -> None:
         served = self._now()
-        changes = _changes(served.texts, found)
+        changes = changes_of(served.texts, found)
         if isinstance(changes, EditRefused):
             self._tell(changes)
             return
@@ -213,14 +202,18 @@ class Watch:
             except ChainDefinitionError as error:
                 self._tell(EditRefused(error.message, tuple(error.details)))
                 return
-            came = _came(after, texts, self._site)
-            changes |= {p: source_change("", t.decode(), p) for p, t in came.items() if p.endswith(".py")}
-            others |= frozenset(path for path in came if not path.endswith(".py"))
-            texts |= came
+            new = came(after, texts, self._site.read)
+            added = changes_of(dict.fromkeys(new, b""), new)
+            if isinstance(added, EditRefused):
+                self._tell(added)
+                return
+            changes |= added
+            others |= frozenset(path for path in new if not path.endswith(".py"))
+            texts |= new
         texts = {path: text for path, text in texts.items() if found.get(path, b"") is not None}
-        edit = Edit(changes, others, _trees(texts))
+        edit = Edit(changes, others, trees_of(texts))
         if after is not served.graph:
-            known = {call.text for call in unfit_calls(served.graph, _trees(served.texts))}
+            known = {call.text for call in unfit_calls(served.graph, trees_of(served.texts))}
             unfit = [call for call in unfit_calls(after, edit.trees) if call.text not in known]
             if unfit:
                 first, *rest = (f"{call.path}:{call.line}: {call.text}" for call in unfit)
@@ -243,7 +236,7 @@ class Watch:
         served = self._now()
         generation = self._generation + 1
         replicas = self._replicas()
-        files = {step.chainlet: _files(after.chainlet(step.chainlet), served, texts, found) for step in steps}
+        files = {step.chainlet: served.files(after.chainlet(step.chainlet), texts, found) for step in steps}
         light = [step for step in steps if step.rung < Rung.RESTART]
         heavy = [step for step in steps if step.rung >= Rung.RESTART]
         try:
@@ -322,7 +315,7 @@ class Watch:
         served = self._now()
         self._start_anew(self._generation + 1, steps, {}, self._replicas())
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in steps)
-        served.texts = texts_of(served.graph, self._site)
+        served.texts = texts_of(served.graph, self._site.read)
         self._tell(EditApplied(self._generation, told, self._clock() - began))
 
     def _start_anew(
@@ -459,55 +452,6 @@ class Watch:
         except DeployError:
             return  # the next look tries again
         self._is_to_retire = False
-
-
-def _changes(
-    old: Mapping[str, bytes], found: Mapping[str, bytes | None]
-) -> dict[str, SourceChange] | EditRefused:
-    """Compare Python files, or say which of them is none."""
-    changes = {}
-    for path, text in found.items():
-        if not path.endswith(".py") or path not in old:
-            continue
-        try:
-            changes[path] = source_change(old.get(path, b"").decode(), (text or b"").decode(), path)
-        except SyntaxError as error:
-            where = f"{path}:{error.lineno or 0}"
-            return EditRefused(f"{where}: {error.msg}", ((error.text or "").rstrip(),) if error.text else ())
-        except UnicodeDecodeError as error:
-            return EditRefused(f"{path}: it is no UTF-8 text, at byte {error.start}")
-    return changes
-
-
-def _trees(texts: Mapping[str, bytes]) -> dict[str, ast.Module]:
-    return {path: ast.parse(text) for path, text in texts.items() if path.endswith(".py")}
-
-
-def _came(graph: ChainGraph, known: Mapping[str, bytes], site: Site) -> dict[str, bytes]:
-    """Files that the chain needs now and did not need before."""
-    paths = {file.source for spec in graph.chainlets for file in spec.files} - known.keys()
-    read = {path: site.read(path) for path in sorted(paths)}
-    return {path: text for path, text in read.items() if text is not None}
-
-
-def texts_of(graph: ChainGraph, site: Site) -> dict[str, bytes]:
-    """Read all files that a chain is made from."""
-    return _came(graph, {}, site)
-
-
-def _files(
-    spec: ChainletSpec, served: _Served, texts: Mapping[str, bytes], found: Mapping[str, bytes | None]
-) -> Files:
-    """What changed of a chainlet's Python files, by their paths in its image."""
-    own = {file.source: file.path for file in spec.files if file.source.endswith(".py")}
-    old = {file.source: file.path for file in served.graph.chainlet(spec.name).files}
-    changed = {
-        name: texts[path].decode()
-        for path, name in own.items()
-        if path in texts and texts[path] != served.texts.get(path)
-    }
-    gone = tuple(sorted(name for path, name in old.items() if path in found and found[path] is None))
-    return Files(changed, gone)
 
 
 def _refused(refusal: Refusal, graph: ChainGraph) -> EditRefused:

@@ -176,14 +176,21 @@ def test_a_chain_file_that_is_away_does_no_harm(project: Project) -> None:
     assert project.serves(project.edition)
 
 
-def test_data_is_served_by_a_restart(project: Project) -> None:
-    """No process can take it otherwise; the service starts anew under its name, and edits go on."""
+def test_what_no_process_can_take_is_served_by_a_new_one(project: Project) -> None:
+    """Data, and requirements; the service starts anew under its name, and edits go on, also of who calls it."""
     names = {one["name"] for one in project.ps()}
-    with project.asked():
-        project.save(replace(project.edition, weights=2), f": restart Model: {WEIGHTS} changed")
-        assert project.serves(project.edition)
-        project.save(replace(project.edition, top=3, model=3), ": swap Model: ")
-        assert project.serves(project.edition)
+    order = [project.edition]
+    with project.asked() as load:
+        for edition, says in (
+            (replace(project.edition, weights=2), f": restart Model: {WEIGHTS} changed"),
+            (replace(project.edition, weights=2, top=3, model=3), ": swap Model: "),
+            (replace(project.edition, weights=2, top=4, model=4, requirement="idna"), ": rebuild Model: "),
+        ):
+            project.save(edition, says)
+            assert project.serves(edition)
+            order.append(edition)
+        project.watched.process.send_signal(2)
+    assert set(load.seen) == {edition.marks for edition in order}, "no answer is of two"
     assert {one["name"] for one in project.ps()} == names
 
 

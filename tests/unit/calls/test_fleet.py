@@ -11,6 +11,7 @@ import pytest
 
 from chainctl.calls.address import Address
 from chainctl.calls.answer import Answer, BrokenAnswerError, NotSentError
+from chainctl.calls.call_context import CURRENT_CALL, CallContext
 from chainctl.calls.fleet import Fleet
 from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.calls.replica_watch import Client, ReplicaWatch, is_watched, resolved, sockets_beside
@@ -105,6 +106,45 @@ def test_what_may_have_been_begun_is_not_repeated() -> None:
                 for _ in range(3):
                     await ask(fleet)
             assert len(broken.requests) == 1
+
+    run(work())
+
+
+def serves(generations: str) -> str:
+    return f"x-chainctl-serves: {generations}"
+
+
+def test_what_has_other_code_is_passed_over_for_calls_that_want_another() -> None:
+    """A refused call costs one more request, once; calls that it can take still go there."""
+
+    async def work() -> None:
+        refused = answer(b"{}", 503, "x-chainctl-not-started: 1", serves("0-3"))
+        async with loopback(refused, answer(b"old")) as old, loopback(answer(b"new")) as new:
+            async with fleet_of(at(new), at(old)) as fleet:  # the turn is the second one's
+                said = []
+                for generation in (4, 4, 4, 3, 3):
+                    CURRENT_CALL.set(CallContext(generation=generation))
+                    said.append(bytes((await ask(fleet)).body))
+            assert said[:3] == [b"new"] * 3
+            assert sorted(said[3:]) == [b"new", b"old"]
+            assert (len(old.requests), len(new.requests)) == (1 + 1, 3 + 1)
+
+    run(work())
+
+
+def test_a_probe_tells_which_calls_a_replica_takes() -> None:
+    """So that none has to be refused, nor a stream be begun at the wrong one."""
+
+    async def work() -> None:
+        one, other = (answer(b"{}", 200, serves(generations)) for generations in ("0-3", "4-"))
+        async with loopback(one, answer(b"old")) as old, loopback(other, answer(b"new")) as new:
+            async with fleet_of(at(old), at(new)) as fleet:
+                await until_probed(fleet)
+                said = []
+                for generation in (4, 4, None, 3, 3):
+                    CURRENT_CALL.set(CallContext(generation=generation))
+                    said.append((await ask(fleet)).body)
+            assert said == [b"new", b"new", b"old", b"old", b"old"]
 
     run(work())
 

@@ -7,12 +7,14 @@ import json
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import chainctl as chains
 from chainctl.calls.answer import Answer
+from chainctl.calls.call_context import CURRENT_CALL, CallContext
 from chainctl.calls.client_loop import ClientLoop
 from chainctl.calls.message import Message
 from chainctl.calls.remote_error import RemoteFault, error_of
@@ -103,6 +105,48 @@ def test_service_that_has_not_started_is_asked_again() -> None:
             with pytest.raises(RemoteFault, match="answered 503: starting"):
                 await call(served, retries=2)
             assert len(served.requests) == 2
+
+    run(work())
+
+
+ELSEWHERE = answer(
+    error_body("other_generation", "others"), 503, "x-chainctl-not-started: 1", "x-chainctl-serves: 0-3"
+)
+
+
+def test_a_call_looks_for_a_replica_with_its_code(tmp_path: Path) -> None:
+    """Though the one that refused it was the only one a moment ago."""
+
+    async def work() -> None:
+        CURRENT_CALL.set(CallContext(request_id="r", generation=4))
+        path = tmp_path / "s"
+        async with loopback(answer(b"old"), ELSEWHERE, path=path) as old:
+            transport = transport_to(f"unix:{path}", retries=1)
+            assert await transport.call(EMPTY, body_of) == b"old"
+            async with loopback(answer(b"new"), path=tmp_path / "s.2") as new:
+                said = [await finished(transport, transport.call(EMPTY, body_of)) for _ in range(3)]
+            assert said == [b"new"] * 3
+            assert [r.headers["x-chainctl-generation"] for r in old.requests if "POST" in r.line] == ["4"] * 2
+            assert all("x-chainctl-any-generation" not in r.headers for r in new.requests)
+
+    run(work())
+
+
+def test_a_call_whose_code_nobody_has_goes_anywhere(tmp_path: Path) -> None:
+    """After it has looked for a while; the next ones need not look again."""
+
+    async def work() -> None:
+        CURRENT_CALL.set(CallContext(request_id="r", generation=4))
+        async with loopback(ELSEWHERE, path=tmp_path / "s") as served:
+            transport = transport_to(f"unix:{tmp_path / 's'}", retries=1, circuit_breaker=True)
+            for _ in range(8):
+                with pytest.raises(RemoteFault, match="503"):
+                    await transport.call(EMPTY, body_of)
+            begun = len(served.requests)
+            served.steps[:] = [Step(ELSEWHERE), Step(answer(b"x"))]
+            assert await finished(transport, transport.call(EMPTY, body_of)) == b"x"
+            last = [r for r in served.requests[begun:] if "POST" in r.line]
+            assert ["x-chainctl-any-generation" in r.headers for r in last] == [False, True]
 
     run(work())
 

@@ -63,6 +63,37 @@ def test_one_more_stands_in_while_a_reader_starts_anew() -> None:
     assert plan_text(plan).endswith("Plan: 1 to renew, 3 kept.")
 
 
+def test_callers_turn_to_edited_code_before_the_first_of_the_old_ones_ends() -> None:
+    """Who calls goes before who is called: an old one goes on calling old ones."""
+    root, leaf = (ONE.service_of(name).name for name in ("Root", "Leaf"))
+    target = serving(ONE)
+    desired = replace(desired_state(ONE), edited=frozenset({root, leaf}), generation=3)
+    plan = reconcile(desired, target.observe(CHAIN))
+    assert [line.partition(":")[0] for line in lines(plan)] == [
+        f"+ replica 2 of {leaf} (Leaf)",
+        f"+ replica 2 of {root} (Root)",
+        f"? ready {leaf}.2 (Leaf)",
+        f"? ready {root}.2 (Root)",
+        f"~ callers turn to edit 3 of {leaf}, {root}",
+        f"~ route to 2 replicas of {root}",
+        f"- service {root} (Root)",
+        f"+ service {root} (Root)",
+        f"? ready {root} (Root)",
+        f"~ route to 1 replica of {root}",
+        f"- replica 2 of {root} (Root)",
+        f"- service {leaf} (Leaf)",
+        f"+ service {leaf} (Leaf)",
+        f"? ready {leaf} (Leaf)",
+        f"- replica 2 of {leaf} (Leaf)",
+    ]
+    with pytest.raises(DeployError, match="nobody turns callers to edit 3"):
+        execute(plan, target, silent, still_clock)
+    assert {s.own_name for s in target.observe(CHAIN).services} == {s.name for s in ONE.services}
+    turned: list[int] = []
+    execute(plan, target, silent, still_clock, turn=lambda turn: turned.append(turn.generation))
+    assert turned == [3]
+
+
 def test_the_door_leads_to_the_stand_in_of_an_entrypoint_meanwhile() -> None:
     """And to no other in the end; each of two is renewed by itself."""
     before, after = (scaled(reading("Root", value), {"Root": 2}) for value in ("old", "new"))

@@ -194,6 +194,8 @@ def test_refusals_say_what_would_do(served: Controlled) -> None:
         b'{"verb": "prepare", "generation": 1, "action": "swap", "files": {"a.py": 1}}\n',
         b'{"verb": "prepare", "generation": 1, "action": "swap", "removed": "a.py"}\n',
         b'{"verb": "prepare", "generation": 1, "action": "swap", "seconds": -1}\n',
+        b'{"verb": "serve", "first": -1}\n',
+        b'{"verb": "serve", "first": 0, "last": "9"}\n',
         b"[" * 100_000 + b"\n",
     ],
 )
@@ -205,6 +207,33 @@ def test_what_cannot_be_read_is_answered(served: Controlled, line: bytes) -> Non
     assert answer["next"] is None
     assert answer["error"]["message"].startswith("the request cannot be read: ")
     assert client.ask("status")["ok"]
+
+
+def test_calls_of_other_generations_are_refused_before_they_begin(served: Controlled) -> None:
+    """Those of the chain only, and only while it is said which are served; `/openz` tells, too."""
+    client = served.client()
+
+    def asked(generation: str, **more: str) -> Any:
+        given = {"x-request-id": "r", "content-type": "application/json", **more}
+        headers = {name.encode(): text.encode() for name, text in given.items()}
+        if generation:
+            headers[b"x-chainctl-generation"] = generation.encode()
+        reply = run(served.service.answer("/-/run_remote", headers, b"{}"))
+        return (
+            reply.status,
+            reply.headers.get("x-chainctl-serves"),
+            reply.headers.get("x-chainctl-not-started"),
+        )
+
+    assert client.ask("serve", first=2, last=4) == {"ok": True}
+    refused, taken = (503, "2-4", "1"), (200, None, None)
+    assert [asked(number) for number in ("", "1", "2", "4", "5")] == [refused, refused, taken, taken, refused]
+    assert asked("1", **{"x-chainctl-any-generation": "1"}) == taken
+    assert served.call() == "V0 4", "what comes from outside has no generation yet"
+    assert run(served.service.answer("/openz", {})).headers["x-chainctl-serves"] == "2-4"
+    client.ask("serve", first=0, last=None)
+    assert [asked(number) for number in ("", "5")] == [taken, taken]
+    assert "x-chainctl-serves" not in run(served.service.answer("/openz", {})).headers
 
 
 def test_the_last_call_is_kept_while_somebody_may_ask(served: Controlled) -> None:

@@ -150,6 +150,26 @@ def test_a_syntax_error_is_told_with_its_place_and_mended_by_the_next_save(world
     assert world.watch.generation == 2
 
 
+def test_a_module_that_is_imported_anew_and_is_no_python_is_told_with_its_place(world: World) -> None:
+    """As a file that was there before is."""
+    added = "/project/more.py"
+    file = graph().chainlet("Root").files[0]
+    more = tuple(
+        replace(spec, files=(*spec.files, replace(file, source=added, path="more.py")))
+        for spec in graph().chainlets
+    )
+    world.site.graph, world.site.files[added] = replace(graph(), chainlets=more), b"def\n"
+    told = world.save(CHAIN, "import chainctl", "import more\nimport chainctl")
+    assert isinstance(told, EditRefused)
+    assert told.message.startswith(f"{added}:1: ")
+    world.site.files[added] = b"X = '\0'\n"
+    told = world.saved(CHAIN, added)
+    assert isinstance(told, EditRefused)
+    assert told.message.startswith(f"{added}")
+    world.site.files[added] = b"X = 1\n"
+    assert isinstance(world.saved(CHAIN, added), EditApplied)
+
+
 def test_problems_of_the_chain_are_shown_before_anything_is_swapped(world: World) -> None:
     """A signature that callers still use: every place of it, and nothing else."""
     world.site.problem = Problem("CH0201", "`Root` calls `Leaf` with a text", CHAIN, 9)
