@@ -61,6 +61,9 @@ class LineControl:
             )
         return answer
 
+    def cut(self) -> None:
+        self.wire.cut()
+
     def close(self) -> None:
         self.wire.close()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chainctl.cli.calling import answer_text
@@ -32,6 +33,7 @@ from chainctl.workflows.watch_texts import texts_of
 LOOK_SEC = 0.5
 _TICK_MS = 100
 _RATE_SEC = 2.0
+_LEAST_SEC = 1.0
 _CORRECTABLE = (ChainDefinitionError, BuildError, DeployError, LockError)
 _Happening = set[str] | str | BaseException | None
 """Paths that were saved, a key, a failure of watching, or None: everything may have been saved."""
@@ -134,7 +136,8 @@ class _Watching:
             saved |= watch.paths
         generation, graph = watch.generation, watch.graph
         if saved:
-            watch.saved(saved)
+            with self._interruptible(watch):
+                watch.saved(saved)
         for key in keys:
             self._act(watch, key)
         if time.monotonic() - self._looked >= LOOK_SEC:
@@ -143,6 +146,43 @@ class _Watching:
         if watch.graph is not graph or watch.generation < generation:
             self._tell_serving()
         return True
+
+    @contextmanager
+    def _interruptible(self, watch: Watch) -> Iterator[None]:
+        """While an edit is made ready: a newer save ends that, after a moment, and `q` does at once.
+
+        All that happens meanwhile comes after.
+        """
+        over, taken = object(), list[_Happening]()
+
+        def listen() -> None:
+            due, earliest = math.inf, time.monotonic() + _LEAST_SEC
+            while True:
+                left = None if due == math.inf else max(0.0, due - time.monotonic())
+                try:
+                    what = self._happenings.get(timeout=left)
+                except queue.Empty:
+                    watch.give_up()
+                    due = math.inf
+                    continue
+                if what is over:
+                    return
+                if what == "q":
+                    due = 0.0
+                elif isinstance(what, set) and what:
+                    due = min(due, max(earliest, time.monotonic()))
+                if what != set():
+                    taken.append(what)
+
+        listener = threading.Thread(target=listen, name="meanwhile", daemon=True)
+        listener.start()
+        try:
+            yield
+        finally:
+            self._happenings.put(over)  # type: ignore[arg-type]  # it only comes to the listener
+            listener.join()
+            for what in taken:
+                self._happenings.put(what)
 
     def _next(self) -> list[_Happening]:
         """Wait for what happens, and take all that did at once. Raises _QuitError."""

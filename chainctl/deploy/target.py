@@ -46,6 +46,10 @@ class Control(Protocol):
         """Say something and return the answer. Raises DeployError when there is none in time, or none at all."""
         ...
 
+    def cut(self) -> None:
+        """End the connection from any thread: who waits for an answer gets a DeployError."""
+        ...
+
     def close(self) -> None: ...
 
 

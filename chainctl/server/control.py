@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("chainctl.server")
 _BACKLOG = 8
 _LONGEST_LINE = 1 << 28
+_HELD_UP_SEC = 5.0
 _ACTIONS = ("swap", "reimport", "reinit")
 
 
@@ -117,10 +118,16 @@ class ControlSocket:
         return {"ok": True, "ready": True, **self._of_service().status(), **counts}
 
     def _prepare(self, request: Mapping[str, Any], connection: socket.socket) -> dict[str, Any]:
+        from chainctl.worker.generations.refusal import Refused
+
         number, action = _number(request, "generation"), request.get("action")
         if action not in _ACTIONS:
             raise Unreadable(f"`action` is none of {', '.join(_ACTIONS)}")
         generations, began = self._of_service(), time.monotonic()
+        if self._service.is_held_up(_HELD_UP_SEC):
+            raise Refused(
+                f"a call keeps the event loop of {self._service.name} busy and does not end", "restart"
+            )
         limit = {"seconds": _seconds(request)} if "seconds" in request else {}
         with _when_hung_up(connection, generations.give_up):
             generations.prepare(number, action, _texts(request), **limit)

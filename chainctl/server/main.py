@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -75,7 +77,7 @@ def serve(
     config = _config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
     config.ws_ping_interval = ping_interval_sec or _PING_SEC
     config.ws_ping_timeout = ping_timeout_sec or _PING_SEC
-    server = uvicorn.Server(config)
+    server = _Server(config, service)
     sharing = SegmentSharing.opened(os.environ)
     starter = _Starter(service, server, module, qualname, manifest, sharing)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
@@ -92,6 +94,18 @@ def serve(
     lines.flush()
     if starter.failed:
         sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Tells the service which event loop runs it."""
+
+    def __init__(self, config: uvicorn.Config, service: ChainletService) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
+        self._service.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
 
 
 def _keep_going(number: int, frame: object) -> None:

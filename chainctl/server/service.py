@@ -8,8 +8,10 @@ Everything but the three health routes wants the chain's internal token.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Optional
@@ -78,7 +80,7 @@ class ChainletService:
     `calls` and `errors` count calls and the answers from 500 on. `last_call` is the media type and the body
     of the last call, kept only while `keeps_last_call`, and never where it was a stream or a large one.
     `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
-    `serves` are the generations of calls within the chain that this replica takes.
+    `serves` are the generations of calls within the chain that this replica takes. `loop` runs the calls.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class ChainletService:
         self.last_call: Optional[tuple[str, bytes]] = None
         self.is_leaving = False
         self.serves: GenerationRange = EVERY
+        self.loop: Optional[asyncio.AbstractEventLoop] = None
         self._aside_until = 0.0
         self.name = name
         self.body_limit = body_limit
@@ -104,6 +107,14 @@ class ChainletService:
         self._sampler = sampler
         self._has_deadlines = has_deadlines
         self._token = token.encode() if token else None
+
+    def is_held_up(self, seconds: float) -> bool:
+        """Say whether the event loop does nothing for so long, as a call keeps it busy; for other threads."""
+        if self.loop is None:
+            return False
+        turned = threading.Event()
+        self.loop.call_soon_threadsafe(turned.set)
+        return not turned.wait(seconds)
 
     def leave(self) -> None:
         """Say from now on that callers should turn to other replicas."""

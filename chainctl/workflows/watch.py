@@ -7,6 +7,8 @@ looked at again together with the next one.
 from __future__ import annotations
 
 import base64
+import math
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -38,7 +40,7 @@ from chainctl.workflows.watch_texts import Served, came, changes_of, texts_of, t
 
 _QUICK_SEC = 10.0
 _OBSERVE_SEC = 5.0
-_DRAIN_SEC = 30.0
+_DRAIN_SEC = _ENDLESS_SEC = 30.0
 _DRAIN_PAUSE_SEC = 0.05
 
 
@@ -93,8 +95,12 @@ class Watch:
         self._prepared: dict[Replica, int] = {}
         self._is_to_retire = False
         self._is_refused = False
+        self._unserved: set[str] = set()
+        self._giving_up = threading.Lock()
+        self._is_given_up = self._is_preparing = False
         self._running: dict[str, tuple[Replica, ...]] = {}
         self._observed = 0.0
+        self._committed_at = math.inf
 
     @property
     def generation(self) -> int:
@@ -118,18 +124,23 @@ class Watch:
         self._generation, self._is_to_retire = 0, False
         self._edits.clear()
         self._prepared.clear()
+        self._unserved.clear()
         self._running = {}
         self._controls.close()
 
     def saved(self, paths: Iterable[str]) -> None:
-        """Serve what was saved, or say why it is not served. Raises nothing for what users can correct."""
+        """Serve what was saved, or say why it is not served. Raises nothing for what users can correct.
+
+        What was refused before belongs to it.
+        """
         served = self._now()
+        self._is_given_up = False
+        saved = self._unserved | {*paths}
         if self._site.read(served.graph.path) is None:
             name = Path(served.graph.path).name
             self._tell(EditRefused(f"{name} is not there; what was pushed goes on serving until it is again"))
             return
         began = self._clock()
-        saved = {*paths}
         found = {path: self._site.read(path) for path in sorted(saved & {*served.texts, served.graph.path})}
         found = {path: text for path, text in found.items() if text != served.texts.get(path)}
         inputs = {place for spec in served.graph.chainlets for place in inputs_of(spec)}
@@ -138,6 +149,7 @@ class Watch:
         )
         found |= {path: self._site.read(path) for path in others}
         if not found:
+            self._unserved.clear()
             if self._is_refused:  # it was taken back
                 self._tell(EditApplied(self._generation, (), 0.0))
             return
@@ -145,6 +157,17 @@ class Watch:
             self._serve(found, began)
         except ChainctlError as error:
             self._tell(EditRefused(error.message, tuple(error.details)))
+        if self._is_refused:
+            self._unserved |= found.keys()
+        else:
+            self._unserved.clear()
+
+    def give_up(self) -> None:
+        """Let the edit be that is being made ready: nothing of it is served then. Any thread may say so."""
+        with self._giving_up:
+            self._is_given_up = True
+            if self._is_preparing:
+                self._controls.cut()
 
     def look(self) -> None:
         """Let go of code that nobody runs any more, and give edits to processes that started anew or are new."""
@@ -235,16 +258,10 @@ class Watch:
     ) -> None:
         served = self._now()
         generation = self._generation + 1
-        replicas = self._replicas()
         files = {step.chainlet: served.files(after.chainlet(step.chainlet), texts, found) for step in steps}
         light = [step for step in steps if step.rung < Rung.RESTART]
         heavy = [step for step in steps if step.rung >= Rung.RESTART]
-        try:
-            prepared = self._prepare(generation, light, files, replicas)
-        except DeployError:  # what is known of replicas may be old
-            self._running = {}
-            replicas = self._replicas()
-            prepared = self._prepare(generation, light, files, replicas)
+        prepared, replicas = self._made_ready(generation, light, files)
         if prepared.refusal is not None:
             self._tell(_refused(prepared.refusal, after))
             return
@@ -262,6 +279,33 @@ class Watch:
         done = sorted([*prepared.steps, *heavy], key=lambda step: step.chainlet)
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in done)
         self._tell(EditApplied(self._generation, told, self._clock() - began))
+
+    def _made_ready(
+        self, generation: int, steps: Sequence[Step], files: Mapping[str, Files]
+    ) -> tuple[Prepared, dict[str, tuple[Replica, ...]]]:
+        """Prepare steps on all replicas that there are. Raises DeployError, also when the edit is given up."""
+        was_known = bool(self._running)
+        replicas = self._replicas()
+        with self._giving_up:
+            self._is_preparing = True
+        try:
+            self._go_on()
+            prepared = self._prepare(generation, steps, files, replicas)
+            self._go_on()
+        except DeployError:
+            self._go_on()
+            if not was_known:
+                raise
+            self._running = {}  # what was known of replicas may be old
+            return self._made_ready(generation, steps, files)
+        finally:
+            with self._giving_up:
+                self._is_preparing = False
+        return prepared, replicas
+
+    def _go_on(self) -> None:
+        if self._is_given_up:
+            raise DeployError("it was left before it was ready, for what came next")
 
     def _prepare(
         self,
@@ -305,7 +349,7 @@ class Watch:
         last = [] if entrypoint in renewed else [entrypoint]
         ordered = [replica for name in [*order, *last] for replica in replicas[name]]
         commit(self._controls, generation, ordered)
-        self._generation, self._is_to_retire = generation, True
+        self._generation, self._is_to_retire, self._committed_at = generation, True, self._clock()
         self._prepared |= dict.fromkeys(ordered, generation)
         for name, files in edited.items():
             self._edits[name] = self._edits.get(name, Files()).then(files)
@@ -371,6 +415,9 @@ class Watch:
             raise
         if entrypoint in renewed:
             return
+        self._emit(
+            Notice(f"edit {turn.generation} serves; what is under way ends with the code it began with")
+        )
         until = self._clock() + _DRAIN_SEC
         while is_under_way(self._controls, turn.generation, replicas[entrypoint]) and self._clock() < until:
             self._pause(_DRAIN_PAUSE_SEC)
@@ -442,16 +489,36 @@ class Watch:
     def _retire(self) -> None:
         """Let go of older generations once no request that began with one of them is under way."""
         entrypoint = self._now().release.entrypoint
+        entrances = [one for one in self._prepared if one[0] == entrypoint]
         try:
-            for replica in [one for one in self._prepared if one[0] == entrypoint]:
-                under_way = self._controls.ask(replica, {"verb": "status"}).get("in_flight") or {}
-                if any(int(number) < self._generation and count for number, count in under_way.items()):
-                    return
+            if is_under_way(self._controls, self._generation, entrances):
+                self._tell_of_endless()
+                return
             said = {"verb": "retire", "before": self._generation}
             self._controls.ask_all(dict.fromkeys(self._prepared, said))
         except DeployError:
             return  # the next look tries again
         self._is_to_retire = False
+
+    def _tell_of_endless(self) -> None:
+        """Say once for each edit where a call with older code does not end."""
+        if self._clock() - self._committed_at < _ENDLESS_SEC:
+            return
+        self._committed_at = math.inf
+        chainlets = {service.name: service.chainlet for service in self._now().release.services}
+        held = sorted(
+            {
+                chainlets[one[0]]
+                for one in self._prepared
+                if is_under_way(self._controls, self._generation, [one])
+            }
+        )
+        self._emit(
+            Notice(
+                f"a call with older code is under way for {_ENDLESS_SEC:g} s, in {', '.join(held)}; "
+                "a restart ends it (the key `r`, or `chainctl restart`)"
+            )
+        )
 
 
 def _refused(refusal: Refusal, graph: ChainGraph) -> EditRefused:

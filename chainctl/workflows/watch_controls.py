@@ -49,6 +49,7 @@ class ServiceControls:
     target: Controls
     chain: str
     _open: dict[Replica, Control] = field(default_factory=dict)
+    _asked: set[Replica] = field(default_factory=set)
 
     def ask(
         self, replica: Replica, message: Mapping[str, Any], within_sec: float = _ANSWER_SEC
@@ -56,11 +57,14 @@ class ServiceControls:
         """Ask one replica; after a failure the connection is opened anew the next time. Raises DeployError."""
         if replica not in self._open:
             self._open[replica] = self.target.control(self.chain, *replica)
+        self._asked.add(replica)
         try:
             return self._open[replica].ask(message, within_sec)
         except DeployError:
             self.forget(replica)
             raise
+        finally:
+            self._asked.discard(replica)
 
     def ask_all(
         self, messages: Mapping[Replica, Mapping[str, Any]], within_sec: float = _ANSWER_SEC
@@ -71,6 +75,13 @@ class ServiceControls:
         with ThreadPoolExecutor(len(messages), "control") as pool:
             asked = {one: pool.submit(self.ask, one, said, within_sec) for one, said in messages.items()}
         return {replica: future.result() for replica, future in asked.items()}
+
+    def cut(self) -> None:
+        """Wait no longer for any answer: whoever asks gets a DeployError. Any thread may say so."""
+        for replica in self._asked.copy():
+            control = self._open.get(replica)
+            if control is not None:
+                control.cut()
 
     def forget(self, replica: Replica) -> None:
         """Close the connection to a replica, if there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,10 @@ class FakeWorker:
     is_lost: bool = False
     last: tuple[str, bytes] | None = None
     serves: tuple[int, int | None] = (0, None)
+    prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prepare = self._prepare
 
     def answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.is_lost:
@@ -31,7 +35,7 @@ class FakeWorker:
             case "status":
                 return {"generation": self.committed, "in_flight": self.in_flight, "pid": 1}
             case "prepare":
-                return self._prepare(message)
+                return self.prepare(message)
             case "commit":
                 number = message["generation"]
                 action, files, _ = self.ready.pop(number, ("", {}, ()))
@@ -90,6 +94,9 @@ class FakeControl:
         assert not self.is_closed, "the connection is closed"
         self.controls.log.append((self.replica[0], message["verb"]))
         return self.controls.worker(*self.replica).answer(message)
+
+    def cut(self) -> None:
+        self.controls.log.append((self.replica[0], "cut"))
 
     def close(self) -> None:
         self.is_closed = True

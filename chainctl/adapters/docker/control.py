@@ -91,6 +91,9 @@ class RelayControl:
     def ask(self, message: Mapping[str, Any], within_sec: float) -> Mapping[str, Any]:
         return self.lines.ask(message, within_sec)
 
+    def cut(self) -> None:
+        self.lines.cut()
+
     def close(self) -> None:
         self.lines.close()
         self.opened.close()

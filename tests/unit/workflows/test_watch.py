@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -150,6 +151,58 @@ def test_a_syntax_error_is_told_with_its_place_and_mended_by_the_next_save(world
     assert world.watch.generation == 2
 
 
+def test_what_was_refused_is_part_of_the_next_save(world: World) -> None:
+    """Also where that is of another file: what serves is what is there, or nothing changes."""
+    world.save(CHAIN, "def run_remote", "def run_remote(")
+    told = world.save(HELPERS, "strip", "lower")
+    assert isinstance(told, EditRefused)
+    assert told.message.startswith(f"{CHAIN}:")
+    told = world.save(CHAIN, "def run_remote(", "def run_remote")
+    assert isinstance(told, EditApplied)
+    assert world.worker("Leaf").served == [(1, "swap", {"helpers.py": world.site.files[HELPERS].decode()})]
+
+
+def test_an_edit_that_is_given_up_is_part_of_the_next_one(world: World) -> None:
+    """Nothing of it is served, whatever was ready of it; who waits for an answer waits no longer."""
+    prepare = world.worker("Root").prepare
+
+    def late(message: Mapping[str, Any]) -> Mapping[str, Any]:
+        world.watch.give_up()
+        assert ("Root", "cut") in verbs(world)
+        raise DeployError("the connection ended")
+
+    world.worker("Root").prepare = late
+    told = world.save(HELPERS, "strip", "lower")
+    assert told == EditRefused("it was left before it was ready, for what came next")
+    assert not any(world.worker(name).ready or world.worker(name).served for name in CALLS)
+    world.worker("Root").prepare = prepare
+    told = world.save(CHAIN, "clean(text)", "clean(text) + '!'")
+    assert isinstance(told, EditApplied)
+    assert set(world.worker("Leaf").served[0][2]) == {"helpers.py", "chain.py"}
+
+
+def test_what_is_ready_is_not_given_up(world: World) -> None:
+    """The next save comes after it."""
+    world.save(HELPERS, "strip", "lower")
+    world.controls.log.clear()
+    world.watch.give_up()
+    assert world.controls.log == []
+    assert isinstance(world.save(HELPERS, "lower", "upper"), EditApplied)
+
+
+def test_a_call_that_does_not_end_is_told_once(world: World) -> None:
+    """With the chainlets that it holds."""
+    world.save(HELPERS, "strip", "lower")
+    world.worker("Root").in_flight = world.worker("Leaf").in_flight = {"0": 1}
+    before = len(world.events)
+    for _ in range(3):
+        world.watch.look()
+        world.now += 29
+    (told,) = world.events[before:]
+    assert isinstance(told, Notice)
+    assert "under way for 30 s, in Leaf, Root; a restart ends it" in told.text
+
+
 def test_a_module_that_is_imported_anew_and_is_no_python_is_told_with_its_place(world: World) -> None:
     """As a file that was there before is."""
     added = "/project/more.py"
@@ -273,9 +326,8 @@ def test_a_new_process_that_does_not_start_changes_nothing(world: World) -> None
     world.site.fails = False
     told = world.save(HELPERS, "strip", "lower")
     assert isinstance(told, EditApplied)
-    assert [step[1] for step in told.steps] == ["swap", "swap"]
-    told = world.saved(PROMPT)
-    assert isinstance(told, EditApplied)
+    assert [step[:2] for step in told.steps] == [("Leaf", "swap"), ("Root", "restart")]
+    assert world.saved(PROMPT) is None, "it serves already"
 
 
 def test_another_graph_is_pushed(world: World) -> None:
