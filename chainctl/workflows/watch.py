@@ -7,7 +7,6 @@ looked at again together with the next one.
 from __future__ import annotations
 
 import base64
-import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Protocol
 from chainctl.deploy.execute import Turn
 from chainctl.deploy.operations import TurnCallers
 from chainctl.deploy.release import Release
-from chainctl.deploy.state import ObservedState, ServiceStatus
+from chainctl.deploy.state import ObservedState
 from chainctl.errors import ChainctlError, ChainDefinitionError, DeployError
 from chainctl.events import EditApplied, EditRefused, Emit, Notice
 from chainctl.graph.graph import ChainGraph
@@ -27,20 +26,18 @@ from chainctl.workflows.watch_controls import (
     Files,
     Prepared,
     Refusal,
-    Replica,
     ServiceControls,
     abort,
-    commit,
     divide,
     is_under_way,
     prepare,
     unite,
 )
+from chainctl.workflows.watch_replicas import Replicas, WatchedReplicas
 from chainctl.workflows.watch_texts import Served, came, changes_of, texts_of, trees_of
 
 _QUICK_SEC = 10.0
-_OBSERVE_SEC = 5.0
-_DRAIN_SEC = _ENDLESS_SEC = 30.0
+_DRAIN_SEC = 30.0
 _DRAIN_PAUSE_SEC = 0.05
 
 
@@ -90,22 +87,16 @@ class Watch:
         self._clock = clock
         self._pause = pause
         self._served: Served | None = None
-        self._generation = 0
-        self._edits: dict[str, Files] = {}
-        self._prepared: dict[Replica, int] = {}
-        self._is_to_retire = False
+        self._code: WatchedReplicas | None = None
         self._is_refused = False
         self._unserved: set[str] = set()
         self._giving_up = threading.Lock()
         self._is_given_up = self._is_preparing = False
-        self._running: dict[str, tuple[Replica, ...]] = {}
-        self._observed = 0.0
-        self._committed_at = math.inf
 
     @property
     def generation(self) -> int:
         """The number of the last edit that is served; 0 since the last push."""
-        return self._generation
+        return self._replicas().generation
 
     @property
     def graph(self) -> ChainGraph:
@@ -121,11 +112,8 @@ class Watch:
     def begin(self, release: Release, graph: ChainGraph, texts: Mapping[str, bytes]) -> None:
         """Take over a chain that serves, made from these texts."""
         self._served = Served(release, graph, dict(texts))
-        self._generation, self._is_to_retire = 0, False
-        self._edits.clear()
-        self._prepared.clear()
+        self._code = WatchedReplicas(release, self._site.observe, self._controls, self._emit, self._clock)
         self._unserved.clear()
-        self._running = {}
         self._controls.close()
 
     def saved(self, paths: Iterable[str]) -> None:
@@ -151,7 +139,7 @@ class Watch:
         if not found:
             self._unserved.clear()
             if self._is_refused:  # it was taken back
-                self._tell(EditApplied(self._generation, (), 0.0))
+                self._tell(EditApplied(self.generation, (), 0.0))
             return
         try:
             self._serve(found, began)
@@ -171,16 +159,11 @@ class Watch:
 
     def look(self) -> None:
         """Let go of code that nobody runs any more, and give edits to processes that started anew or are new."""
-        if self._clock() - self._observed >= _OBSERVE_SEC:
-            self._look_anew()
-        for replica in self._lost():
-            self._recover(replica)
-        if self._is_to_retire:
-            self._retire()
+        self._replicas().look()
 
     def restart(self) -> None:
         """Start all services that are edited, or all where none is, anew from images of what is there now."""
-        names = sorted(self._edits) or [spec.name for spec in self._now().graph.chainlets]
+        names = sorted(self._replicas().edits) or [spec.name for spec in self._now().graph.chainlets]
         began = self._clock()
         self._renew([Step(name, Rung.RESTART, "asked for") for name in names], began)
 
@@ -189,7 +172,7 @@ class Watch:
 
         Services keep it only once they were asked for it. Raises DeployError when none answers.
         """
-        for replica in self._replicas()[self._now().graph.entrypoint]:
+        for replica in self._replicas().all()[self._now().graph.entrypoint]:
             call = self._controls.ask(replica, {"verb": "last_call"}).get("call")
             if isinstance(call, Mapping):
                 return str(call.get("media") or "application/json"), base64.b64decode(str(call["body"]))
@@ -210,6 +193,10 @@ class Watch:
     def _now(self) -> Served:
         assert self._served is not None, "nothing serves yet"
         return self._served
+
+    def _replicas(self) -> WatchedReplicas:
+        assert self._code is not None, "nothing serves yet"
+        return self._code
 
     def _serve(self, found: Mapping[str, bytes | None], began: float) -> None:
         served = self._now()
@@ -257,7 +244,7 @@ class Watch:
         began: float,
     ) -> None:
         served = self._now()
-        generation = self._generation + 1
+        generation = self.generation + 1
         files = {step.chainlet: served.files(after.chainlet(step.chainlet), texts, found) for step in steps}
         light = [step for step in steps if step.rung < Rung.RESTART]
         heavy = [step for step in steps if step.rung >= Rung.RESTART]
@@ -278,25 +265,26 @@ class Watch:
         served.graph, served.texts = after, texts
         done = sorted([*prepared.steps, *heavy], key=lambda step: step.chainlet)
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in done)
-        self._tell(EditApplied(self._generation, told, self._clock() - began))
+        self._tell(EditApplied(self.generation, told, self._clock() - began))
 
     def _made_ready(
         self, generation: int, steps: Sequence[Step], files: Mapping[str, Files]
-    ) -> tuple[Prepared, dict[str, tuple[Replica, ...]]]:
+    ) -> tuple[Prepared, Replicas]:
         """Prepare steps on all replicas that there are. Raises DeployError, also when the edit is given up."""
-        was_known = bool(self._running)
-        replicas = self._replicas()
+        was_known = self._replicas().is_known
+        replicas = self._replicas().all()
         with self._giving_up:
             self._is_preparing = True
         try:
             self._go_on()
             prepared = self._prepare(generation, steps, files, replicas)
-            self._go_on()
+            if prepared.refusal is not None:
+                self._go_on()
         except DeployError:
             self._go_on()
             if not was_known:
                 raise
-            self._running = {}  # what was known of replicas may be old
+            self._replicas().look_again()
             return self._made_ready(generation, steps, files)
         finally:
             with self._giving_up:
@@ -312,12 +300,17 @@ class Watch:
         generation: int,
         steps: Sequence[Step],
         files: Mapping[str, Files],
-        replicas: Mapping[str, tuple[Replica, ...]],
+        replicas: Replicas,
     ) -> Prepared:
         """The entrypoint gets each generation, if only its number: requests have theirs from there."""
         entrypoint = self._now().graph.entrypoint
         if not steps:
             return Prepared()
+        slow = [
+            f"{step.chainlet} by {step.rung}, as {step.reason}" for step in steps if step.rung > Rung.REIMPORT
+        ]
+        if slow:
+            self._emit(Notice(f"making edit {generation} ready: {'; '.join(slow)}"))
         own = [step for step in steps if step.chainlet == entrypoint]
         added = [] if own else [Step(entrypoint, Rung.SWAP, "")]
         done = prepare(self._controls, generation, [*steps, *added], files, replicas, self._patience(steps))
@@ -336,7 +329,7 @@ class Watch:
         self,
         generation: int,
         edited: Mapping[str, Files],
-        replicas: Mapping[str, tuple[Replica, ...]],
+        replicas: Replicas,
         renewed: Collection[str] = (),
     ) -> None:
         """Commit what is prepared, and remember it.
@@ -344,60 +337,43 @@ class Watch:
         Who is called comes before who calls; the entrypoint, with which requests begin to have the number, is
         last. Where it is renewed itself, they have it from its new process.
         """
-        release, entrypoint = self._now().release, self._now().graph.entrypoint
-        order = [s.chainlet for s in release.services if s.chainlet in edited and s.chainlet != entrypoint]
-        last = [] if entrypoint in renewed else [entrypoint]
-        ordered = [replica for name in [*order, *last] for replica in replicas[name]]
-        commit(self._controls, generation, ordered)
-        self._generation, self._is_to_retire, self._committed_at = generation, True, self._clock()
-        self._prepared |= dict.fromkeys(ordered, generation)
-        for name, files in edited.items():
-            self._edits[name] = self._edits.get(name, Files()).then(files)
-        self._site.mark(release.service_of(name).name for name in edited)
+        served = self._now()
+        entrypoint = served.graph.entrypoint
+        own = edited.keys() - {entrypoint} if entrypoint in renewed else edited.keys()
+        last = () if entrypoint in renewed else (entrypoint,)
+        self._replicas().serve(generation, {name: edited[name] for name in own}, replicas, last)
+        self._site.mark(served.release.service_of(name).name for name in own)
 
     def _renew(self, steps: Sequence[Step], began: float) -> None:
         served = self._now()
-        self._start_anew(self._generation + 1, steps, {}, self._replicas())
+        self._start_anew(self.generation + 1, steps, {}, self._replicas().all())
         told = tuple((step.chainlet, str(step.rung), step.reason) for step in steps)
         served.texts = texts_of(served.graph, self._site.read)
-        self._tell(EditApplied(self._generation, told, self._clock() - began))
+        self._tell(EditApplied(self.generation, told, self._clock() - began))
 
     def _start_anew(
         self,
         generation: int,
         steps: Sequence[Step],
         edited: Mapping[str, Files],
-        replicas: Mapping[str, tuple[Replica, ...]],
+        replicas: Replicas,
     ) -> None:
         """Start services anew beside themselves; what else is edited is served with the first call to them.
 
         No request meets both: it takes the older code of all that it calls, or the newer.
         """
         renewed = {step.chainlet for step in steps}
-        self._running = {}
+        self._replicas().look_again()
         self._site.renew(
             sorted(renewed), generation, lambda turn: self._turn(turn, edited, replicas, renewed)
         )
-        release = self._now().release
-        services = {release.service_of(name).name for name in renewed}
-        for name in renewed:
-            self._edits.pop(name, None)
-        for replica in [one for one in self._prepared if one[0] in services]:
-            del self._prepared[replica]
-        for replica in [one for name in renewed for one in replicas[name]]:
-            self._controls.forget(replica)
-        try:
-            unite(self._controls, [one for name in sorted(renewed) for one in self._replicas()[name]])
-        except (
-            DeployError
-        ):  # it only spares a wait to calls whose caller forgot its number; the next edit tells
-            self._running = {}
+        self._replicas().started_anew(renewed, replicas)
 
     def _turn(
         self,
         turn: TurnCallers,
         edited: Mapping[str, Files],
-        replicas: Mapping[str, tuple[Replica, ...]],
+        replicas: Replicas,
         renewed: Collection[str],
     ) -> None:
         """Turn callers to what stands in, and see the requests end that began with the older code.
@@ -421,104 +397,6 @@ class Watch:
         until = self._clock() + _DRAIN_SEC
         while is_under_way(self._controls, turn.generation, replicas[entrypoint]) and self._clock() < until:
             self._pause(_DRAIN_PAUSE_SEC)
-
-    def _replicas(self) -> dict[str, tuple[Replica, ...]]:
-        """The running replicas of each chainlet's service, as they were seen last: a look takes its time."""
-        if not self._running:
-            self._running = self._seen()
-        return self._running
-
-    def _look_anew(self) -> None:
-        """See which replicas there are, as their number may have been changed; new ones get the edits, too."""
-        try:
-            self._running = self._seen()
-        except ChainctlError:
-            self._running = {}  # the next edit looks, and says what is wrong
-        for chainlet in self._edits:
-            for replica in self._running.get(chainlet, ()):
-                if replica not in self._prepared:
-                    self._recover(replica)
-
-    def _seen(self) -> dict[str, tuple[Replica, ...]]:
-        self._observed = self._clock()
-        release = self._now().release
-        names = {service.name: service.chainlet for service in release.services}
-        found: dict[str, tuple[Replica, ...]] = {service.chainlet: () for service in release.services}
-        for one in self._site.observe().services:
-            if one.name in names and one.status is ServiceStatus.RUNNING and not one.intercepted_by:
-                found[names[one.name]] = (*found[names[one.name]], (one.name, one.replica))
-        away = sorted(name for name, replicas in found.items() if not replicas)
-        if away:
-            raise DeployError(f"{', '.join(away)} does not run", hint="push again: `chainctl push`.")
-        return found
-
-    def _lost(self) -> list[Replica]:
-        """Replicas that do not have their last generation any more, as their process started anew."""
-        lost = []
-        for replica, generation in self._prepared.items():
-            try:
-                said = self._controls.ask(replica, {"verb": "status"})
-            except DeployError:
-                continue  # it may be starting; the next look tells
-            if int(said.get("generation", 0)) < generation:
-                lost.append(replica)
-        return lost
-
-    def _recover(self, replica: Replica) -> None:
-        service = next(s for s in self._now().release.services if s.name == replica[0])
-        files = self._edits.get(service.chainlet, Files())
-        step = Step(
-            service.chainlet, Rung.REINIT if files != Files() else Rung.SWAP, "its process started anew"
-        )
-        chainlet = {service.chainlet: (replica,)}
-        try:
-            done = prepare(
-                self._controls, self._generation, [step], {service.chainlet: files}, chainlet,
-                service.start_timeout_sec,
-            )  # fmt: skip
-            if done.steps:
-                commit(self._controls, self._generation, [replica])
-                self._prepared[replica] = self._generation
-                self._emit(Notice(f"{service.chainlet} is another process; it has its edits again"))
-                return
-        except DeployError:
-            return  # the next look tries again
-        self._prepared.pop(replica, None)
-        self._emit(Notice(f"{service.chainlet} is another process, without its edits: restart it"))
-
-    def _retire(self) -> None:
-        """Let go of older generations once no request that began with one of them is under way."""
-        entrypoint = self._now().release.entrypoint
-        entrances = [one for one in self._prepared if one[0] == entrypoint]
-        try:
-            if is_under_way(self._controls, self._generation, entrances):
-                self._tell_of_endless()
-                return
-            said = {"verb": "retire", "before": self._generation}
-            self._controls.ask_all(dict.fromkeys(self._prepared, said))
-        except DeployError:
-            return  # the next look tries again
-        self._is_to_retire = False
-
-    def _tell_of_endless(self) -> None:
-        """Say once for each edit where a call with older code does not end."""
-        if self._clock() - self._committed_at < _ENDLESS_SEC:
-            return
-        self._committed_at = math.inf
-        chainlets = {service.name: service.chainlet for service in self._now().release.services}
-        held = sorted(
-            {
-                chainlets[one[0]]
-                for one in self._prepared
-                if is_under_way(self._controls, self._generation, [one])
-            }
-        )
-        self._emit(
-            Notice(
-                f"a call with older code is under way for {_ENDLESS_SEC:g} s, in {', '.join(held)}; "
-                "a restart ends it (the key `r`, or `chainctl restart`)"
-            )
-        )
 
 
 def _refused(refusal: Refusal, graph: ChainGraph) -> EditRefused:
