@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chainctl.testing.running import RunningChain
 
 RunChain = Callable[..., AbstractContextManager["RunningChain"]]
+_ENTRYPOINTS = pytest.StashKey[dict[str, type]]()
 _URL = "CHAINCTL_TEST_URL"
 _RAN = ("passed", "failed", "error", "xfailed", "xpassed")
 
@@ -65,12 +66,16 @@ def _runner(request: pytest.FixtureRequest, wanted: str | None) -> RunChain:
         if url:
             _skip_what_is_not_deployed(asked, more)
             more |= {"url": url, "api_key": os.environ.get("CHAINCTL_API_KEY")}
+        found, known = _found(what, request), request.config.stash.setdefault(_ENTRYPOINTS, {})
         how = asked or ("deployed" if url else request.config.getoption("--chainctl-fidelity") or "inline")
         with ExitStack() as opened:
             try:
-                running = opened.enter_context(run_chain(_found(what, request), fidelity=how, **more))
+                running = opened.enter_context(run_chain(known.get(found, found), fidelity=how, **more))
             except ChainctlError as error:
                 raise pytest.fail.Exception(_told(error), pytrace=False) from None
+            known[found] = (
+                running.entrypoint
+            )  # once a file is imported, an interpreter need not be asked again
             if url:
                 _skip_another(running)
             yield running
@@ -99,14 +104,13 @@ def _skip_another(running: RunningChain) -> None:
 
 def _found(what: Any, request: pytest.FixtureRequest) -> Any:
     """Find a file: beside the test, above it up to the root of all tests, or else in the working directory."""
-    name, colon, entrypoint = str(what).partition(":")
-    if isinstance(what, type) or Path(name).is_absolute():
+    if isinstance(what, type):
         return what
-    for directory in (request.path.parent, *request.path.parent.parents):
+    name, colon, entrypoint = str(what).partition(":")
+    above = [one for one in request.path.parents if one.is_relative_to(request.config.rootpath)]
+    for directory in (request.path.parent, *above, Path.cwd()):
         if (directory / name).is_file():
             return f"{directory / name}{colon}{entrypoint}"
-        if directory == request.config.rootpath:
-            break
     return what
 
 

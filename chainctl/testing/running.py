@@ -6,7 +6,7 @@ import inspect
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -117,9 +117,13 @@ def run_chain(
                 raise UsageError(
                     f"{declaration.display_name} is the entrypoint: with a fake in its place nothing is tested"
                 )
-            urls = {name: opened.enter_context(served_fake(*one, recorder)) for name, one in checked.items()}
+            urls = {
+                name: opened.enter_context(served_fake(*one, recorder, secrets or {}))
+                for name, one in checked.items()
+            }
             served = opened.enter_context(_in_processes(entrypoint, fidelity, urls, secrets or {}))
-        run_remote = recorder.around(declaration, _calling(entrypoint, served, api_key)).run_remote
+        calling = opened.enter_context(_calling(entrypoint, served, api_key))
+        run_remote = recorder.around(declaration, calling).run_remote
         seen = frozenset({declaration.display_name, *checked})
         yield RunningChain(entrypoint, fidelity, run_remote, served, recorder, seen, frozenset(known))
 
@@ -245,7 +249,8 @@ def _in_processes(
                 run.take_down()
 
 
-def _calling(entrypoint: type, url: str, api_key: str | None) -> Any:
+@contextmanager
+def _calling(entrypoint: type, url: str, api_key: str | None) -> Iterator[Any]:
     """Connections end with each call: a test's event loop may end with it, too."""
     from chainctl.calls.client_loop import ClientLoop
     from chainctl.calls.outside import PATH
@@ -258,4 +263,5 @@ def _calling(entrypoint: type, url: str, api_key: str | None) -> Any:
         name=entrypoint.__name__, display_name=name, options=RPCOptions(), predict_url=url
     )
     headers = {"connection": "close", **({"authorization": f"Bearer {api_key}"} if api_key else {})}
-    return remote_chainlet(entrypoint, Transport(service, headers, ClientLoop(), path=PATH))
+    with closing(ClientLoop()) as loop:
+        yield remote_chainlet(entrypoint, Transport(service, headers, loop, path=PATH))

@@ -87,20 +87,28 @@ def test_three_lines_are_a_test(project: pytest.Pytester) -> None:
 
 
 def test_a_fake_stands_for_a_chainlet_at_each_fidelity(project: pytest.Pytester) -> None:
-    """A class or an object, in the test's own process each time, so that its calls are seen."""
+    """A class, which sees the secrets that it declares, or an object; its calls are seen each time."""
     passed(project, '''
+        import chainctl as chains
         import pytest
         from shop import Double, Sum
 
+        class Told(chains.ChainletBase):
+            remote_config = chains.RemoteConfig(assets=chains.Assets(secret_keys=["t_factor"]))
+            def __init__(self, context: chains.DeploymentContext = chains.depends_context()) -> None:
+                self.base = int(context.secrets["t_factor"])
+            def run_remote(self, number: int) -> int:
+                return self.base
+
         class Ten:
-            def __init__(self, base=10):
+            def __init__(self, base):
                 self.base = base
             def run_remote(self, number: int) -> int:
                 return self.base
 
-        @pytest.mark.parametrize("fake", [Ten, Ten(10)])
+        @pytest.mark.parametrize("fake", [Told, Ten(10)])
         def test_sum(chain_at_each_fidelity, fake):
-            with chain_at_each_fidelity(Sum, fakes={Double: fake}) as running:
+            with chain_at_each_fidelity(Sum, fakes={Double: fake}, secrets={"t_factor": "10"}) as running:
                 assert running.run_remote([1, 2]) == 20
                 assert [call.arguments for call in running.calls_of(Double)] == [{"number": 1}, {"number": 2}]
     ''', count=6)  # fmt: skip
