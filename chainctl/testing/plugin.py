@@ -73,9 +73,7 @@ def _runner(request: pytest.FixtureRequest, wanted: str | None) -> RunChain:
                 running = opened.enter_context(run_chain(known.get(found, found), fidelity=how, **more))
             except ChainctlError as error:
                 raise pytest.fail.Exception(_told(error), pytrace=False) from None
-            known[found] = (
-                running.entrypoint
-            )  # once a file is imported, an interpreter need not be asked again
+            known[found] = running.entrypoint  # a file that is imported need not be looked through again
             if url:
                 _skip_another(running)
             yield running
