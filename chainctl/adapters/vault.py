@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from chainctl.deploy.release import SecretRef
 from chainctl.errors import MissingSecretError, UsageError
@@ -16,16 +17,26 @@ _PREFIX = "CHAINCTL_SECRET_"
 class SecretSources:
     """Looks a secret up: environment variable `CHAINCTL_SECRET_NAME`, secrets file, directory of files.
 
-    In the secrets file a line is `NAME=value`; in the directory each file is one secret.
+    In the secrets file a line is `NAME=value`; in the directory each file is one secret. What a program has
+    `given` wins over all of them.
     """
 
-    def __init__(self, environ: Mapping[str, str], file: Path | None, directory: Path) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        file: Path | None,
+        directory: Path,
+        given: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._given = given
         self._environ = environ
         self._file = file
         self._directory = directory
 
     def find(self, name: str) -> bytes | None:
         """Return a secret's value, None where no place has it. Raises UsageError for an unreadable file."""
+        if name in self._given:
+            return self._given[name].encode("utf-8", "surrogateescape")
         variable = self._variable(name)
         if variable is not None:
             return self._environ[variable].encode("utf-8", "surrogateescape")
@@ -37,6 +48,8 @@ class SecretSources:
 
     def place_of(self, name: str) -> str | None:
         """Say where a secret's value comes from, None where no place has it. Raises as `find` does."""
+        if name in self._given:
+            return "the program that runs it"
         variable = self._variable(name)
         if variable is not None:
             return f"the environment variable {variable}"

@@ -20,6 +20,7 @@ class ClientLoop:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._thread: Optional[threading.Thread] = None
 
     def run(self, call: Coroutine[Any, Any, T], *, always: bool = False) -> T:
         """Run a coroutine to its end and return its result, or raise what it raised.
@@ -43,12 +44,33 @@ class ClientLoop:
             future.cancel()
             raise
 
+    def close(self) -> None:
+        """Cancel the calls under way, and end the thread. The next call starts another one."""
+        with self._lock:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is not None and thread is not None:
+            asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = new_loop()
-                threading.Thread(target=self._loop.run_forever, name="chainctl-calls", daemon=True).start()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="chainctl-calls", daemon=True
+                )
+                self._thread.start()
             return self._loop
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

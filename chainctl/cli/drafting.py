@@ -27,12 +27,12 @@ def draft_of(
     Raises ChainDefinitionError, LockError, MissingSecretError, EngineError.
     """
     graph, settings = loaded.graph, loaded.settings
-    world = open_world(settings, console.line, loaded.chain)
+    world = open_world(settings, console.line, loaded.ships_as)
     if world.name == "local":
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
     wish = draft_settings(settings, loaded.name, world)
-    wish = replace(wish, deploy=with_variables(wish.deploy, loaded, world.name))
+    wish = replace(wish, images=loaded.ships_as, deploy=with_variables(wish.deploy, loaded, world.name))
     locked = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     draft = draft_release(graph, wish, take_snapshot, vault, locked)
     last = released(world.ledger.latest(draft.chain))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chainctl.adapters.files import take_snapshot
@@ -18,12 +18,16 @@ from chainctl.workflows.draft import chain_name, draft_images, unlocked
 
 @dataclass(frozen=True, slots=True)
 class LoadedChain:
-    """A chain that was checked, by its name, and the settings that hold for it."""
+    """A chain that was checked, by its name, and the settings that hold for it.
+
+    `ships_as` is the chain whose images, variables and target it has: another one for a trial.
+    """
 
     chain: str
     graph: ChainGraph
     settings: Settings
     name: str | None
+    ships_as: str
 
 
 def loaded_chain(
@@ -35,13 +39,29 @@ def loaded_chain(
     secrets: Path | None = None,
     platform: str | None = None,
     registry: str | None = None,
+    trial: str | None = None,
 ) -> LoadedChain:
-    """Print the warnings of a chain, and find its name and its settings. Raises UsageError."""
+    """Print the warnings of a chain, and find its name and its settings. Raises UsageError.
+
+    `trial` is the name that it has for a while, beside the chain that it is a trial of.
+    """
     console.problems(graph.warnings)
     settings = settings_for(
         Path(graph.path), target=target, secrets_file=secrets, platform=platform, registry=registry
     )
-    return LoadedChain(chain_name(graph, name), graph, settings, name)
+    own = chain_name(graph, name)
+    if trial is None:
+        return LoadedChain(own, graph, settings, name, own)
+    return LoadedChain(trial, graph, _beside(settings), trial, own)
+
+
+def _beside(settings: Settings) -> Settings:
+    """A trial has a door of its own, on another port, and no certificate: so what had one is reached from here only.
+
+    Nothing is published for it.
+    """
+    bind = "127.0.0.1" if settings.tls_secret else settings.bind
+    return settings.model_copy(update={"port": None, "tls_secret": None, "bind": bind, "registry": None})
 
 
 def images_of(
@@ -52,5 +72,6 @@ def images_of(
     Without a `world` the engine is not asked. Raises LockError.
     """
     settings, wish = loaded.settings, draft_settings(loaded.settings, loaded.name, world)
+    wish = replace(wish, images=loaded.ships_as)
     locked = unlocked if where == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     return draft_images(loaded.graph, wish, take_snapshot, locked)

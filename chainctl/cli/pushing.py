@@ -28,8 +28,12 @@ def push_file(
     canary: Canary | None = None,
     plan: Path | None = None,
     prune: bool = False,
+    trial: str | None = None,
 ) -> Pushed:
-    """Push a chain file, with `plan` only as that file has it. Raises every ChainctlError that a push can end with."""
+    """Push a chain file, with `plan` only as that file has it, as a `trial` under that name beside what it tries.
+
+    Raises every ChainctlError that a push can end with.
+    """
     planned = _planned(plan)
     graph = load_graph(file, _prepare)
 
@@ -41,7 +45,14 @@ def push_file(
     from chainctl.workflows.rollout import Rollout
 
     loaded = loaded_chain(
-        graph, console, target=target, name=name, secrets=secrets, platform=platform, registry=registry
+        graph,
+        console,
+        target=target,
+        name=name,
+        secrets=secrets,
+        platform=platform,
+        registry=registry,
+        trial=trial,
     )
     draft, world = draft_of(loaded, console, is_locked=is_locked)
     require_registry(world, registry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,10 @@ FIDELITIES = ("inline", "codec", "process", "isolated")
 
 @dataclass(frozen=True, slots=True)
 class RunWish:
-    """`body` None means: serve on `port`. `debugged` are the chainlets to debug."""
+    """`body` None means: serve on `port`. `debugged` are the chainlets to debug.
+
+    `given` are secrets that win over those of the environment and of the file `secrets`.
+    """
 
     file: str
     fidelity: str
@@ -35,6 +38,7 @@ class RunWish:
     reloads: bool = False
     debugged: tuple[str, ...] = ()
     waits: bool = True
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def has_processes(self) -> bool:

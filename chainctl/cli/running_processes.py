@@ -20,6 +20,7 @@ from chainctl.cli.console import Console, now
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.run_environments import Isolation
 from chainctl.cli.run_wish import RELOADED, UNCHANGED, LoadedRun, RunWish, edited_line, load_run
+from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import draft_settings, local_world, origin_of, settings_for
 from chainctl.deploy.release import Release
 from chainctl.deploy.target import LogLine
@@ -56,14 +57,13 @@ class ProcessRun:
     """One chain that runs as long as the command does; `bring_up` again makes it what it is now."""
 
     def __init__(self, wish: RunWish, loaded: LoadedRun, directory: Path, console: Console) -> None:
-        port = None if wish.body is not None else wish.port
         path = Path(loaded.graph.path)
         self.wish = wish
         self.console = console
-        self._settings = settings_for(path, target="local", secrets_file=wish.secrets, port=port)
+        self._settings = _door_of(wish, settings_for(path, target="local", secrets_file=wish.secrets))
         self._decided = draft_settings(self._settings, None, has_builds=False)
         self._staging = Staging()
-        self._world = local_world(self._settings, directory, lambda: self._staging)
+        self._world = local_world(self._settings, directory, lambda: self._staging, wish.given)
         self._chain = chain_name(loaded.graph, None)
         self._ports = dict(zip(wish.debugged, debugger_ports(len(wish.debugged)), strict=True))
         self._graph = loaded.graph
@@ -158,6 +158,14 @@ class ProcessRun:
             return None
         problem = missing_module(lines, self._graph, self._release)
         return None if problem is None else ChainDefinitionError([problem])
+
+
+def _door_of(wish: RunWish, settings: Settings) -> Settings:
+    """What runs for one call has a door on any free port for this command alone, and so without key and certificate."""
+    if wish.body is None:
+        return settings.model_copy(update={"port": wish.port})
+    alone = {"port": None, "bind": "127.0.0.1", "api_key_secret": None, "tls_secret": None}
+    return settings.model_copy(update=alone)
 
 
 _PATIENCE_SEC = 10 * 365 * 86400.0

@@ -104,7 +104,7 @@ def with_variables(deploy: DeploySettings, loaded: LoadedChain, target: str) -> 
     """Add what the environment's settings and the state give to chainlets. Raises UsageError, StateError."""
     settings = loaded.settings
     variables = file_variables(Path(loaded.graph.path), settings.environment)
-    overrides = variables_kept(settings, target).of(loaded.chain)
+    overrides = variables_kept(settings, target).of(loaded.ships_as)
     given = [*variables, *((one.name, one.value) for one in overrides)]
     if given:
         _refuse_secrets(given, settings, {*secret_names(loaded.graph)} | _read_secrets(settings))

@@ -6,9 +6,10 @@ import getpass
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from chainctl.adapters.docker.engine import Engine
@@ -207,9 +208,12 @@ def require_registry(world: World, given: str | None) -> None:
 
 
 def local_world(
-    settings: Settings, root: Path | None = None, staging: Callable[[], Staging] | None = None
+    settings: Settings,
+    root: Path | None = None,
+    staging: Callable[[], Staging] | None = None,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> World:
-    """Open the local-process target; `root` and `staging` are those of a run that leaves nothing behind."""
+    """Open the local-process target; `root`, `staging` and `secrets` are those of a run that leaves nothing behind."""
     from chainctl.adapters.local.image_store import LocalImageStore
     from chainctl.adapters.local.images import LocalBuildBackend
     from chainctl.adapters.local.paths import LocalPaths
@@ -218,7 +222,7 @@ def local_world(
 
     state = root or state_dir(settings)
     ledger = Ledger(state, "local", settings.database if root is None else None)
-    vault = Vault(secret_sources(settings), ledger.token)
+    vault = Vault(secret_sources(settings, secrets), ledger.token)
     paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
     data = downloads(state_dir(settings), vault)
     target = LocalTarget(
@@ -297,8 +301,8 @@ def _base_images(settings: Settings) -> dict[str, str]:
     return {version: settings.base_image.replace("{version}", version) for version in versions}
 
 
-def secret_sources(settings: Settings) -> SecretSources:
-    return SecretSources(os.environ, settings.secrets_file, config_dir() / "secrets")
+def secret_sources(settings: Settings, given: Mapping[str, str] = MappingProxyType({})) -> SecretSources:
+    return SecretSources(os.environ, settings.secrets_file, config_dir() / "secrets", given)
 
 
 def ledger_of(settings: Settings, target: str) -> Ledger:

@@ -11,13 +11,15 @@ from chainctl.sdk.chainlet import has_own_init
 from chainctl.sdk.declaration import CONTEXT, ENDPOINT, Endpoint, Parameter, endpoint_of
 from chainctl.sdk.locate import Span
 from chainctl.sdk.markers import DependencyMarker
+from chainctl.sdk.same_type import is_same_type
 from chainctl.sdk.subject import VARIADIC, Subject, hints_of, shown, unresolved, unresolved_problem
 
 
 def fake_problems(real: type, fake: type) -> list[Problem]:
     """Check that a class can be called as a chainlet is, and be made without anything given.
 
-    It needs no base class. Types must be the same ones, so that what is wrong here is wrong when deployed.
+    It needs no base class. Types must be the same ones, however they are written, and arguments in the same
+    order, so that what is wrong here is wrong when deployed.
     """
     subject = Subject(fake)
     if not inspect.isfunction(inspect.getattr_static(fake, ENDPOINT, None)):
@@ -68,7 +70,12 @@ def _endpoint_problems(subject: Subject, real: type) -> Iterator[Problem]:
         if parameter.is_required:
             place = subject.at_parameter(ENDPOINT, parameter.name)
             yield _differs(subject, real, place, f"wants `{parameter.name}`, which no caller gives")
-    if "return" not in hints_of(subject, ENDPOINT) or wanted.returns != found.returns:
+    positional = _positional(real)
+    is_complete = {p.name for p in found.parameters} >= set(positional)
+    if is_complete and _positional(subject.cls)[: len(positional)] != positional:
+        order = ", ".join(f"`{name}`" for name in positional)
+        yield _differs(subject, real, at, f"does not take {order} in this order, by position and by name")
+    if "return" not in hints_of(subject, ENDPOINT) or not is_same_type(wanted.returns, found.returns):
         what = f"gives {_written(found.returns)}, not {_written(wanted.returns)}"
         yield _differs(subject, real, subject.at_return(ENDPOINT), what)
 
@@ -77,11 +84,17 @@ def _parameter_problems(
     subject: Subject, real: type, wanted: Parameter, found: Parameter
 ) -> Iterator[Problem]:
     at = subject.at_parameter(ENDPOINT, wanted.name)
-    if wanted.annotation != found.annotation:
+    if not is_same_type(wanted.annotation, found.annotation):
         what = f"takes `{wanted.name}` as {_written(found.annotation)}, not {_written(wanted.annotation)}"
         yield _differs(subject, real, at, what)
     if found.is_required and not wanted.is_required:
         yield _differs(subject, real, at, f"needs `{wanted.name}`, which callers may leave out")
+
+
+def _positional(cls: type) -> list[str]:
+    """The arguments of `run_remote` that are given by position as well as by name, in their order."""
+    parameters = inspect.signature(inspect.getattr_static(cls, ENDPOINT)).parameters.values()
+    return [p.name for p in list(parameters)[1:] if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 def _kind(endpoint: Endpoint) -> str:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chainctl.testing.compatible import assert_compatible, released
+    from chainctl.testing.plugin import RunChain
     from chainctl.testing.recorded import RecordedCall
     from chainctl.testing.running import RunningChain, run_chain
 
 _PLACES = {
     "RecordedCall": "chainctl.testing.recorded",
+    "RunChain": "chainctl.testing.plugin",
     "RunningChain": "chainctl.testing.running",
     "assert_compatible": "chainctl.testing.compatible",
     "released": "chainctl.testing.compatible",
     "run_chain": "chainctl.testing.running",
 }
-__all__ = ["RecordedCall", "RunningChain", "assert_compatible", "released", "run_chain"]
+__all__ = ["RecordedCall", "RunChain", "RunningChain", "assert_compatible", "released", "run_chain"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from chainctl.deploy.compose_interfaces import compose_interfaces
 from chainctl.deploy.interfaces import Interfaces, interface_changes, report_lines
-from chainctl.errors import UsageError
+from chainctl.errors import ChainDefinitionError, UsageError
 from chainctl.testing.running import Chain, entrypoint_in
 
 Version = Chain | Interfaces
@@ -16,8 +14,10 @@ def assert_compatible(old: Version, new: Version) -> None:
     """Check that whoever calls the old version can call the new one: at its front door and at each edge.
 
     A version is an entrypoint's class, a chain file, or a release: `released("shop", 3)`.
-    Raises AssertionError with every change that breaks callers, ChainDefinitionError, UsageError.
+    Raises AssertionError with every change that breaks callers, ChainDefinitionError with a note for each
+    problem of a version, UsageError.
     """
+    __tracebackhide__ = True
     report = interface_changes(_interfaces(old), _interfaces(new))
     if not report.is_known:
         raise UsageError(
@@ -32,8 +32,11 @@ def assert_compatible(old: Version, new: Version) -> None:
 
 def released(chain: str, number: int | None = None, *, target: str = "docker") -> Interfaces:
     """Return how a release that was pushed from here is called; by default the last one. Raises UsageError."""
-    from chainctl.cli.wiring import ledger_of, settings_for
+    __tracebackhide__ = True
+    from chainctl.cli.wiring import TARGETS, ledger_of, settings_for
 
+    if target not in TARGETS:
+        raise UsageError(f"there is no target {target}", hint=f"name {' or '.join(TARGETS)}.")
     ledger = ledger_of(settings_for(target=target), target)
     numbers = ledger.numbers(chain)
     if not numbers or number not in (None, *numbers):
@@ -45,10 +48,14 @@ def released(chain: str, number: int | None = None, *, target: str = "docker") -
 
 
 def _interfaces(version: Version) -> Interfaces:
+    __tracebackhide__ = True
     if isinstance(version, Interfaces):
         return version
     from chainctl.cli.loading import load_graph
 
-    if isinstance(version, Path):
-        version = str(version)
-    return compose_interfaces(load_graph(entrypoint_in(version)))
+    try:
+        return compose_interfaces(load_graph(entrypoint_in(version)))
+    except ChainDefinitionError as error:
+        for line in error.details:
+            error.add_note(line)
+        raise error.with_traceback(None) from None  # how we came to it tells the user nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,10 +103,11 @@ class _Listened:
             call = self._begun(args, kwargs)
             call.result = []
             try:
-                for item in run(*args, **kwargs):
-                    call.result.append(item)
-                    yield item
-            except Exception as error:
+                with closing(run(*args, **kwargs)) as items:
+                    for item in items:
+                        call.result.append(item)
+                        yield item
+            except Exception as error:  # a caller that wants no more of it is none
                 call.error = error
                 raise
 
@@ -116,10 +118,11 @@ class _Listened:
             call = self._begun(args, kwargs)
             call.result = []
             try:
-                async for item in run(*args, **kwargs):
-                    call.result.append(item)
-                    yield item
-            except Exception as error:
+                async with aclosing(run(*args, **kwargs)) as items:
+                    async for item in items:
+                        call.result.append(item)
+                        yield item
+            except Exception as error:  # a caller that wants no more of it is none
                 call.error = error
                 raise
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ _END_SEC = 10
 
 
 @contextmanager
-def served_fake(chainlet: type, fake: Any, recorder: Recorder) -> Iterator[str]:
+def served_fake(chainlet: type, fake: Any, recorder: Recorder, secrets: Mapping[str, str]) -> Iterator[str]:
     """Serve a fake on loopback; each of its calls is recorded as one of the chainlet."""
     import uvicorn
 
@@ -28,7 +28,7 @@ def served_fake(chainlet: type, fake: Any, recorder: Recorder) -> Iterator[str]:
 
     declaration = declaration_of(chainlet)
     service = ChainletService(declaration.display_name)
-    service.worker = InProcessWorker(declaration, recorder.around(declaration, _made(fake)))
+    service.worker = InProcessWorker(declaration, recorder.around(declaration, _made(fake, secrets)))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -45,10 +45,14 @@ def served_fake(chainlet: type, fake: Any, recorder: Recorder) -> Iterator[str]:
             thread.join(_END_SEC)
 
 
-def _made(fake: Any) -> Any:
-    """Make an object of a class; its context has no secret and no other service."""
+def _made(fake: Any, secrets: Mapping[str, str]) -> Any:
+    """Make an object of a class; its context has the secrets that it declares, and no other service."""
     if not isinstance(fake, type):
         return fake
-    context = DeploymentContext(chainlet_to_service={}, secrets=Secrets.given({}, frozenset()), data_dir=None)
-    given = {CONTEXT: context} if declaration_of(fake).wants_context else {}
+    declaration = declaration_of(fake)
+    declared = frozenset(declaration.config.assets.secret_keys)
+    context = DeploymentContext(
+        chainlet_to_service={}, secrets=Secrets.given(secrets, declared), data_dir=None
+    )
+    given = {CONTEXT: context} if declaration.wants_context else {}
     return call_refusing(lambda: type.__call__(fake, **given))

@@ -36,7 +36,8 @@ class Fingerprints(Protocol):
 class DraftSettings:
     """What shapes a release besides the chain file. `api_key` and `tls` name secrets.
 
-    Where images are not built (no `has_builds`), the secrets of their builds are not asked for.
+    `images` is the chain whose images it has, where that is another than its own. Where images are not
+    built (no `has_builds`), the secrets of their builds are not asked for.
     """
 
     build: BuildSettings = field(default_factory=BuildSettings)
@@ -44,6 +45,7 @@ class DraftSettings:
     name: str | None = None
     api_key: str | None = None
     tls: str | None = None
+    images: str | None = None
     has_builds: bool = True
 
 
@@ -92,7 +94,7 @@ def draft_images(
     locked: Callable[[ChainGraph, SourceSnapshot], Lock | None] = unlocked,
 ) -> tuple[Lock | None, BuildPlan]:
     """Decide the images of a chain alone: no secret is needed for them. Raises LockError from `locked`."""
-    chain = chain_name(graph, settings.name)
+    chain = settings.images or chain_name(graph, settings.name)
     files = snapshot(graph, settings.build)
     lock = locked(graph, files)
     return lock, plan_build(graph, chain, files, settings.build, lock)

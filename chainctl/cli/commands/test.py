@@ -27,7 +27,7 @@ def test(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Push a chain under a name of its own, run its tests against it, and take it down."""
+    """Bring a chain up as a push would, under another name, run its tests against it, and take it down."""
     from chainctl.cli.console import Console
     from chainctl.cli.testing_run import run_tests
 

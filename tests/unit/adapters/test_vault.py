@@ -45,6 +45,13 @@ def test_the_environment_goes_before_the_file_before_the_directory(tmp_path: Pat
     assert [found.find(name) for name in "ABCD"] == [b"environ", b"file", b"directory", None]
 
 
+def test_what_a_program_gives_goes_before_all_of_them() -> None:
+    """As it is, white space and quotes too; the place of it is told."""
+    found = SecretSources({"CHAINCTL_SECRET_A": "environ"}, None, Path("/nowhere"), {"A": ' "a\n'})
+    assert found.find("A") == b' "a\n'
+    assert found.place_of("A") == "the program that runs it"
+
+
 @pytest.mark.parametrize("name", ["hf-token", "hf.token", "hf_token", "HF_TOKEN"])
 def test_a_variable_may_be_written_as_shells_allow(name: str, tmp_path: Path) -> None:
     """In capitals, with underscores for what a shell cannot name; the exact name wins."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List, Optional  # noqa: UP035
 
 import pydantic
 import pytest
@@ -45,9 +45,21 @@ class Stream:
         yield text
 
 
-@pytest.mark.parametrize(("real", "fake"), [(Real, Plain), (Real, WithContext), (RealStream, Stream)])
+class RealMany(chains.ChainletBase):
+    def run_remote(self, jobs: Optional[list[Job]], names: dict[str, int]) -> list[Job]:
+        return jobs or []
+
+
+class Spelled:
+    def run_remote(self, jobs: List[Job] | None, names: Dict[str, int]) -> List[Job]:
+        return jobs or []
+
+
+@pytest.mark.parametrize(
+    ("real", "fake"), [(Real, Plain), (Real, WithContext), (RealStream, Stream), (RealMany, Spelled)]
+)
 def test_the_same_signature_is_enough(real: type, fake: type) -> None:
-    """No base class is needed; other defaults and more arguments with defaults do no harm."""
+    """No base class is needed; other defaults, more arguments with defaults, and another spelling do no harm."""
     assert fake_problems(real, fake) == []
 
 
@@ -58,6 +70,20 @@ class Untyped:
 
 class Required:
     async def run_remote(self, job: Job, times: int) -> Job:
+        return job
+
+
+JOB = Job(text="")
+ORDER = "does not take `job`, `times` in this order, by position and by name"
+
+
+class Reordered:
+    async def run_remote(self, times: int = 2, job: Job = JOB) -> Job:
+        return job
+
+
+class ByName:
+    async def run_remote(self, *, job: Job, times: int = 2) -> Job:
         return job
 
 
@@ -92,6 +118,8 @@ class Unresolved:
             ],
         ),
         (Real, Required, ["CH1002 `Required.run_remote` needs `times`, which callers may leave out"]),
+        (Real, Reordered, [f"CH1002 `Reordered.run_remote` {ORDER}"]),
+        (Real, ByName, [f"CH1002 `ByName.run_remote` {ORDER}"]),
         (
             Real,
             Dependent,

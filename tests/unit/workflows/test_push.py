@@ -138,6 +138,15 @@ def test_a_draft_names_everything() -> None:
     assert made.release.entrypoint == made.release.service_of("Root").name
 
 
+def test_a_trial_has_the_images_of_what_it_tries() -> None:
+    """Its services have names of their own."""
+    made, tried = draft(), draft(settings=DraftSettings(name="trial", images="shop"))
+    assert tried.images == draft(settings=DraftSettings(name="shop")).images
+    assert tried.chain == "trial"
+    assert {s.image for s in tried.release.services} == {str(i.ref) for i in tried.images.images}
+    assert not {s.name for s in tried.release.services} & {s.name for s in made.release.services}
+
+
 def test_settings_shape_a_draft() -> None:
     """Base images reach the images, limits and doors the release."""
     settings = DraftSettings(
