@@ -45,7 +45,7 @@ test-load: setup ## Run the tests that count lost requests under load, and need 
 	tests/engine/up >/dev/null
 	CHAINCTL_TEST_LOAD=1 $(BIN)/python -m pytest -m load
 
-fuzz: setup ## Run the property tests with 3000 random examples each; what they find belongs in a test by name (about 15 minutes)
+fuzz: setup ## Run the property tests with 3000 random examples each; what they find belongs in a test by name (about 20 minutes)
 	$(BIN)/python -m pytest -q -p no:cacheprovider --hypothesis-profile fuzz $$(grep -rl "from hypothesis" tests --include="test_*.py")
 
 demo: setup ## Push an example chain, call it, print the answer
