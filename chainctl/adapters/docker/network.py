@@ -8,6 +8,9 @@ from typing import Any
 from chainctl.adapters.docker.labels import CHAIN, chain_labels, network_name
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain, remove
+from chainctl.errors import DeployError
+
+_MISCOUNTED = "volume has active mounts"
 
 
 def ensure_network(connection: Connection, chain: str) -> None:
@@ -43,14 +46,25 @@ def volumes_of(connection: Connection, chain: str) -> list[Mapping[str, Any]]:
 
 
 def remove_volume(connection: Connection, name: str) -> None:
-    """Remove a volume if there is one. Raises DeployError when something still uses it."""
+    """Remove a volume if there is one. Raises DeployError when something still uses it.
+
+    Some engines count the users of a volume wrongly after they were started anew beside running containers
+    (moby#44422), and say until their next start that there are some.
+    """
     from docker.errors import NotFound
 
-    with connection.changing(f"remove the volume {name}"):
-        try:
+    try:
+        with connection.changing(f"remove the volume {name}"):
             connection.client.remove_volume(name)
-        except NotFound:
+    except DeployError as error:
+        if isinstance(error.__cause__, NotFound):
             return
+        if _MISCOUNTED in error.message:
+            error.hint = (
+                "nothing of the chain runs any more: start the engine anew, then repeat the command "
+                "(Docker from 23.0.6 on does without)."
+            )
+        raise
 
 
 def ensure_volume(connection: Connection, name: str, chain: str) -> None:
