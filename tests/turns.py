@@ -63,6 +63,8 @@ class EngineInARow(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no t
 
     def schedule(self) -> None:
         """Read the list, which is whole when all workers have collected."""
+        if not self._listed.exists():
+            raise pytest.UsageError("the workers refuse to run the tests: `pytest --collect-only` says why")
         if self.collection is None:
             self._engine = frozenset(self._listed.read_text(encoding="utf-8").split("\n"))
         super().schedule()
