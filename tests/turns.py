@@ -20,34 +20,32 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-_LIST = "chainctl_engine_tests"
+_PLACE = "chainctl_turns"
 _UNIT = Path(__file__).with_name("unit")
-_GATE, _FLOOR = Path(__file__), Path(__file__).with_name("conftest.py")
 
 
 def take_turns(config: pytest.Config) -> None:
     """Let the workers of a run take turns. Without workers nothing changes."""
     told = getattr(config, "workerinput", None)
-    config.pluginmanager.register(Rows() if told is None else Turns(Path(told[_LIST])))
+    config.pluginmanager.register(Rows() if told is None else Turns(Path(told[_PLACE])))
 
 
 class Rows:
-    """Beside the workers: makes the scheduler. A worker that has collected writes the engine's tests to a list."""
+    """Beside the workers: makes the scheduler, and a directory in which the workers of this run find each other."""
 
     def __init__(self) -> None:
-        self._directory = TemporaryDirectory(prefix="chainctl-rows-")
-        self._list = Path(self._directory.name) / "engine"
+        self._directory = TemporaryDirectory(prefix="chainctl-turns-")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
-        """Tell a worker where the list is."""
-        node.workerinput[_LIST] = str(self._list)
+        """Tell a worker where the directory is."""
+        node.workerinput[_PLACE] = self._directory.name
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> EngineInARow:
         """Keep the order of the tests, in which those of the engine come first."""
         config.option.loadscopereorder = False
-        return EngineInARow(config, log, self._list)
+        return EngineInARow(config, log, _listed(Path(self._directory.name)))
 
     def pytest_unconfigure(self) -> None:
         self._directory.cleanup()
@@ -76,8 +74,8 @@ class EngineInARow(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no t
 class Turns:
     """In a worker: puts the tests of the engine first, and waits before each test until it may begin."""
 
-    def __init__(self, listed: Path, gate: Path = _GATE, floor: Path = _FLOOR) -> None:
-        self._listed, self._gate, self._floor = listed, gate, floor
+    def __init__(self, place: Path) -> None:
+        self._listed, self._gate, self._floor = _listed(place), place / "gate", place / "floor"
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -109,9 +107,14 @@ class Turns:
                 fcntl.flock(floor, fcntl.LOCK_UN)  # a process that a test left behind may have it open, too
 
 
+def _listed(place: Path) -> Path:
+    """Where a worker that has collected writes the names of the engine's tests."""
+    return place / "engine"
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield descriptor
     finally:

@@ -72,10 +72,7 @@ def test_two_workers(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
 
 def test_whoever_wants_to_be_alone_is_not_overtaken(tmp_path: Path) -> None:
     """Tests that come later wait until it has had its turn; those that run may run side by side."""
-    gate, floor = tmp_path / "gate", tmp_path / "floor"
-    gate.touch()
-    floor.touch()
-    turns = Turns(tmp_path / "list", gate, floor)
+    turns = Turns(tmp_path)
     told: list[str] = []
 
     def take(name: str, is_alone: bool) -> None:
@@ -85,7 +82,7 @@ def test_whoever_wants_to_be_alone_is_not_overtaken(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         with turns.turn(is_alone=False), turns.turn(is_alone=False):
             alone = pool.submit(take, "alone", True)
-            await_condition(lambda: _is_held(gate), seconds=10)
+            await_condition(lambda: _is_held(tmp_path / "gate"), seconds=10)
             later = pool.submit(take, "later", False)
             assert told == []
         alone.result(10)
