@@ -94,6 +94,7 @@ def test_flips_under_load_lose_nothing(pair: Pair) -> None:
     assert sum(load.seen.values()) > 100 * FLIPS
 
 
+@pytest.mark.alone
 def test_a_split_gives_each_its_part_and_loses_nothing(pair: Pair) -> None:
     """By requests, though callers keep their connections; a flip to either ends it, counts begin anew."""
     load = Load(pair.url)
