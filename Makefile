@@ -5,6 +5,7 @@ CRASH_POINTS ?= 200
 VENV ?= .venv
 BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
+WORKERS ?= $(if $(ENGINE),2,0)
 
 .PHONY: help setup lint types rooms check test test-unit test-docker test-load fuzz demo bench bench-quick bench-builds bench-releases bench-watch soak crash golden clean
 
@@ -30,9 +31,9 @@ rooms: setup ## Check that every room imports only rooms below it
 
 check: lint types rooms ## All static checks
 
-test: setup ## Run all tests; with CI=true (or ENGINE=1) a real Docker Engine is brought up first
+test: setup ## Run all tests; with CI=true (or ENGINE=1) by two workers, and a real Docker Engine is brought up first
 	@if [ -n "$(ENGINE)" ]; then tests/engine/up >/dev/null; fi
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-unit: setup ## Run the tests that need no engine
 	$(BIN)/python -m pytest -m "not docker"

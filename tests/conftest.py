@@ -16,6 +16,8 @@ from typing import ClassVar
 import hypothesis
 import pytest
 
+from tests.turns import take_turns
+
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE_TIMEOUT_SEC = 10
 
@@ -24,10 +26,11 @@ hypothesis.settings.register_profile(
 )
 
 
-def pytest_configure() -> None:
-    """Let commands be interrupted: a shell that starts tests in the background ignores SIGINT for all below it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let commands be interrupted, which a shell that starts tests in the background prevents; take turns."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_turns(config)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -94,6 +94,7 @@ def test_flips_under_load_lose_nothing(pair: Pair) -> None:
     assert sum(load.seen.values()) > 100 * FLIPS
 
 
+@pytest.mark.alone
 def test_a_split_gives_each_its_part_and_loses_nothing(pair: Pair) -> None:
     """By requests, though callers keep their connections; a flip to either ends it, counts begin anew."""
     load = Load(pair.url)
@@ -114,6 +115,7 @@ def test_a_split_gives_each_its_part_and_loses_nothing(pair: Pair) -> None:
     assert all(traffic.answered == 0 for traffic in pair.rig.target.traffic(pair.rig.chain).values())
 
 
+@pytest.mark.alone
 def test_a_door_that_restarts_in_a_split_leads_to_the_old_release(pair: Pair) -> None:
     """Only what was promoted is written down."""
     pair.rig.apply(SplitRoute(pair.rig.chain, pair.second.name, pair.first.name, 99, "test"))
@@ -124,6 +126,7 @@ def test_a_door_that_restarts_in_a_split_leads_to_the_old_release(pair: Pair) ->
     assert route_of(pair.rig) == pair.first.name
 
 
+@pytest.mark.alone
 def test_the_way_back_to_a_warm_service_is_short(pair: Pair) -> None:
     """Its slot stays resolved and checked, so that the flip waits for nothing."""
     pair.rig.route(pair.second)
@@ -167,6 +170,7 @@ def test_a_stream_under_way_is_finished(rig: Rig) -> None:
     assert all(slot.is_free for slot in state_of(rig).slots if not slot.is_serving)
 
 
+@pytest.mark.alone
 def test_a_restarted_door_has_its_route(pair: Pair) -> None:
     """What was flipped at run time is also written down."""
     pair.rig.route(pair.second)
@@ -251,6 +255,7 @@ def test_a_door_answers_for_nobody_and_speaks_for_the_chain(rig: Rig) -> None:
     }
 
 
+@pytest.mark.alone
 def test_a_door_that_was_stopped_or_only_made_comes_back(rig: Rig) -> None:
     """With the same port and the route that it had."""
     spec = rig.spec()

@@ -129,6 +129,7 @@ def test_tls_is_spoken_at_the_same_port(guarded: Rig, pem: bytes) -> None:
     assert shown == ssl.PEM_cert_to_DER_cert(pem.decode().partition("-----BEGIN PRIVATE")[0])
 
 
+@pytest.mark.alone
 def test_a_certificate_that_is_none_changes_nothing(guarded: Rig, pem: bytes) -> None:
     """The running door finds out before anything depends on it, and goes on, after a restart too."""
     guarded.secrets["tls"] = b"no certificate"
@@ -169,6 +170,7 @@ def test_two_chains_get_a_port_each(plain: Rig, rig: Rig) -> None:
     assert rig.open() != plain.url
 
 
+@pytest.mark.alone
 def test_another_port_keeps_the_route(plain: Rig) -> None:
     """A new container takes the place of the old one, with what it served."""
     url, port = plain.url, free_port()
@@ -178,6 +180,7 @@ def test_another_port_keeps_the_route(plain: Rig) -> None:
     assert service_at(url) is None
 
 
+@pytest.mark.alone
 def test_another_address_keeps_the_port(plain: Rig) -> None:
     """A door for all interfaces is made in place of the local one, at the port the chain has."""
     url = plain.url
@@ -185,6 +188,7 @@ def test_another_address_keeps_the_port(plain: Rig) -> None:
     assert service_at(url) is not None
 
 
+@pytest.mark.alone
 def test_an_image_that_does_not_start_is_given_up(plain: Rig) -> None:
     """The old door is put back with its port and its route."""
     url = plain.url
@@ -193,6 +197,7 @@ def test_an_image_that_does_not_start_is_given_up(plain: Rig) -> None:
     assert (plain.url, service_at(url) is not None) == (url, True)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("is_new_made", [False, True], ids=["renamed", "new one made"])
 def test_a_replacement_that_was_cut_off_is_taken_up(plain: Rig, is_new_made: bool) -> None:
     """The door that still serves is found under either name and none is left over."""

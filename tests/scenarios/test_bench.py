@@ -8,17 +8,16 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import Chainctl
-from tests.scenarios.test_releases import Project, project
+from tests.scenarios.test_releases import Project, served
 
-__all__ = ["project"]
+__all__ = ["served"]
 NUMBERS = '{"numbers": [1, 2]}'
 SHORT = ("--requests", "20", "--warmup", "0s", "--clients", "2")
 
 
-def test_a_chain_is_measured(project: Project) -> None:
+def test_a_chain_is_measured(served: Project) -> None:
     """Every hop is found in the traces, every chainlet's use of what it has is told."""
-    project.push()
-    report = json.loads(project.run("bench", project.name, NUMBERS, *SHORT, "--json").stdout)
+    report = json.loads(served.run("bench", served.name, NUMBERS, *SHORT, "--json").stdout)
     assert (report["format_version"], report["schema_version"]) == (1, 1)
     assert (report["result"]["requests"], report["result"]["errors"]) == (20, 0)
     assert report["traced_requests"] == 20
@@ -37,42 +36,39 @@ def test_a_chain_is_measured(project: Project) -> None:
     assert {advice["chainlet"] for advice in report["advice"]["chainlets"]} == {"Sum", "Double"}
 
 
-def test_assertions_decide_the_exit_code(project: Project) -> None:
+def test_assertions_decide_the_exit_code(served: Project) -> None:
     """The failed ones are named on stderr, with what was measured; the result is on stdout all the same."""
-    project.push()
-    kept = project.run("bench", project.name, NUMBERS, *SHORT, "--assert", "p99<10s", "--assert", "errors<1%")
+    kept = served.run("bench", served.name, NUMBERS, *SHORT, "--assert", "p99<10s", "--assert", "errors<1%")
     assert "ok      errors<1%: errors are 0.00%, the bound is < 1.00%" in kept.stdout
-    failed = project.run("bench", project.name, NUMBERS, *SHORT, "--assert", "rate>1000000/s", expect=1)
+    failed = served.run("bench", served.name, NUMBERS, *SHORT, "--assert", "rate>1000000/s", expect=1)
     assert "FAILED  rate>1000000/s: rate is " in failed.stderr
     assert "requests  20 begun" in failed.stdout
-    wrong = project.run("bench", project.name, NUMBERS, "--assert", "p95<1s", expect=2)
+    wrong = served.run("bench", served.name, NUMBERS, "--assert", "p95<1s", expect=2)
     assert (wrong.stdout, "did you mean `p99<1s`?" in wrong.stderr) == ("", True)
 
 
-def test_a_call_that_fails_is_not_repeated_under_load(project: Project) -> None:
+def test_a_call_that_fails_is_not_repeated_under_load(served: Project) -> None:
     """Its error is told as `call` tells it."""
-    project.push()
-    failed = project.run("bench", project.name, '{"numbers": "x"}', *SHORT, expect=7)
+    failed = served.run("bench", served.name, '{"numbers": "x"}', *SHORT, expect=7)
     assert (failed.stdout, "numbers" in failed.stderr) == ("", True)
 
 
-def test_an_address_is_measured_without_its_chain(project: Project, tmp_path: Path) -> None:
+def test_an_address_is_measured_without_its_chain(served: Project, tmp_path: Path) -> None:
     """Inputs are used in turn; nobody is asked what happened inside."""
-    url = project.push().stdout.strip()
+    url = served.push().stdout.strip()
     inputs = tmp_path / "inputs.jsonl"
     inputs.write_text('{"numbers": [1]}\n{"numbers": [1, "x"]}\n', encoding="utf-8")
-    shown = project.run("bench", "--url", url, "--inputs", str(inputs), *SHORT).stdout
+    shown = served.run("bench", "--url", url, "--inputs", str(inputs), *SHORT).stdout
     assert "errors    10 (50.00%)\n          10 × 422 invalid_input" in shown
     assert "HOP" not in shown
 
 
-def test_an_interrupt_prints_what_there_is(project: Project) -> None:
+def test_an_interrupt_prints_what_there_is(served: Project) -> None:
     """Ctrl-C ends a load early; the exit code is 130."""
-    project.push()
-    chainctl = project._chainctl
+    chainctl = served._chainctl
     with subprocess.Popen(
-        [*Chainctl.COMMAND, "bench", project.name, NUMBERS, "--duration", "1h", "--warmup", "0s", "--json",
-         "--target", project.target],
+        [*Chainctl.COMMAND, "bench", served.name, NUMBERS, "--duration", "1h", "--warmup", "0s", "--json",
+         "--target", served.target],
         env=dict(chainctl.environ), cwd=chainctl.directory,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip

@@ -103,6 +103,10 @@ def project(request: pytest.FixtureRequest, chainctl: Chainctl, tmp_path: Path) 
     made.run("down", NAME)
 
 
+# What was applied is recorded beside the target, so these ask nothing more of an engine than the others do.
+local_only = pytest.mark.parametrize("project", ["local"], indirect=True)
+
+
 def test_components_are_applied_around_their_chain(project: Project) -> None:
     """Files before, gates between, the rest after; nothing twice, and with each release again."""
     planned = project.run("plan", "chain.py") if project.write() else ""
@@ -144,6 +148,7 @@ def test_what_fails_before_the_chain_leaves_it_alone(project: Project) -> None:
     assert project.call(1) == {"size": len(WEIGHTS), "x": 2}
 
 
+@local_only
 def test_two_chains_of_one_file_have_components_of_their_own(project: Project) -> None:
     """One chain neither takes over what the other has applied nor runs it again, nor cleans it up."""
     other = f"{NAME}-2"
@@ -166,6 +171,7 @@ def test_two_chains_of_one_file_have_components_of_their_own(project: Project) -
     assert "Notify:ops" not in project.run("plan", "chain.py")
 
 
+@local_only
 def test_what_the_file_no_longer_has_is_told_and_pruned(project: Project) -> None:
     """With its own cleanup, though its class is gone from the file."""
     project.push()

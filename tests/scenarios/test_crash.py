@@ -26,6 +26,7 @@ def test_a_killed_push_is_made_good_by_the_next(target: str, tmp_path: Path) -> 
             assert project.survive(point) == "ended with -9", point
 
 
+@pytest.mark.alone
 def test_what_served_comes_back_after_the_supervisor_was_killed(tmp_path: Path) -> None:
     """With the next push, at the same port, while another push goes on or not."""
     with crash_project(tmp_path, "local") as project:

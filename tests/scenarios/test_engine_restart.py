@@ -32,6 +32,7 @@ class Reader(chains.ChainletBase):
 """
 
 
+@pytest.mark.alone
 @pytest.mark.docker
 def test_a_chain_survives_the_engine(chainctl: Chainctl, tmp_path: Path) -> None:
     """Kill the engine, start it again: the chain answers at the same address, its secret is there."""
@@ -69,6 +70,7 @@ class Slow(chains.ChainletBase):
 """
 
 
+@pytest.mark.alone
 @pytest.mark.docker
 def test_an_engine_that_dies_in_the_middle_of_a_push(chainctl: Chainctl, tmp_path: Path) -> None:
     """Exit code 6 and what to do; once the engine is back, the same push goes through."""

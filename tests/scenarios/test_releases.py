@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Chainctl
+from tests.conftest import ROOT, Chainctl, fresh_environ
 
 TARGETS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 
@@ -87,6 +87,17 @@ def project(request: pytest.FixtureRequest, chainctl: Chainctl, tmp_path: Path) 
     made.run("down", made.name, expect=0 if made.run("ps", made.name).stdout.strip() else 2)
 
 
+@pytest.fixture(scope="module", params=TARGETS)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A pushed project on each target, for all tests that leave it as it is."""
+    directory = tmp_path_factory.mktemp("served")
+    made = Project(Chainctl(fresh_environ(directory), ROOT), directory, request.param)
+    made.write()
+    made.push()
+    yield made
+    made.run("down", made.name)
+
+
 def test_a_leaf_edit_replaces_the_leaf_and_its_callers_only(project: Project) -> None:
     """Names follow the graph: an edit replaces what it touches; the answer changes; nothing is left over."""
     project.push()
@@ -117,37 +128,35 @@ def test_a_chainlet_that_cannot_start_leaves_the_old_release_serving(project: Pr
     assert project.call('{"numbers": [1, 2]}').stdout == "15\n"
 
 
-def test_errors_at_the_endpoint(project: Project) -> None:
+def test_errors_at_the_endpoint(served: Project) -> None:
     """Wrong arguments name their path, user exceptions come with their frames; exit code 7 for both."""
-    project.push()
-    wrong = project.call('{"numbers": [1, "x"], "extra": 1}', expect=7)
+    wrong = served.call('{"numbers": [1, "x"], "extra": 1}', expect=7)
     assert "numbers.1" in wrong.stderr
     assert "extra" in wrong.stderr
-    raised = project.call('{"numbers": [], "fail": "no luck"}', expect=7)
+    raised = served.call('{"numbers": [], "fail": "no luck"}', expect=7)
     assert "ValueError: no luck" in raised.stderr
     assert "raise ValueError(fail)" in raised.stderr or "sums.py" in raised.stderr
-    project.call("{not json", expect=2)
+    served.call("{not json", expect=2)
 
 
-def test_logs_are_interleaved_and_filtered(project: Project) -> None:
+def test_logs_are_interleaved_and_filtered(served: Project) -> None:
     """What user code prints is there under the chainlet's name; filters work."""
-    project.push()
-    project.call('{"numbers": [1, 2, 3]}')
-    assert "Sum | summing 3 numbers" in project.run("logs", project.name).stdout
-    only = project.run("logs", project.name, "--chainlet", "Double", "--json").stdout
+    served.call('{"numbers": [1, 2, 3]}')
+    assert "Sum | summing 3 numbers" in served.run("logs", served.name).stdout
+    only = served.run("logs", served.name, "--chainlet", "Double", "--json").stdout
     assert {json.loads(line)["chainlet"] for line in only.splitlines()} == {"Double"}
-    assert len(project.run("logs", project.name, "--tail", "1").stdout.splitlines()) == 1
+    assert len(served.run("logs", served.name, "--tail", "1").stdout.splitlines()) == 1
 
 
-def test_problems_stop_everything_before_it_begins(project: Project) -> None:
+def test_problems_stop_everything_before_it_begins(served: Project) -> None:
     """A broken chain file is exit code 3, and nothing that runs is touched."""
-    project.push()
-    before = project.services()
-    project.file.write_text(
+    before = served.services()
+    served.file.write_text(
         "import chainctl as chains\nclass A(chains.ChainletBase):\n    x = (\n", encoding="utf-8"
     )
-    assert "CH0102" in project.push(expect=3).stderr
-    assert project.services() == before
+    assert "CH0102" in served.push(expect=3).stderr
+    assert served.services() == before
+    served.write()
 
 
 def test_down_leaves_nothing(project: Project) -> None:
@@ -237,9 +246,9 @@ def test_secrets_are_named_when_missing_and_rotate(project: Project) -> None:
     assert project.services() == before
 
 
-def test_inner_chainlets_and_the_door_over_http(project: Project) -> None:
+def test_inner_chainlets_and_the_door_over_http(served: Project) -> None:
     """The door serves schema and health over plain HTTP; a forged internal token changes nothing."""
-    url = project.push().stdout.strip()
+    url = served.push().stdout.strip()
     with urllib.request.urlopen(f"{url}/schema") as answer:
         assert json.load(answer)["input"]["required"] == ["numbers"]
     request = urllib.request.Request(
@@ -304,10 +313,9 @@ def test_a_first_push_that_fails_can_be_found_and_taken_down(project: Project, c
     assert project.run("ps", project.name).stdout == ""
 
 
-def test_logs_of_a_chainlet_that_is_not_there(project: Project) -> None:
+def test_logs_of_a_chainlet_that_is_not_there(served: Project) -> None:
     """A wrong name is an error that lists the right ones."""
-    project.push()
-    assert "Double, Sum" in project.run("logs", project.name, "--chainlet", "sum", expect=2).stderr
+    assert "Double, Sum" in served.run("logs", served.name, "--chainlet", "sum", expect=2).stderr
 
 
 @pytest.mark.docker

@@ -59,6 +59,20 @@ def push(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Push]:
         yield push
 
 
+@pytest.fixture(params=TARGETS, scope="module")
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PushedChain]:
+    """One chain on each target, of which most tests begin a release."""
+    with pushing(tmp_path_factory.mktemp("rollouts"), request.param) as push:
+        yield push(text(2), "t-ro")
+
+
+@pytest.fixture
+def chain(shared: PushedChain) -> PushedChain:
+    """The chain, when nothing but its first version serves."""
+    pushed(shared, text(2))
+    return shared
+
+
 def run(chain: PushedChain, verb: str, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
     return chain.chainctl(verb, *arguments, "--target", chain.target, expect=expect, timeout=600)
 
@@ -215,9 +229,8 @@ def test_a_rollback_starts_what_does_not_run(push: Push) -> None:
     assert "there is no release 9" in run(chain, "rollback", chain.name, "--to", "9", expect=2).stderr
 
 
-def test_a_restart_loses_no_request(push: Push) -> None:
+def test_a_restart_loses_no_request(chain: PushedChain) -> None:
     """All services are other ones afterwards, and a push of the same file changes nothing."""
-    chain = push(text(2), "t-ro-restart")
     before = set(services(chain))
     load = Load(chain)
     with load.running():
@@ -230,10 +243,9 @@ def test_a_restart_loses_no_request(push: Push) -> None:
     assert run_json(chain, "push", str(chain.file), "--name", chain.name)["changed"] is False
 
 
-def test_a_canary_that_fails_is_taken_back(push: Push) -> None:
+def test_a_canary_that_fails_is_taken_back(chain: PushedChain) -> None:
     """Exit code 1 with rates and counts; a part of the traffic saw it, then nothing is left of it."""
-    chain = push(text(2), "t-ro-bad")
-    before = services(chain)
+    before, releases = services(chain), run_json(chain, "history", chain.name)
     load = Load(chain)
     with load.running():
         done = pushed(
@@ -243,12 +255,11 @@ def test_a_canary_that_fails_is_taken_back(push: Push) -> None:
     assert done.stderr.count(" answered, ") == 2
     assert services(chain) == before
     assert set(load.seen) == {2, 500}
-    assert len(run_json(chain, "history", chain.name)["releases"]) == 1
+    assert run_json(chain, "history", chain.name) == releases
 
 
-def test_a_canary_that_does_well_gets_all_traffic(push: Push) -> None:
+def test_a_canary_that_does_well_gets_all_traffic(chain: PushedChain) -> None:
     """No request is lost on the way."""
-    chain = push(text(2), "t-ro-good")
     load = Load(chain)
     with load.running():
         done = pushed(chain, text(3), "--canary", "30", "--canary-for", "3s")
@@ -257,9 +268,8 @@ def test_a_canary_that_does_well_gets_all_traffic(push: Push) -> None:
     assert chain.call('{"numbers": [1]}')[0] == "3\n"
 
 
-def test_a_recreated_chainlet_comes_back_when_its_successor_fails(push: Push) -> None:
+def test_a_recreated_chainlet_comes_back_when_its_successor_fails(chain: PushedChain) -> None:
     """The old one ends first; it is started again; a good successor takes its place."""
-    chain = push(text(2), "t-ro-recreate")
     before = set(services(chain))
     more = ', strategy="recreate"'
     failed = pushed(chain, text(3, init='raise RuntimeError("no room")', more=more), expect=5)
@@ -303,14 +313,13 @@ def interrupted_at(process: subprocess.Popen[str], *marks: str) -> str:
 SLOW = "import time; time.sleep(60)"
 
 
-def test_an_interruption_takes_back_what_was_begun(push: Push) -> None:
+def test_an_interruption_takes_back_what_was_begun(chain: PushedChain) -> None:
     """Once: the new services are stopped and it is said; the next push converges."""
-    chain = push(text(2), "t-ro-once")
     before = services(chain)
     chain.file.write_text(text(3, init=SLOW), encoding="utf-8")
-    told = interrupted_at(begun(chain), "service t-ro-once-sum")
+    told = interrupted_at(begun(chain), f"service {chain.name}-sum")
     assert "Interrupted: what was begun is taken back." in told
-    assert "t-ro-once is as it was before." in told
+    assert f"{chain.name} is as it was before." in told
     assert services(chain) == before
     assert chain.call('{"numbers": [1]}')[0] == "2\n"
     pushed(chain, text(3))
@@ -325,9 +334,8 @@ def canary_of(chain: PushedChain) -> str | None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
-def test_a_canary_that_is_cut_off(push: Push, number: signal.Signals) -> None:
+def test_a_canary_that_is_cut_off(chain: PushedChain, number: signal.Signals) -> None:
     """Interrupted, it is taken back; killed, it shares the traffic until the next push, which converges."""
-    chain = push(text(2), "t-ro-cut")
     before = services(chain)
     chain.file.write_text(text(3), encoding="utf-8")
     process = begun(chain, "--canary", "50%", "--canary-for", "5m")
@@ -342,11 +350,10 @@ def test_a_canary_that_is_cut_off(push: Push, number: signal.Signals) -> None:
     assert {chain.call('{"numbers": [1]}')[0] for _ in range(6)} == {"3\n"}
 
 
-def test_a_second_interruption_ends_at_once(push: Push) -> None:
+def test_a_second_interruption_ends_at_once(chain: PushedChain) -> None:
     """What was begun is left; the old release serves, and the next push converges."""
-    chain = push(text(2), "t-ro-twice")
     chain.file.write_text(text(3, init=SLOW), encoding="utf-8")
-    interrupted_at(begun(chain), "service t-ro-twice-sum", "Interrupt again")
+    interrupted_at(begun(chain), f"service {chain.name}-sum", "Interrupt again")
     assert chain.call('{"numbers": [1]}')[0] == "2\n"
     pushed(chain, text(3))
     assert chain.call('{"numbers": [1]}')[0] == "3\n"

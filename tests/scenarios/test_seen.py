@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import json
 
-from tests.scenarios.test_releases import Project, project
+from tests.scenarios.test_releases import Project, served
 
-__all__ = ["project"]
+__all__ = ["served"]
 
 
-def test_a_call_is_seen_from_outside(project: Project) -> None:
+def test_a_call_is_seen_from_outside(served: Project) -> None:
     """One call leads through both chainlets; its trace, its metrics and its log lines are found again."""
-    project.push()
-    called = project.run("call", project.name, '{"numbers": [1, 2]}', "--trace")
+    called = served.run("call", served.name, '{"numbers": [1, 2]}', "--trace")
     assert called.stdout == "6\n"
     assert called.stderr.count("→ Double") >= 2
     assert "critical path" in called.stderr
-    listed = json.loads(project.run("trace", project.name, "--json").stdout)["traces"]
-    (whole,) = [one for one in listed if one["chainlet"] == "Sum"]
-    assert whole["hops"] == 3
-    shown = project.run("trace", project.name, whole["request_id"])
+    listed = json.loads(served.run("trace", served.name, "--json").stdout)["traces"]
+    (whole,) = [one for one in listed if one["chainlet"] == "Sum" and one["hops"] == 3]
+    shown = served.run("trace", served.name, whole["request_id"])
     assert shown.stdout.startswith(f"trace {whole['trace_id']}  request {whole['request_id']}\n")
-    told = json.loads(project.run("trace", project.name, whole["trace_id"], "--json").stdout)
+    told = json.loads(served.run("trace", served.name, whole["trace_id"], "--json").stdout)
     assert sum(step["ns"] for step in told["critical_path"]) == whole["total_ns"]
     assert {span["chainlet"] for span in told["spans"]} == {"Sum", "Double"}
-    lines = project.run("logs", project.name, "--chainlet", "Sum", "--json").stdout.splitlines()
+    lines = served.run("logs", served.name, "--chainlet", "Sum", "--json").stdout.splitlines()
     (said,) = [line for line in map(json.loads, lines) if line["text"] == "summing 2 numbers"]
     assert (said["request_id"], said["trace_id"]) == (whole["request_id"], whole["trace_id"])
 
 
-def test_the_load_of_a_chain_is_seen(project: Project) -> None:
+def test_the_load_of_a_chain_is_seen(served: Project) -> None:
     """Each service with its memory, each edge that was ever used."""
-    project.push()
-    project.call('{"numbers": [1]}')
-    load = json.loads(project.run("top", project.name, "--interval", "0.1", "--json").stdout)
+    served.call('{"numbers": [1]}')
+    load = json.loads(served.run("top", served.name, "--interval", "0.1", "--json").stdout)
     by_chainlet = {service["chainlet"]: service for service in load["services"]}
     assert set(by_chainlet) == {"Sum", "Double"}
     assert all(service["memory_bytes"] > 0 for service in by_chainlet.values())
     assert [edge["callee"] for edge in by_chainlet["Sum"]["edges"]] == ["Double"]
-    assert "Sum → Double" in project.run("top", project.name, "--interval", "0.1").stdout
-    project.run("trace", project.name, "nothing", expect=2)
+    assert "Sum → Double" in served.run("top", served.name, "--interval", "0.1").stdout
+    served.run("trace", served.name, "nothing", expect=2)

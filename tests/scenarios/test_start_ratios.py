@@ -55,6 +55,7 @@ def ratio(one: Callable[[], object], many: Callable[[], object]) -> float:
     return statistics.median(took[many]) / statistics.median(took[one])
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_check_of_a_hundred_chainlets_takes_hardly_longer(chainctl: Chainctl, tmp_path: Path) -> None:
     """At most three times as long as that of one."""
@@ -62,6 +63,7 @@ def test_a_check_of_a_hundred_chainlets_takes_hardly_longer(chainctl: Chainctl, 
     assert ratio(lambda: chainctl("check", one), lambda: chainctl("check", many)) < CHECK_BOUND
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_five_processes_start_side_by_side(chainctl: Chainctl, tmp_path: Path) -> None:
     """The chain is ready in at most twice the time of its slowest chainlet."""

@@ -503,6 +503,7 @@ def hanging() -> Iterator[str]:
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
 
 
+@pytest.mark.alone
 def test_a_hanging_engine_is_not_waited_for(without_engine: Chainctl, hanging: str) -> None:
     """The answer comes in two seconds, start of the interpreter included."""
     hung = replace(without_engine, environ={**without_engine.environ, "DOCKER_HOST": hanging})

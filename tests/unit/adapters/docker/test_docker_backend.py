@@ -57,8 +57,10 @@ class ScriptedEngine:
         return self._send(request, 200 if name in self.images else 404, json.dumps(said).encode())
 
     def _build(self, request: BaseHTTPRequestHandler) -> None:
-        while (size := int(request.rfile.readline(), 16)) > 0:
+        while (line := request.rfile.readline()) and (size := int(line, 16)) > 0:
             request.rfile.read(size + 2)
+        if not line:
+            return  # whoever asked has left
         request.rfile.readline()
         status, body = self.builds.pop(0)
         self._send(request, status, body, is_ended=not self.is_cut and not self.is_stuck)
