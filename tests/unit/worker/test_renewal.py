@@ -133,6 +133,23 @@ def test_new_and_removed_files(tmp_path: Path) -> None:
         assert "added" not in sys.modules
 
 
+def test_files_that_an_image_was_made_from_need_not_be_in_it(tmp_path: Path) -> None:
+    """A chainlet with a directory of data takes edits: its image has the data elsewhere."""
+    config = """
+    remote_config = chains.RemoteConfig(
+        docker_image=chains.DockerImage(data_dir=chains.make_abs_path_here("data"))
+    )
+"""
+    chain = (
+        HEAD
+        + f"class C(chains.ChainletBase):{config}\n    def run_remote(self) -> str:\n        return WORD\n"
+    )
+    with edited(tmp_path, {"chain": chain + "WORD = 'V0'\n"}) as c:
+        for action in ("reimport", "reinit"):
+            c.edit(action, chain=chain + f"WORD = '{action}'\n")
+            assert run(c.call()) == action
+
+
 def test_state_of_classes_that_are_made_anew_wants_a_new_init(tmp_path: Path) -> None:
     """An instance, a class, a function or a bound method of an old module in the state would run old code."""
     for held, word in (
