@@ -259,6 +259,8 @@ class Transport:
                 raise self._timed_out(exchange) from None
             except ConnectionError as failure:
                 error = failure
+                if may_repeat and isinstance(failure, NotSentError) and await _sees_others(client):
+                    continue  # the one that it knew is about to end, and another stands in for it
             if not self._may_repeat(answer, error) or last:
                 return self._final(answer, error, exchange)
             wait = backoff_sec(attempt, "" if answer is None else answer.headers.get("retry-after", ""))
@@ -403,6 +405,13 @@ class _LoopClient:
     def use(self, http: Client) -> None:
         """Make calls from now on with another client: as many replicas as there are."""
         self.http = http
+
+
+async def _sees_others(client: _LoopClient) -> bool:
+    """Look for replicas; say whether calls go elsewhere from now on: one that is idle did not look."""
+    before = client.http
+    await client.look_now()
+    return client.http is not before
 
 
 async def _see_nothing() -> None:

@@ -15,7 +15,7 @@ from chainctl.cli.calling import answer_text
 from chainctl.cli.console import Console, is_live
 from chainctl.cli.saves import saves
 from chainctl.cli.watch_console import WatchConsole
-from chainctl.cli.watch_screen import WatchScreen
+from chainctl.cli.watch_screen import WatchScreen, read_again
 from chainctl.cli.watch_site import ChainSite
 from chainctl.cli.watch_view import WatchView
 from chainctl.deploy.release import Release
@@ -76,6 +76,7 @@ class _Watching:
         self._watch: Watch | None = None
         self._happenings: queue.SimpleQueue[_Happening] = queue.SimpleQueue()
         self._looked = 0.0
+        self._over = threading.Event()
 
     def happened(self, what: _Happening) -> None:
         """Take what happened; any thread may say so."""
@@ -97,6 +98,7 @@ class _Watching:
             while self._serve(watch):
                 pass
         finally:
+            self._over.set()
             controls.close()
 
     def loads(self) -> Iterator[Load]:
@@ -233,7 +235,7 @@ class _Watching:
         if self._screen is not None:
             names = [spec.name for spec in self._watch.graph.chainlets]
             self._screen.serving(self._site.chain, self._site.world.name, names, self._site.pushed.url)
-            with suppress(DeployError):
+            with suppress(ChainctlError):
                 self._watch.last_call()
         elif not self._looked:
             sys.stdout.write(self._site.pushed.url + "\n")
@@ -242,10 +244,11 @@ class _Watching:
             threading.Thread(target=self._print_logs, name="logs", daemon=True).start()
 
     def _print_logs(self) -> None:
-        with suppress(ChainctlError):
-            for line in self.logs():
-                for text in readable([line.text]):
-                    self._console.line(f"  {line.chainlet} | {text}")
+        def show(line: LogLine) -> None:
+            for text in readable([line.text]):
+                self._console.line(f"  {line.chainlet} | {text}")
+
+        read_again(self.logs, show, self._over)
 
     def _places(self) -> list[str]:
         return watched_places(self._watch.graph) if self._watch is not None else [str(self._file.root)]

@@ -72,8 +72,8 @@ class WatchScreen:
 
             drawing = threading.Thread(target=self._draw, args=(draw,), name="screen", daemon=True)
             reading = [
-                threading.Thread(target=self._read, args=(loads, self._load), name="loads", daemon=True),
-                threading.Thread(target=self._read, args=(logs, self._log), name="logs", daemon=True),
+                self._reader("loads", loads, self._load),
+                self._reader("logs", logs, self._log),
             ]
             for thread in (drawing, *reading):
                 thread.start()
@@ -83,6 +83,11 @@ class WatchScreen:
                 self._over.set()
                 self._changed.set()
                 drawing.join()
+
+    def _reader(
+        self, name: str, begin: Callable[[], Iterator[_T]], show: Callable[[_T], None]
+    ) -> threading.Thread:
+        return threading.Thread(target=read_again, args=(begin, show, self._over), name=name, daemon=True)
 
     def _turn(self, change: Callable[[WatchView], WatchView]) -> None:
         with self._lock:
@@ -102,13 +107,20 @@ class WatchScreen:
             self._over.wait(_QUIET_SEC)
             self._changed.wait(_AT_LEAST_SEC)
 
-    def _read(self, begin: Callable[[], Iterator[_T]], show: Callable[[_T], None]) -> None:
-        while not self._over.is_set():
-            try:
-                for one in begin():
-                    if self._over.is_set():
-                        return
-                    show(one)
-            except ChainctlError:
-                pass  # a push may be on its way
-            self._over.wait(_AGAIN_SEC)
+
+def read_again(
+    begin: Callable[[], Iterator[_T]],
+    show: Callable[[_T], None],
+    over: threading.Event,
+    pause_sec: float = _AGAIN_SEC,
+) -> None:
+    """Show one thing after another until that is over; what fails or ends is begun again after a moment."""
+    while not over.is_set():
+        try:
+            for one in begin():
+                if over.is_set():
+                    return
+                show(one)
+        except ChainctlError:
+            pass  # a push may be on its way, or the engine is away
+        over.wait(pause_sec)

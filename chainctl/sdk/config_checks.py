@@ -1,4 +1,4 @@
-"""A class under check in; what is wrong with its `remote_config` out."""
+"""A class under check in; what is wrong with its `remote_config`, and with the files that it names, out."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ def _image_problems(subject: Subject, config: RemoteConfig) -> Iterator[Problem]
             f"`{subject.name}` asks for Python 3.9, which the runtime in the image does not support",
             help="use `BasetenImage.PY310` or newer",
         )
+
+
+def file_problems(subject: Subject) -> Iterator[Problem]:
+    """Check that the files that the image is made from are there: where it was made already, they are not."""
+    config = getattr(subject.cls, "remote_config", None)
+    if not isinstance(config, RemoteConfig):
+        return  # told by `config_problems`
+    image = config.docker_image
     for path in (image.requirements_file, image.pip_requirements_file):
         if path is not None and not path.path.is_file():
             yield _misplaced(subject, path, "a file")

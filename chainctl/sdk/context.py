@@ -79,8 +79,8 @@ class Secrets(Mapping[str, str]):
         if value is None:
             raise MissingDependencyError(
                 f"secret `{key}` has no value here",
-                hint=f"give one: environment variable `CHAINCTL_SECRET_{key}`, a secrets file, or"
-                " `run_local(secrets={…})` in process.",
+                hint=f'give one: `secrets={{"{key}": "…"}}` of `run_local` or of the fixture `chain`; for commands'
+                f" `chainctl secret set {key}`, or the environment variable `CHAINCTL_SECRET_{key}`.",
             )
         READ_SECRETS.add(value)
         return value

@@ -98,7 +98,7 @@ class WatchedReplicas:
         try:
             unite(self._controls, [one for name in names for one in self.all()[name]])
         except (
-            DeployError
+            ChainctlError
         ):  # it only spares calls without a number a wait; what is wrong shows with the next edit
             self._running = {}
 
@@ -110,6 +110,8 @@ class WatchedReplicas:
             self._recover(replica)
         if self._is_to_retire:
             self._retire()
+        if self._clock() - self._committed_at >= _ENDLESS_SEC:
+            self._tell_of_endless()
 
     def _look_anew(self) -> None:
         """See which replicas there are, as their number may have been changed; new ones get the edits, too."""
@@ -126,12 +128,20 @@ class WatchedReplicas:
         self._observed = self._clock()
         names = {service.name: service.chainlet for service in self._release.services}
         found: dict[str, tuple[Replica, ...]] = dict.fromkeys(names.values(), ())
-        for one in self._observe().services:
+        observed = self._observe().services
+        for one in observed:
             if one.name in names and one.status is ServiceStatus.RUNNING and not one.intercepted_by:
                 found[names[one.name]] = (*found[names[one.name]], (one.name, one.replica))
+        there = {names.get(one.name) for one in observed}
+        gone = sorted(found.keys() - there)
+        if gone:
+            raise DeployError(
+                f"no service of {', '.join(gone)} is there any more, as another command pushed the chain or took it"
+                " down; push what is saved (the key `b`), or begin `chainctl watch` anew"
+            )
         away = sorted(name for name, replicas in found.items() if not replicas)
         if away:
-            raise DeployError(f"{', '.join(away)} does not run", hint="push again: `chainctl push`.")
+            raise DeployError(f"of {', '.join(away)} no service runs; restart it (the key `r`)")
         return found
 
     def _lost(self) -> list[Replica]:
@@ -140,8 +150,8 @@ class WatchedReplicas:
         for replica, generation in self._prepared.items():
             try:
                 said = self._controls.ask(replica, {"verb": "status"})
-            except DeployError:
-                continue  # it may be starting; the next look tells
+            except ChainctlError:
+                continue  # it may be starting, or the engine is away; the next look tells
             if int(said.get("generation", 0)) < generation:
                 lost.append(replica)
         return lost
@@ -161,7 +171,7 @@ class WatchedReplicas:
                 self._prepared[replica] = self.generation
                 self._emit(Notice(f"{name} is another process; it has its edits again"))
                 return
-        except DeployError:
+        except ChainctlError:
             return  # the next look tries again
         self._prepared.pop(replica, None)
         self._emit(Notice(f"{name} is another process, without its edits: restart it"))
@@ -171,22 +181,25 @@ class WatchedReplicas:
         entrances = [one for one in self._prepared if one[0] == self._release.entrypoint]
         try:
             if is_under_way(self._controls, self.generation, entrances):
-                self._tell_of_endless()
                 return
             said = {"verb": "retire", "before": self.generation}
             self._controls.ask_all(dict.fromkeys(self._prepared, said))
-        except DeployError:
+        except ChainctlError:
             return  # the next look tries again
         self._is_to_retire = False
 
     def _tell_of_endless(self) -> None:
-        """Say once for each edit where a call with older code does not end."""
-        if self._clock() - self._committed_at < _ENDLESS_SEC:
-            return
-        self._committed_at = math.inf
+        """Say once for each edit where a call with older code does not end, also one that nobody waits for."""
         names = {service.name: service.chainlet for service in self._release.services}
-        held = {
-            names[one[0]] for one in self._prepared if is_under_way(self._controls, self.generation, [one])
-        }
-        text = f"a call with older code is under way for {_ENDLESS_SEC:g} s, in {', '.join(sorted(held))}"
-        self._emit(Notice(f"{text}; a restart ends it (the key `r`, or `chainctl restart`)"))
+        try:
+            held = {
+                names[one[0]]
+                for one in self._prepared
+                if is_under_way(self._controls, self.generation, [one])
+            }
+        except ChainctlError:
+            return  # the next look tries again
+        self._committed_at = math.inf
+        if held:
+            text = f"a call with older code is under way for {_ENDLESS_SEC:g} s, in {', '.join(sorted(held))}"
+            self._emit(Notice(f"{text}; a restart ends it (the key `r`, or `chainctl restart`)"))

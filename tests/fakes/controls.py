@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainctl.errors import DeployError
+from chainctl.errors import ChainctlError, DeployError
 
 
 @dataclass
@@ -70,12 +70,15 @@ class FakeWorker:
 
 @dataclass
 class FakeControls:
-    """The control sockets of a chain; `log` has who was told what, in order."""
+    """The control sockets of a chain; `log` has who was told what, in order. `away` is why none can be reached."""
 
     workers: dict[tuple[str, int], FakeWorker] = field(default_factory=dict)
     log: list[tuple[str, str]] = field(default_factory=list)
+    away: ChainctlError | None = None
 
     def control(self, chain: str, service: str, replica: int = 1) -> FakeControl:
+        if self.away is not None:
+            raise self.away
         return FakeControl(self, (service, replica))
 
     def worker(self, service: str, replica: int = 1) -> FakeWorker:
@@ -92,6 +95,8 @@ class FakeControl:
 
     def ask(self, message: Mapping[str, Any], within_sec: float) -> Mapping[str, Any]:
         assert not self.is_closed, "the connection is closed"
+        if self.controls.away is not None:
+            raise DeployError("the connection ended")
         self.controls.log.append((self.replica[0], message["verb"]))
         return self.controls.worker(*self.replica).answer(message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,4 +38,5 @@ class OpenStreams:
         with self._lock:
             self._is_cut = True
             for response in self._responses:
-                response.raw.shutdown()
+                with suppress(OSError):  # its connection broke: its reader is about to leave
+                    response.raw.shutdown()

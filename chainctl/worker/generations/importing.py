@@ -39,6 +39,16 @@ class SourceLoader(importlib.abc.ExecutionLoader):
         return self._path.rpartition("/")[2] == "__init__.py"
 
 
+class PackageLoader(importlib.abc.Loader):
+    """Loads a directory without `__init__.py`, as a package of one generation: it holds that one's modules."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """There is nothing to execute."""
+
+
 class SourceFinder(importlib.abc.MetaPathFinder):
     """Finds a chain's modules in its sources: in those that are prepared here and now, else in the committed ones."""
 
@@ -62,7 +72,7 @@ class SourceFinder(importlib.abc.MetaPathFinder):
                 return _spec(fullname, sources, candidate)
         if was_removed:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        return None
+        return _package_spec(fullname, sources, path, is_preparing=preparing is not None)
 
 
 class Views:
@@ -137,16 +147,15 @@ def _in(
 
 
 def _candidates(sources: Sources, fullname: str, path: Optional[Sequence[str]]) -> list[str]:
+    return [f"{base}{end}" for base in _bases(sources, fullname, path) for end in ("/__init__.py", ".py")]
+
+
+def _bases(sources: Sources, fullname: str, path: Optional[Sequence[str]]) -> list[str]:
+    """Where below the root a module may be: as a directory, or with `.py` as a file."""
     directories = [str(sources.root)] if path is None else list(path)
     tail = fullname.rpartition(".")[2]
-    found: list[str] = []
-    for directory in directories:
-        below = sources.path_of(directory)
-        if below is None:
-            continue
-        base = tail if below == "." else f"{below}/{tail}"
-        found += [f"{base}/__init__.py", f"{base}.py"]
-    return found
+    below = [sources.path_of(directory) for directory in directories]
+    return [tail if one == "." else f"{one}/{tail}" for one in below if one is not None]
 
 
 def _spec(fullname: str, sources: Sources, path: str) -> Optional[importlib.machinery.ModuleSpec]:
@@ -158,11 +167,33 @@ def _spec(fullname: str, sources: Sources, path: str) -> Optional[importlib.mach
     )
 
 
+def _package_spec(
+    fullname: str, sources: Sources, path: Optional[Sequence[str]], *, is_preparing: bool
+) -> Optional[importlib.machinery.ModuleSpec]:
+    """Find directories without `__init__.py`. What is installed under the name and is whole goes before them."""
+    bases = _bases(sources, fullname, path)
+    inside = [
+        sources.filename(base)
+        for base in bases
+        if any(text is not None and name.startswith(f"{base}/") for name, text in sources.edited.items())
+        or (is_preparing and (sources.root / base).is_dir())
+    ]
+    if not inside:
+        return None
+    found = importlib.machinery.PathFinder.find_spec(fullname, path)
+    if found is not None and found.loader is not None:
+        return None
+    spec = importlib.machinery.ModuleSpec(fullname, PackageLoader(sources), is_package=True)
+    others = [] if found is None else [*(found.submodule_search_locations or ())]
+    spec.submodule_search_locations = [*inside, *(place for place in others if place not in inside)]
+    return spec
+
+
 def loaded_from(sources: Sources) -> dict[str, types.ModuleType]:
     """Return the modules that were loaded from these very sources."""
     found = {}
     for name, module in list(sys.modules.items()):
         loader = getattr(getattr(module, "__spec__", None), "loader", None)
-        if isinstance(loader, SourceLoader) and loader.sources is sources:
+        if isinstance(loader, (SourceLoader, PackageLoader)) and loader.sources is sources:
             found[name] = module
     return found

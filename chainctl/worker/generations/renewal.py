@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 from chainctl.sdk.chainlet import ChainletMeta, has_own_init
-from chainctl.sdk.checks import problems_of
+from chainctl.sdk.checks import declaration_problems
 from chainctl.sdk.declaration import Declaration, declaration_of
 from chainctl.worker.generations.affected import affected_modules, user_modules
 from chainctl.worker.generations.code_tree import bare
@@ -110,7 +110,7 @@ class Renewal:
 
     def _checked(self, cls: Any) -> Declaration:
         """Read the new class, and see that it can stand in the place of the live one."""
-        problems = [p for p in problems_of(cls) if p.is_error]
+        problems = [p for p in declaration_problems(cls) if p.is_error]
         if problems:
             raise Refused(problems[0].message, None)
         declaration, live = declaration_of(cls), self._live.call.declaration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -128,6 +129,24 @@ def test_a_call_looks_for_a_replica_with_its_code(tmp_path: Path) -> None:
             assert said == [b"new"] * 3
             assert [r.headers["x-chainctl-generation"] for r in old.requests if "POST" in r.line] == ["4"] * 2
             assert all("x-chainctl-any-generation" not in r.headers for r in new.requests)
+
+    run(work())
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_first_call_finds_the_replica_that_stands_in(tmp_path: Path, is_there: bool) -> None:
+    """One that was idle knows only the first place, whose process is about to end, or has ended."""
+
+    async def work() -> None:
+        with socket.socket(socket.AF_UNIX) as leaving:
+            if is_there:
+                leaving.bind(str(tmp_path / "s"))  # what does not listen refuses
+            async with loopback(answer(b"new"), path=tmp_path / "s.2"):
+                transport = transport_to(f"unix:{tmp_path / 's'}", retries=1)
+                assert await finished(transport, transport.call(EMPTY, body_of)) == b"new"
+        transport = transport_to(f"unix:{tmp_path / 'other'}", retries=1)
+        with pytest.raises(RemoteFault, match="cannot connect"):
+            await finished(transport, transport.call(EMPTY, body_of))
 
     run(work())
 

@@ -59,6 +59,14 @@ def test_secrets_print_nothing() -> None:
     assert "[REDACTED]" in repr(context)
 
 
+def test_a_secret_without_a_value_is_told_with_the_ways_to_give_one() -> None:
+    """In a test that is the fixture's argument: the environment is for commands."""
+    with pytest.raises(chains.MissingDependencyError) as raised:
+        Secrets.given({}, frozenset({"token"}))["token"]
+    assert '`secrets={"token": "…"}`' in str(raised.value)
+    assert "`chainctl secret set token`" in str(raised.value)
+
+
 def test_secrets_cannot_be_listed() -> None:
     """Secrets are asked for by name; there is no way to go through all of them."""
     secrets = Secrets.given({"token": "hunter2"})

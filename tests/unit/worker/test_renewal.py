@@ -133,6 +133,55 @@ def test_new_and_removed_files(tmp_path: Path) -> None:
         assert "added" not in sys.modules
 
 
+SPACES = (
+    HEAD
+    + """
+class C(chains.ChainletBase):
+    async def run_remote(self, text: str = "") -> str:
+        from space import word
+        return word.WORD
+"""
+)
+
+
+def test_directories_without_an_init_are_packages(tmp_path: Path) -> None:
+    """An edit may bring one, and late imports see the modules in one as they were edited last."""
+    with edited(tmp_path, {"chain": SPACES, "space/word": "WORD = 'V0'\n"}) as c:
+        assert said(c) == "V0"
+        c.edit("reimport", space__word="WORD = 'V1'\n", retire=False)
+        assert [said(c, 0), said(c, 1)] == ["V0", "V1"]
+        c.generations.retire(1)
+        before = dict(sys.modules)
+        c.prepare(2, "reimport", (), space__word="WORD = 'V2'\n", other__part="X = 1\n")
+        c.generations.abort(2)
+        assert dict(sys.modules) == before
+        assert said(c) == "V1"
+        using = SPACES.replace("from space import word", "from inner.parts import word")
+        c.edit(
+            "reimport",
+            chain=using.replace("chainctl as chains\n", "chainctl as chains\nfrom inner.parts import word\n"),
+            inner__parts__word="WORD = 'V3'\n",
+        )
+        assert said(c) == "V3"
+
+
+def test_files_that_an_image_was_made_from_need_not_be_in_it(tmp_path: Path) -> None:
+    """A chainlet with a directory of data takes edits: its image has the data elsewhere."""
+    config = """
+    remote_config = chains.RemoteConfig(
+        docker_image=chains.DockerImage(data_dir=chains.make_abs_path_here("data"))
+    )
+"""
+    chain = (
+        HEAD
+        + f"class C(chains.ChainletBase):{config}\n    def run_remote(self) -> str:\n        return WORD\n"
+    )
+    with edited(tmp_path, {"chain": chain + "WORD = 'V0'\n"}) as c:
+        for action in ("reimport", "reinit"):
+            c.edit(action, chain=chain + f"WORD = '{action}'\n")
+            assert run(c.call()) == action
+
+
 def test_state_of_classes_that_are_made_anew_wants_a_new_init(tmp_path: Path) -> None:
     """An instance, a class, a function or a bound method of an old module in the state would run old code."""
     for held, word in (

@@ -12,8 +12,8 @@ from chainctl.deploy.execute import Turn
 from chainctl.deploy.operations import TurnCallers
 from chainctl.deploy.release import Release
 from chainctl.deploy.scale import scaled
-from chainctl.deploy.state import ObservedState
-from chainctl.errors import ChainDefinitionError, DeployError, Problem
+from chainctl.deploy.state import ObservedState, ServiceStatus
+from chainctl.errors import ChainDefinitionError, DeployError, EngineError, Problem
 from chainctl.events import EditApplied, EditRefused, Event, Notice
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.watch import Watch
@@ -203,6 +203,20 @@ def test_a_call_that_does_not_end_is_told_once(world: World) -> None:
     assert "under way for 30 s, in Leaf, Root; a restart ends it" in told.text
 
 
+def test_a_call_that_nobody_waits_for_and_does_not_end_is_told(world: World) -> None:
+    """No request is under way at the entrypoint any more then, and older code is let go elsewhere."""
+    world.save(HELPERS, "strip", "lower")
+    world.worker("Leaf").in_flight = {"0": 1}
+    before = len(world.events)
+    for _ in range(3):
+        world.watch.look()
+        world.now += 29
+    (told,) = world.events[before:]
+    assert isinstance(told, Notice)
+    assert "under way for 30 s, in Leaf; a restart ends it" in told.text
+    assert world.worker("Root").oldest == 1
+
+
 def test_a_module_that_is_imported_anew_and_is_no_python_is_told_with_its_place(world: World) -> None:
     """As a file that was there before is."""
     added = "/project/more.py"
@@ -390,6 +404,43 @@ def test_a_lost_process_is_told_and_tried_again(world: World) -> None:
     world.worker("Leaf").is_lost = False
     told = world.saved(HELPERS)
     assert isinstance(told, EditApplied)
+
+
+def test_an_engine_that_is_away_ends_nothing(world: World) -> None:
+    """What is saved meanwhile is not served, and the next save brings it when the engine is back."""
+    world.save(HELPERS, "strip", "lower")
+    away = EngineError("no engine listens", hint="start it")
+    world.controls.away = away
+    world.now += 60
+    world.watch.look()
+    assert world.save(HELPERS, "lower", "upper") == EditRefused("no engine listens")
+    world.watch.look()
+    world.controls.away = None
+    told = world.saved(HELPERS)
+    assert isinstance(told, EditApplied)
+    assert world.watch.generation == 2
+
+
+def test_a_chain_that_another_command_replaced_is_told(world: World) -> None:
+    """With what to do; a push from here takes it over again."""
+    world.site.observed = replace(world.site.observed, services=())
+    told = world.save(HELPERS, "strip", "lower")
+    assert isinstance(told, EditRefused)
+    assert told.message.startswith("no service of Leaf, Root is there any more, as another command pushed")
+    assert "the key `b`" in told.message
+    world.watch.push()
+    world.site.observed = World().site.observed
+    assert isinstance(world.save(HELPERS, "lower", "upper"), EditApplied)
+
+
+def test_a_service_that_does_not_run_is_told(world: World) -> None:
+    """It is there, and ended."""
+    first, *rest = world.site.observed.services
+    world.site.observed = replace(
+        world.site.observed, services=(replace(first, status=ServiceStatus.FAILED), *rest)
+    )
+    told = world.save(HELPERS, "strip", "lower")
+    assert told == EditRefused("of Leaf no service runs; restart it (the key `r`)")
 
 
 def test_a_replica_that_came_later_gets_the_edits(world: World) -> None:
