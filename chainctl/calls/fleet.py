@@ -67,6 +67,8 @@ class Replica:
         else:
             self.is_out, self.is_new = answer.status == _CLOSED, False
             self.is_aside = self.is_out
+            if self.is_out:
+                self.http.close()  # who is about to end waits until no connection is left to close on a caller
 
 
 class Fleet:

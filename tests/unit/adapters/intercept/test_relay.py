@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainctl.adapters.intercept.callers import Callers
 from chainctl.adapters.intercept.http_body import BodyReader
 from chainctl.adapters.intercept.mux import Channel, Mux, Said
 from chainctl.adapters.intercept.relay import Incoming, Relay, SocketPipe, Upstream, join
@@ -53,7 +55,7 @@ async def relayed(directory: Path, process: Serve, service: Serve) -> AsyncItera
             yield Upstream(partial(opened, "process"), is_repeated=True)
             yield Upstream(partial(opened, "service"))
 
-        relay = Relay(upstreams, hides_memory=True)
+        relay = Relay(upstreams, Callers(time.monotonic), hides_memory=True)
         relay.is_open = True
 
         def protocol() -> asyncio.StreamReaderProtocol:
