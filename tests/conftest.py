@@ -19,7 +19,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE_TIMEOUT_SEC = 10
 
-hypothesis.settings.register_profile("fuzz", max_examples=3000, derandomize=False, deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "fuzz", max_examples=3000, derandomize=False, deadline=None, print_blob=True
+)
 
 
 def pytest_configure() -> None:

@@ -40,6 +40,11 @@ class Replica:
         self._probe_head = request_head(address, "GET", OPEN_PATH, {})
         self._probing: Optional[asyncio.Task[None]] = None
 
+    @property
+    def probing(self) -> Optional[asyncio.Task[None]]:
+        """The question that was put last, if any."""
+        return self._probing
+
     def leave_out(self) -> None:
         """Pass it over until it answers a probe."""
         self.is_out, self.is_new, self.is_aside = True, False, False
@@ -100,6 +105,12 @@ class Fleet:
         """Ask all replicas whether they take calls."""
         for replica in self._replicas.values():
             replica.probe(loop)
+
+    async def asked(self, within_sec: float) -> None:
+        """Wait for the answers of those that are being asked, but not for long."""
+        asking = [replica.probing for replica in self._replicas.values() if replica.probing is not None]
+        if asking:
+            await asyncio.wait(asking, timeout=within_sec)
 
     def close(self) -> None:
         for replica in self._replicas.values():

@@ -343,7 +343,9 @@ class Transport:
             http = HttpClient(self._address)
             client = self._clients[loop] = _LoopClient(loop, http, asyncio.Semaphore(limit))
             if self._path == INNER_PATH and is_watched(self._address):
-                http.on_wake = ReplicaWatch(loop, self._address, http, client.use).wake
+                watch = ReplicaWatch(loop, self._address, http, client.use)
+                http.on_wake = watch.wake
+                client.use(watch.first_call)
         self._last_client = client
         return client
 

@@ -31,6 +31,8 @@ from chainctl.adapters.intercept.relay import Incoming, Pipe, Relay, SocketPipe,
 ASIDE_SEC = 1
 _RENEW_SEC = 0.3
 _ASK_SEC = 1.5
+_HEARD_SEC = 1.2
+"""So long it takes callers and front doors, which look twice a second, to hear that the others are aside."""
 _CONNECT_SEC = 2.0
 _LINK_SEC = 30.0
 _BACK_SEC = 10.0
@@ -192,15 +194,16 @@ class StandIn:
 
     async def _tend(self) -> None:
         """Look for the others, and keep them aside while they should be."""
-        has_told = False
+        since, has_told = 0.0, False
         while True:
             self._others = await self._look() or self._others
             if self._is_aside:
                 await self._ask_aside(ASIDE_SEC)
-                if self._mux is not None and not has_told:
+                since = since or time.monotonic()
+                if self._mux is not None and not has_told and time.monotonic() - since > _HEARD_SEC:
                     has_told = True
                     self._mux.say({"say": "stepped aside"})
-            await asyncio.sleep(_POLL_SEC if self._is_led and not has_told else _RENEW_SEC)
+            await asyncio.sleep(_POLL_SEC if self._is_led and not self._is_aside else _RENEW_SEC)
 
     async def _ask_aside(self, seconds: int) -> list[int]:
         asked = [_ask_aside(one, seconds, self._token) for one in self._others]
