@@ -140,6 +140,9 @@ class FirstCall:
         """Do what `HttpClient.send_stream` does, after a look."""
         return await (await self._watch.looked()).send_stream(head, chunks, deadline)
 
+    def close(self) -> None:
+        """Close nothing: where nobody calls, no connection is open."""
+
 
 Client = Union[HttpClient, Fleet, FirstCall]
 

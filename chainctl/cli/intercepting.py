@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from chainctl.adapters.guarded_directory import guarded_directory
 from chainctl.adapters.intercept_place import Place, launch, prepare
 from chainctl.adapters.intercepting import intercept
 from chainctl.adapters.local.debugger import HOST, debugger_path, debugger_ports, launcher
@@ -63,8 +63,8 @@ def intercept_chainlet(
     wanted = plan_intercept(chain, chainlet, file, world.target, world.ledger, load_graph)
     python = _python(wanted, settings, console, is_isolated=is_isolated)
     port = debugger_ports(1)[0] if is_debugged else None
-    with tempfile.TemporaryDirectory(prefix="ci-", dir=_short_directory()) as directory:
-        place = Place(Path(directory), os.environ, python)
+    with guarded_directory("ci-", _short_directory()) as directory:
+        place = Place(directory, os.environ, python)
         if port is not None:
             place = _debugged(place, wanted, port)
         source = downloads(state_dir(settings), world.vault)
