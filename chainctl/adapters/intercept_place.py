@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import chainctl
 from chainctl.adapters.intercepting import Launch
 from chainctl.adapters.local.private_directory import checked_socket
 from chainctl.adapters.local.process_env import inherited_env
@@ -19,6 +18,8 @@ from chainctl.deploy.target import DataSource, Vault
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import WebsocketOptions
 from chainctl.templates import render
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def prepare(
     write_secrets(place.secrets, values, vault.token(service.chain))
     place.app.mkdir()
     (place.app / "shim.py").write_text(_shim(service, spec))
-    (place.app / "chainctl").symlink_to(Path(chainctl.__file__).parent)
+    (place.app / "chainctl").symlink_to(_PACKAGE)
     image = spec.remote_config.docker_image
     if image.data_dir is not None:
         (place.app / "data").symlink_to(str(image.data_dir))
