@@ -140,6 +140,31 @@ def test_it_says_itself_whether_it_is_open(tmp_path: Path) -> None:
     run(work())
 
 
+def test_what_leaves_http_is_passed_on_both_ways(tmp_path: Path) -> None:
+    """As a WebSocket does; it ends for both where one ends it."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n")
+        while (said := await reader.readline()) != b"bye\n":
+            writer.write(said.upper())
+        writer.close()
+
+    async def work() -> None:
+        async with relayed(tmp_path, talk, answering(b"")):
+            reader, writer = await asyncio.open_unix_connection(str(tmp_path / "relay"))
+            writer.write(b"GET /run_remote HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            for word in (b"one\n", b"two\n"):
+                writer.write(word)
+                assert await reader.readline() == word.upper()
+            writer.write(b"bye\n")
+            assert await reader.read() == b""
+            writer.close()
+
+    run(work())
+
+
 @given(st.lists(st.binary(min_size=1, max_size=200), max_size=6))
 def test_a_chunked_body_ends_where_it_ends(chunks: list[bytes]) -> None:
     """Whatever is in it; what follows is left."""
