@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +19,23 @@ from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import WebsocketOptions
 from chainctl.templates import render
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A directory of our own, mode 0700, that is removed with the intercept; its path is short.
 
-    `environ` is that of the caller, of which a few variables are passed on. `debug_port` is where a
-    debugger may attach, None for nowhere.
+    `environ` is that of the caller, of which a few variables are passed on. `python` runs the chainlet, with
+    `launcher` before its program. A process that somebody debugs may stand still: it has all the time to become
+    ready, and `unbounded` names those that it calls without a limit.
     """
 
     directory: Path
     environ: Mapping[str, str]
-    debug_port: int | None = None
+    python: str
+    launcher: tuple[str, ...] = ()
+    unbounded: tuple[str, ...] | None = None
 
     @property
     def listen(self) -> Path:
@@ -58,6 +62,7 @@ def prepare(
     write_secrets(place.secrets, values, vault.token(service.chain))
     place.app.mkdir()
     (place.app / "shim.py").write_text(_shim(service, spec))
+    (place.app / "chainctl").symlink_to(_PACKAGE)
     image = spec.remote_config.docker_image
     if image.data_dir is not None:
         (place.app / "data").symlink_to(str(image.data_dir))
@@ -79,7 +84,7 @@ def launch(
     urls = {callee: f"unix:{checked_socket(path)}" for callee, path in sockets.items()}
     is_direct = standing.is_direct
     return Launch(
-        argv=_command(place),
+        argv=[place.python, *place.launcher, str(place.app / "shim.py")],
         cwd=graph.root,
         env={
             **_environment(place, service, spec, graph, standing.callees if is_direct else urls, files),
@@ -88,16 +93,9 @@ def launch(
         listen=place.listen,
         callees={} if is_direct else {sockets[callee]: there for callee, there in standing.callees.items()},
         token=token,
-        start_sec=None if place.debug_port else service.start_timeout_sec,
+        start_sec=service.start_timeout_sec if place.unbounded is None else None,
         drain_sec=drain_sec,
     )
-
-
-def _command(place: Place) -> Sequence[str]:
-    shim = str(place.app / "shim.py")
-    if place.debug_port is None:
-        return [sys.executable, "-P", shim]
-    return [sys.executable, "-P", "-m", "debugpy", "--listen", f"127.0.0.1:{place.debug_port}", shim]
 
 
 def _environment(
@@ -112,7 +110,8 @@ def _environment(
     given = dict(service.env)
     own = [given["PYTHONPATH"]] if "PYTHONPATH" in given else []
     packages = [str(path) for path in spec.remote_config.docker_image.external_package_dirs or ()]
-    places = [graph.root, str(Path(graph.path).parent), *packages, *own]
+    places = [graph.root, str(Path(graph.path).parent), *packages, *own, str(place.app)]
+    debugged = {"CHAINCTL_UNBOUNDED": json.dumps(place.unbounded), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     return {
         **inherited_env(place.environ),
         "PYTHONUNBUFFERED": "1",
@@ -125,6 +124,7 @@ def _environment(
         "CHAINCTL_SERVICE": service.name,
         "CHAINCTL_CHAINLET": service.chainlet,
         **({"CHAINCTL_DATA": json.dumps({n: str(p) for n, p in sorted(files.items())})} if files else {}),
+        **(debugged if place.unbounded is not None else {}),
     }
 
 

@@ -116,10 +116,7 @@ class _Session:
         exited.cancel()
         if self._stopping.is_set():
             return self._taken_back
-        raise EngineError(
-            "The connection to the chain was lost; its own service has the calls again",
-            hint="run the same command again",
-        )
+        raise _lost()
 
     async def _is_ready(self, mux: Mux, process: ChildProcess) -> bool:
         """Wait until it is ready; False when somebody wants the end of it before. Raises DeployError."""
@@ -176,7 +173,7 @@ class _Session:
                     await asyncio.wait((said, closed), return_when=asyncio.FIRST_COMPLETED)
                     if not said.done():
                         said.cancel()
-                        break
+                        raise _lost()
                     if said.result().get("say") == what:
                         return said.result()
         except TimeoutError:
@@ -243,6 +240,13 @@ def _require_known(said: Said) -> None:
         raise DeployError(
             "No replica of the service answers; nothing was changed", hint="push the chain again"
         )
+
+
+def _lost() -> EngineError:
+    return EngineError(
+        "The connection to the chain was lost; its own service has the calls again",
+        hint="run the same command again",
+    )
 
 
 def _words(code: int) -> str:

@@ -43,6 +43,11 @@ class Replica:
         self._probe_head = request_head(address, "GET", OPEN_PATH, {})
         self._probing: Optional[asyncio.Task[None]] = None
 
+    @property
+    def probing(self) -> Optional[asyncio.Task[None]]:
+        """The question that was put last, if any."""
+        return self._probing
+
     def leave_out(self) -> None:
         """Pass it over until it answers a probe."""
         self.is_out, self.is_new, self.is_aside = True, False, False
@@ -76,6 +81,8 @@ class Replica:
             self.is_out, self.is_new = answer.status == _CLOSED, False
             self.is_aside = self.is_out
             self.told(answer)
+            if self.is_out:
+                self.http.close()  # who is about to end waits until no connection is left to close on a caller
 
 
 class Fleet:
@@ -107,6 +114,12 @@ class Fleet:
         """Ask all replicas whether they take calls."""
         for replica in self._replicas.values():
             replica.probe(loop)
+
+    async def asked(self, within_sec: float) -> None:
+        """Wait for the answers of those that are being asked, but not for long."""
+        asking = [replica.probing for replica in self._replicas.values() if replica.probing is not None]
+        if asking:
+            await asyncio.wait(asking, timeout=within_sec)
 
     def close(self) -> None:
         for replica in self._replicas.values():

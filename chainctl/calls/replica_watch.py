@@ -1,7 +1,8 @@
 """The address of a service in; a client of all replicas that are there now, looked for anew while it is used, out.
 
 Several containers share one network alias; several processes have sockets side by side. A service
-with one replica is called through one plain client, which pays nothing for this.
+with one replica is called through one plain client, which pays nothing for this. Nobody looks while there are
+no calls; so the first one waits for a look, and goes where all others would.
 """
 
 from __future__ import annotations
@@ -9,22 +10,24 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Optional, Union
 
 from chainctl.calls.address import Address
+from chainctl.calls.answer import Answer, Parts
 from chainctl.calls.fleet import Fleet
 from chainctl.calls.http_client import HttpClient
 
 LOOK_SEC = 0.5
 LOOKS_ALONE = 20
 """So often in a row one replica is found alone before it is called plainly: another may just start anew."""
-Client = Union[HttpClient, Fleet]
+_FIRST_SEC = 0.3
+"""So long the first call waits at most for a look, and so long for what replicas answer: without, it goes anywhere."""
 
 
 class ReplicaWatch:
-    """Looks for replicas from the first answer on, as long as there are connections.
+    """Looks for replicas from the first call on, as long as there are connections.
 
     `only` is the client for a service with one replica, `use` is told which client to use.
     """
@@ -40,6 +43,8 @@ class ReplicaWatch:
         self._address = address
         self._only = only
         self._use = use
+        self.first_call = FirstCall(self)
+        self._asking: Optional[asyncio.Future[list[Address]]] = None
         self._fleet: Optional[Fleet] = None
         self._has_looked = False
         self._looks_alone = 0
@@ -70,21 +75,33 @@ class ReplicaWatch:
         self._found(found)
         self.wake()
 
+    async def looked(self) -> Union[HttpClient, Fleet]:
+        """Look, unless that is being done, and return which client to use; it is the one for later calls, too."""
+        self.wake()
+        if self._asking is not None:
+            await asyncio.wait((self._asking,), timeout=_FIRST_SEC)
+        if self._fleet is not None:
+            await self._fleet.asked(_FIRST_SEC)
+        client = self._only if self._fleet is None else self._fleet
+        self._use(client)
+        return client
+
     def _look(self) -> None:
         self._next = self._loop.call_later(LOOK_SEC, self._again)
         if self._address.socket:
             self._found(sockets_beside(self._address.socket))
             return
-        asking = self._loop.run_in_executor(None, resolved, self._address)
+        asking = self._asking = self._loop.run_in_executor(None, resolved, self._address)
         asking.add_done_callback(self._resolved)
 
     def _again(self) -> None:
-        client: Client = self._only if self._fleet is None else self._fleet
+        client = self._only if self._fleet is None else self._fleet
         if client.is_used:
             self._look()
         else:
             self._next = None
             self._turn_to_one()
+            self._use(self.first_call)
 
     def _resolved(self, asking: asyncio.Future[list[Address]]) -> None:
         if not asking.cancelled() and asking.exception() is None and self._next is not None:
@@ -118,6 +135,35 @@ class ReplicaWatch:
             self._use(self._only)
             self._fleet.close()
             self._fleet = None
+
+
+class FirstCall:
+    """Stands for the client of a service that nobody has called for a while."""
+
+    def __init__(self, watch: ReplicaWatch) -> None:
+        self._watch = watch
+
+    async def request(self, head: bytes, parts: Parts, deadline: Optional[float] = None) -> Answer:
+        """Do what `HttpClient.request` does, after a look."""
+        return await (await self._watch.looked()).request(head, parts, deadline)
+
+    async def stream(
+        self, head: bytes, parts: Parts, deadline: Optional[float] = None
+    ) -> tuple[Answer, AsyncIterator[bytes]]:
+        """Do what `HttpClient.stream` does, after a look."""
+        return await (await self._watch.looked()).stream(head, parts, deadline)
+
+    async def send_stream(
+        self, head: bytes, chunks: AsyncIterator[Parts], deadline: Optional[float] = None
+    ) -> tuple[Answer, AsyncIterator[bytes]]:
+        """Do what `HttpClient.send_stream` does, after a look."""
+        return await (await self._watch.looked()).send_stream(head, chunks, deadline)
+
+    def close(self) -> None:
+        """Close nothing: where nobody calls, no connection is open."""
+
+
+Client = Union[HttpClient, Fleet, FirstCall]
 
 
 def is_watched(address: Address) -> bool:

@@ -382,6 +382,7 @@ class Transport:
             if self._path == INNER_PATH and is_watched(self._address):
                 watch = ReplicaWatch(loop, self._address, http, client.use)
                 http.on_wake, client.look_now = watch.wake, watch.look_now
+                client.use(watch.first_call)
         self._last_client = client
         return client
 

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
-import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from chainctl.adapters.guarded_directory import guarded_directory
 from chainctl.adapters.intercept_place import Place, launch, prepare
 from chainctl.adapters.intercepting import intercept
+from chainctl.adapters.local.debugger import HOST, debugger_path, debugger_ports, launcher
 from chainctl.cli.console import Console
 from chainctl.cli.loading import load_graph
 from chainctl.cli.local_requirements import require_installed
-from chainctl.cli.wiring import World, downloads, settings_for, stand_ins_of, state_dir, this_user, world_of
+from chainctl.cli.settings import Settings
+from chainctl.cli.wiring import (
+    World,
+    downloads,
+    draft_settings,
+    settings_for,
+    stand_ins_of,
+    state_dir,
+    this_user,
+    world_of,
+)
 from chainctl.errors import UsageError
 from chainctl.wire.log_line import readable
 from chainctl.workflows.intercept import Interception, plan_intercept
+from chainctl.workflows.unbounded import unbounded_calls
 
-_DEBUG_PORT = 5678
 _EXAMPLE = "write `chainctl intercept CHAIN/CHAINLET`, as in `shop/Pay`."
 
 
@@ -35,7 +44,14 @@ def chain_and_chainlet(text: str) -> tuple[str, str]:
 
 
 def intercept_chainlet(
-    which: str, file: str | None, console: Console, *, target: str | None, secrets: Path | None, debug: bool
+    which: str,
+    file: str | None,
+    console: Console,
+    *,
+    target: str | None,
+    secrets: Path | None,
+    is_debugged: bool,
+    is_isolated: bool,
 ) -> None:
     """Answer a chainlet's calls here until interrupted. Raises every ChainctlError that this can end with."""
     chain, chainlet = chain_and_chainlet(which)
@@ -45,10 +61,12 @@ def intercept_chainlet(
     world = world_of(chain, settings, console.line)
     stand_ins = stand_ins_of(world)
     wanted = plan_intercept(chain, chainlet, file, world.target, world.ledger, load_graph)
-    require_installed(replace(wanted.graph, chainlets=(wanted.spec,)), otherwise="")
-    port = _debug_port() if debug else None
-    with tempfile.TemporaryDirectory(prefix="ci-", dir=_short_directory()) as directory:
-        place = Place(Path(directory), os.environ, port)
+    python = _python(wanted, settings, console, is_isolated=is_isolated)
+    port = debugger_ports(1)[0] if is_debugged else None
+    with guarded_directory("ci-", _short_directory()) as directory:
+        place = Place(directory, os.environ, python)
+        if port is not None:
+            place = _debugged(place, wanted, port)
         source = downloads(state_dir(settings), world.vault)
         files = prepare(place, wanted.service, wanted.spec, wanted.graph, world.vault, source)
         who = f"{this_user()}@{platform.node() or 'localhost'}"
@@ -70,7 +88,35 @@ def _tell_begin(wanted: Interception, world: World, port: int | None, console: C
         f"starts here from {wanted.graph.path}:{wanted.spec.line}."
     )
     if port is not None:
-        console.line(f"A debugger can attach at 127.0.0.1:{port}.")
+        console.line(f"A debugger can attach at {HOST}:{port}.")
+
+
+def _python(wanted: Interception, settings: Settings, console: Console, *, is_isolated: bool) -> str:
+    """Return what runs the chainlet: this Python, or one with what the lock says and nothing else.
+
+    Raises UsageError for what this one lacks, LockError, IsolationError.
+    """
+    alone = replace(wanted.graph, chainlets=(wanted.spec,))
+    if not is_isolated:
+        require_installed(alone, otherwise=", or have an environment made: `--isolated`")
+        return sys.executable
+    from chainctl.adapters.files import take_snapshot
+    from chainctl.cli.run_environments import Isolation
+    from chainctl.cli.run_wish import LoadedRun
+
+    decided = draft_settings(settings, None, has_builds=False).build
+    isolation = Isolation.of(settings, decided, console)
+    lock = isolation.lock(LoadedRun(wanted.graph, wanted.graph))
+    made = isolation.pythons(LoadedRun(wanted.graph, alone), lock, take_snapshot(alone, decided))
+    return made[wanted.spec.name]
+
+
+def _debugged(place: Place, wanted: Interception, port: int) -> Place:
+    """Put the debugger before the program. Raises UsageError where it is not installed."""
+    name = wanted.spec.name
+    unbounded = unbounded_calls(wanted.graph, [name])[name]
+    before = launcher(debugger_path(), port, waits=False)
+    return replace(place, launcher=before, unbounded=unbounded)
 
 
 def _shown() -> Callable[[bytes], None]:
@@ -92,17 +138,3 @@ def _short_directory() -> str | None:
     """Return where the sockets can be: a Unix socket's path is limited."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return runtime if runtime and os.access(runtime, os.W_OK) else None
-
-
-def _debug_port() -> int:
-    """Return the port on which debuggers look first, or one that is free. Raises UsageError."""
-    if importlib.util.find_spec("debugpy") is None:
-        raise UsageError("debugpy is not installed here", hint="install it: `pip install debugpy`.")
-    for port in (_DEBUG_PORT, 0):
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(trial.getsockname()[1])
-    raise UsageError("no port of 127.0.0.1 is free for a debugger")

@@ -40,7 +40,7 @@ class Isolation:
         if build.platform != this_platform():
             raise UsageError(
                 f"the lock is for {build.platform}, and environments here are for {this_platform()}",
-                hint=f"give `CHAINCTL_PLATFORM={this_platform()}`, or use `--fidelity process`.",
+                hint=f"give `CHAINCTL_PLATFORM={this_platform()}`, or run it in this Python, without isolation.",
             )
         return cls(settings, build, console, locker=Locker(settings, build, console, pins_bases=False))
 

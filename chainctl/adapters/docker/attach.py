@@ -14,13 +14,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chainctl.adapters.docker.engine import TIMEOUT
-from chainctl.adapters.docker.session_connection import SessionConnection
+from chainctl.adapters.docker.session_connection import (
+    SessionConnection,
+    SessionUnavailableError,
+    switched,
+)
 from chainctl.errors import EngineError
 
 if TYPE_CHECKING:
     from chainctl.adapters.docker.target_connection import Connection
 
-_SWITCHED = 101
 _HEAD = struct.Struct(">BxxxI")
 _PIECE = 1 << 16
 _STDOUT = 1
@@ -40,15 +43,13 @@ def attached(connection: Connection, container: str) -> socket.socket:
             Request("POST", path, params={"stream": "1", "stdin": "1", "stdout": "1"})
         )
         request.headers["Connection"], request.headers["Upgrade"] = "Upgrade", "tcp"
-        response = client.send(request, stream=True, timeout=TIMEOUT)
-        reader = getattr(getattr(response.raw, "_fp", None), "fp", None)
-        if response.status_code != _SWITCHED or not hasattr(reader, "read1"):
-            response.close()
+        try:
+            carried = switched(client.send(request, stream=True, timeout=TIMEOUT))
+        except SessionUnavailableError as error:
             raise EngineError(
-                f"The engine does not let commands attach to containers (HTTP {response.status_code})",
+                f"The engine does not let commands attach to containers ({error})",
                 hint="reach it without a proxy that takes connections apart",
-            )
-        carried = SessionConnection(response, reader).unlimited()
+            ) from error
     here, there = socket.socketpair()
     reading = _thread(_carry_in, carried, there)
     _thread(_carry_out, carried, there, reading)

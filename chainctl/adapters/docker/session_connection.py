@@ -75,7 +75,7 @@ def connect_session(client: APIClient, session: str, methods: Iterable[str]) -> 
 
     Raises SessionUnavailableError when it is refused, and what docker-py raises for a lost engine.
     """
-    return _switched(_ask(client, session, methods))
+    return switched(_ask(client, session, methods))
 
 
 def attached(client: APIClient, command: str) -> SessionConnection:
@@ -88,10 +88,11 @@ def attached(client: APIClient, command: str) -> SessionConnection:
     url = f"{client.base_url}/v{client.api_version}/exec/{command}/start"
     request = client.prepare_request(Request("POST", url, json={"Detach": False, "Tty": False}))
     request.headers.update({"Connection": "Upgrade", "Upgrade": "tcp"})
-    return _switched(client.send(request, stream=True, timeout=TIMEOUT))
+    return switched(client.send(request, stream=True, timeout=TIMEOUT))
 
 
-def _switched(response: Response) -> SessionConnection:
+def switched(response: Response) -> SessionConnection:
+    """Take over the connection of an answer. Raises SessionUnavailableError when it was not upgraded."""
     reader = getattr(getattr(response.raw, "_fp", None), "fp", None)
     if response.status_code != _SWITCHED or not hasattr(reader, "read1"):
         response.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _ROOM = "chainctl.adapters.intercept"
-_PARTS = ("mux", "http_body", "relay", "stand_in")
+_PARTS = ("mux", "http_body", "callers", "relay", "stand_in")
 _START = """\
 import sys, types
 for name, text in {texts!r}:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from chainctl.adapters.intercept.callers import Call, Callers, peer_of
 from chainctl.adapters.intercept.http_body import HEAD_END, BodyReader, Source, headers_in
 
 KEPT_BYTES = 16 * 1024 * 1024
@@ -27,7 +28,9 @@ _CLIENT_ERRORS = range(400, 500)
 _BODYLESS = range(100, 200)
 _SWITCHED = 101
 _OK, _CLOSED = 200, 503
-_NO_UPSTREAM = b"content-type: application/json\r\nretry-after: 1\r\nx-chainctl-not-started: 1\r\n"
+_CLOSE = b"connection: close\r\n"
+_JSON = b"content-type: application/json\r\n"
+_NO_UPSTREAM = _JSON + _CLOSE + b"retry-after: 1\r\nx-chainctl-not-started: 1\r\n"
 _GONE = (OSError, EOFError, ValueError, asyncio.LimitOverrunError)
 
 
@@ -96,51 +99,55 @@ class Relay:
     """Answers in place of a service. `is_open` while callers should turn to it, `is_ready` while it is of use.
 
     `upstreams` yields those that may answer now, the best first; it is asked again after each that was lost.
-    With `hides_memory` callers are told that what is here sees no memory of theirs.
+    With `hides_memory` callers are told that what is here sees no memory of theirs. A connection is closed
+    only after an answer that said so, or by its caller: who may still write on it is answered.
     """
 
-    def __init__(self, upstreams: Callable[[], Iterator[Upstream]], *, hides_memory: bool) -> None:
+    def __init__(
+        self, upstreams: Callable[[], Iterator[Upstream]], callers: Callers, *, hides_memory: bool
+    ) -> None:
         self.is_open = False
         self.is_ready = False
-        self.under_way = 0
         self.hides_memory = hides_memory
+        self._callers = callers
         self._upstreams = upstreams
 
     async def serve(self, reader: Incoming, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection, in turn."""
         try:
-            while await self._serve_one(reader, writer):
-                pass
+            with self._callers.connected(peer_of(writer.transport)) as call:
+                while await self._serve_one(call, reader, writer):
+                    pass
         except _GONE:
             writer.transport.abort()
         finally:
             writer.close()
 
-    async def _serve_one(self, reader: Incoming, writer: asyncio.StreamWriter) -> bool:
+    async def _serve_one(self, call: Call, reader: Incoming, writer: asyncio.StreamWriter) -> bool:
         try:
             head = await reader.readuntil(HEAD_END)
         except asyncio.IncompleteReadError:
             return False
-        self.under_way += 1
-        try:
-            return await self._answer(head, reader, writer)
-        finally:
-            self.under_way -= 1
+        is_open = self._asked(head)
+        if is_open is None:
+            with self._callers.answering(call):
+                return await self._answer(head, reader, writer)
+        self._callers.asked(call, is_told=not is_open)
+        writer.write(_said(head, is_open=is_open))
+        await writer.drain()
+        return is_open
 
     async def _answer(self, head: bytes, reader: Incoming, writer: asyncio.StreamWriter) -> bool:
-        own = self._own_answer(head)
-        if own is not None:
-            writer.write(own)
-            await writer.drain()
-            return True
-        exchange = Exchange(head, reader, writer, hides_memory=self.hides_memory)
+        exchange = Exchange(
+            head, reader, writer, hides_memory=self.hides_memory, is_last=lambda: not self.is_open
+        )
         work = asyncio.ensure_future(self._exchange(exchange, writer))
         leaving = asyncio.ensure_future(reader.left.wait())
         try:
             await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
             if not work.done() and exchange.is_tunnel:
                 await asyncio.wait((work,))
-            return work.result() and self.is_open if work.done() else False
+            return work.result() if work.done() else False
         finally:
             leaving.cancel()
             work.cancel()
@@ -160,16 +167,12 @@ class Relay:
         await writer.drain()
         return False
 
-    def _own_answer(self, head: bytes) -> bytes | None:
-        """Answer whether it is there and open: of that the upstream knows nothing."""
+    def _asked(self, head: bytes) -> bool | None:
+        """Say whether it is open, where that was asked; None for all else, which an upstream answers."""
         method, _, rest = head.partition(b" ")
         path = rest.split(b" ", 1)[0].split(b"?", 1)[0]
         says = {b"/healthz": True, b"/readyz": self.is_ready, b"/openz": self.is_open}
-        if method not in (b"GET", b"HEAD") or path not in says:
-            return None
-        body = b'{"intercepted":true}'
-        answer = _plain(_OK if says[path] else _CLOSED, body, b"content-type: application/json\r\n")
-        return answer[: -len(body)] if method == b"HEAD" else answer
+        return says.get(path) if method in (b"GET", b"HEAD") else None
 
 
 class Outcome(enum.Enum):
@@ -182,12 +185,19 @@ class Outcome(enum.Enum):
 
 
 class Exchange:
-    """One request and its answer."""
+    """One request and its answer. With `is_last` the answer says that no other follows on its connection."""
 
     def __init__(
-        self, head: bytes, reader: Incoming, writer: asyncio.StreamWriter, *, hides_memory: bool
+        self,
+        head: bytes,
+        reader: Incoming,
+        writer: asyncio.StreamWriter,
+        *,
+        hides_memory: bool,
+        is_last: Callable[[], bool],
     ) -> None:
         self.is_tunnel = False
+        self._is_last = is_last
         self._method = head.partition(b" ")[0]
         self._headers = headers_in(head)
         self._reader = reader
@@ -241,30 +251,38 @@ class Exchange:
             self._writer.write(head)
         headers = headers_in(head)
         body = BodyReader.of_answer(pipe, status, headers, self._method)
-        head = self._told(head)
-        if body.ends_by_closing or int(headers.get(b"content-length", b"0") or 0) > KEPT_BYTES:
-            await self._stream(head, body)
-        elif b"content-length" in headers or body.is_done:
-            await self._whole(head, body, status)
-        else:
-            await self._stream(head, body)
+        is_told = await self._pass_on(self._told(head), headers, body, status)
         is_kept = self._body.is_done and not body.ends_by_closing
         says_close = b"close" in (
             headers.get(b"connection", b"").lower(),
             self._headers.get(b"connection", b"").lower(),
         )
-        return Outcome.KEPT if is_kept and not says_close else Outcome.OVER
+        return Outcome.KEPT if is_kept and not says_close and not is_told else Outcome.OVER
 
-    async def _whole(self, head: bytes, body: BodyReader, status: int) -> None:
-        """Pass on an answer once all of it is there: until then another upstream may give one."""
-        pieces = [head]
+    async def _pass_on(
+        self, head: bytes, headers: Mapping[bytes, bytes], body: BodyReader, status: int
+    ) -> bool:
+        """Pass on an answer; returns whether it says that it is the last one."""
+        is_counted = b"content-length" in headers or body.is_done
+        is_small = int(headers.get(b"content-length", b"0") or 0) <= KEPT_BYTES
+        pieces = await self._whole(body, status) if is_counted and is_small else None
+        is_last = self._is_last()
+        head = _closing(head) if is_last else head
+        if pieces is None:
+            await self._stream(head, body)
+        else:
+            self._writer.write(head + b"".join(pieces))
+            await self._writer.drain()
+        return is_last
+
+    async def _whole(self, body: BodyReader, status: int) -> list[bytes]:
+        """Return an answer once all of it is there: until then another upstream may give one."""
+        pieces = []
         while piece := await body.next():
             pieces.append(piece)
-        data = b"".join(pieces)
-        if status in _CLIENT_ERRORS and _NO_BUFFER in data:
+        if status in _CLIENT_ERRORS and _NO_BUFFER in b"".join(pieces):
             raise ConnectionResetError("the request refers to memory that is not here")
-        self._writer.write(data)
-        await self._writer.drain()
+        return pieces
 
     async def _stream(self, head: bytes, body: BodyReader) -> None:
         """Pass on an answer as it comes. What is cut off then, is cut off for the caller."""
@@ -292,9 +310,7 @@ class Exchange:
         """Overwrite which memory the upstream sees: callers would refer to it in what they send to others here."""
         if not self._hides_memory or _SHARED not in self._headers:
             return head
-        first, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
-        others = [line for line in lines if line.partition(b":")[0].strip().lower() != _SHARED]
-        return b"\r\n".join([first, *others, _SHARED + b": -"]) + HEAD_END
+        return _with_header(head, _SHARED, b"-")
 
 
 async def pour(source: Source, sink: Pipe) -> None:
@@ -314,6 +330,24 @@ async def join(one: Pipe, other: Pipe) -> None:
     finally:
         one.abort()
         other.abort()
+
+
+def _closing(head: bytes) -> bytes:
+    """Have a head say that nothing follows its answer."""
+    return _with_header(head, b"connection", b"close")
+
+
+def _with_header(head: bytes, name: bytes, value: bytes) -> bytes:
+    first, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
+    others = [line for line in lines if line.partition(b":")[0].strip().lower() != name]
+    return b"\r\n".join([first, *others, name + b": " + value]) + HEAD_END
+
+
+def _said(head: bytes, *, is_open: bool) -> bytes:
+    """Answer whether callers should turn here; one that should not is not to come again on this connection."""
+    body = b'{"intercepted":true}'
+    answer = _plain(_OK, body, _JSON) if is_open else _plain(_CLOSED, body, _JSON + _CLOSE)
+    return answer[: -len(body)] if head.startswith(b"HEAD ") else answer
 
 
 def _plain(status: int, body: bytes, headers: bytes) -> bytes:

@@ -17,11 +17,13 @@ import signal
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from chainctl.adapters.intercept.callers import Callers
 from chainctl.adapters.intercept.http_body import HEAD_END
 from chainctl.adapters.intercept.mux import Channel, Mux, Said
 from chainctl.adapters.intercept.relay import Incoming, Pipe, Relay, SocketPipe, Upstream, join
@@ -29,11 +31,11 @@ from chainctl.adapters.intercept.relay import Incoming, Pipe, Relay, SocketPipe,
 ASIDE_SEC = 1
 _RENEW_SEC = 0.3
 _ASK_SEC = 1.5
+_HEARD_SEC = 1.2
+"""So long it takes callers and front doors, which look twice a second, to hear that the others are aside."""
 _CONNECT_SEC = 2.0
 _LINK_SEC = 30.0
-_BACK_SEC = 0.8
-"""So long it takes a front door, which looks twice a second, to see that the others are back."""
-_TURN_SEC = 1.5
+_BACK_SEC = 10.0
 _DRAIN_SEC = 30.0
 _POLL_SEC = 0.05
 _BACKLOG = 1024
@@ -59,7 +61,8 @@ class StandIn:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._relay = Relay(self._upstreams, hides_memory=place.hides_memory)
+        self._callers = Callers(time.monotonic)
+        self._relay = Relay(self._upstreams, self._callers, hides_memory=place.hides_memory)
         self._mux: Mux | None = None
         self._token = ""
         self._others: list[str] = []
@@ -109,7 +112,11 @@ class StandIn:
         ending.cancel()
 
     async def _go_back(self) -> None:
-        """Have the others take over: first they are back, then this one closes, then what is under way ends."""
+        """Have the others take over: they are back, callers hear of that and turn to them, what is under way ends.
+
+        Until then it goes on answering, by asking the others. Callers look at all replicas at the same time: who
+        has asked here since the others are back has asked them, too.
+        """
         was_led, self._is_led = self._is_led, False
         self._relay.is_ready = False
         if self._is_aside:
@@ -118,13 +125,11 @@ class StandIn:
         if self._mux is not None:
             self._mux.say({"say": "ending", "why": self._why})
         if was_led:
-            await asyncio.sleep(_BACK_SEC)
+            self._callers.mark()
+            await _until(lambda: self._callers.have_asked, _BACK_SEC)
         self._relay.is_open = False
-        if was_led:
-            await asyncio.sleep(_TURN_SEC)
-        deadline = asyncio.get_running_loop().time() + _DRAIN_SEC
-        while self._relay.under_way and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(_POLL_SEC)
+        self._callers.mark()
+        await _until(lambda: self._callers.have_turned, _DRAIN_SEC)
 
     def _upstreams(self) -> Iterator[Upstream]:
         """Yield the chainlet's own process while it is led to, then the others, in turn."""
@@ -189,15 +194,16 @@ class StandIn:
 
     async def _tend(self) -> None:
         """Look for the others, and keep them aside while they should be."""
-        has_told = False
+        since, has_told = 0.0, False
         while True:
             self._others = await self._look() or self._others
             if self._is_aside:
                 await self._ask_aside(ASIDE_SEC)
-                if self._mux is not None and not has_told:
+                since = since or time.monotonic()
+                if self._mux is not None and not has_told and time.monotonic() - since > _HEARD_SEC:
                     has_told = True
                     self._mux.say({"say": "stepped aside"})
-            await asyncio.sleep(_POLL_SEC if self._is_led and not has_told else _RENEW_SEC)
+            await asyncio.sleep(_POLL_SEC if self._is_led and not self._is_aside else _RENEW_SEC)
 
     async def _ask_aside(self, seconds: int) -> list[int]:
         asked = [_ask_aside(one, seconds, self._token) for one in self._others]
@@ -271,6 +277,14 @@ async def _ask_aside(place: str, seconds: int, token: str) -> int:
         return 0
     finally:
         pipe.abort()
+
+
+async def _until(holds: Callable[[], bool], within_sec: float) -> None:
+    """Wait until something holds, or for so long."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_sec
+    while not holds() and loop.time() < deadline:
+        await asyncio.sleep(_POLL_SEC)
 
 
 def _sockets_beside(own: str) -> list[str]:

@@ -24,6 +24,9 @@ def intercept(
     debug: Annotated[
         bool, typer.Option("--debug", help="Let a debugger attach to the process, with debugpy.")
     ] = False,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Run it in an environment that has what the lock says.")
+    ] = False,
     target: TargetOption = None,
     secrets: SecretsOption = None,
 ) -> None:
@@ -31,4 +34,6 @@ def intercept(
     from chainctl.cli.console import Console
     from chainctl.cli.intercepting import intercept_chainlet
 
-    intercept_chainlet(which, file, Console(), target=target, secrets=secrets, debug=debug)
+    intercept_chainlet(
+        which, file, Console(), target=target, secrets=secrets, is_debugged=debug, is_isolated=isolated
+    )

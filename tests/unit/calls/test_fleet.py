@@ -281,3 +281,28 @@ def test_the_second_of_two_is_called_where_it_is_left_alone(tmp_path: Path) -> N
             only.close()
 
     run(work())
+
+
+def test_the_first_call_goes_where_all_others_would(tmp_path: Path) -> None:
+    """Not to a replica that steps aside, though that is the one the plain client leads to; later ones, too."""
+
+    async def work() -> None:
+        loop, used = asyncio.get_running_loop(), asyncio.Queue[Client]()
+        path = tmp_path / "s"
+        address = Address("localhost", socket=str(path))
+        only = HttpClient(address)
+        watch = ReplicaWatch(loop, address, only, used.put_nowait)
+        closed = [answer(b"", 503)] * 50
+        async with (
+            loopback(*closed, path=path) as aside,
+            loopback(answer(b"x"), path=tmp_path / "s.2") as two,
+        ):
+            assert (await ask(watch.first_call)).body == b"x"
+            fleet = await used.get()
+            assert (await ask(fleet)).body == b"x"
+            assert {request.line for request in aside.requests} == {"GET /openz HTTP/1.1"}
+            assert [r.line.split()[0] for r in two.requests].count("POST") == 2
+            assert isinstance(fleet, Fleet)
+            fleet.close()
+
+    run(work())

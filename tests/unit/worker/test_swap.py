@@ -6,7 +6,7 @@ import asyncio
 import gc
 import types
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -157,6 +157,14 @@ import asyncio
 def newer(text: str, version: int = 1) -> str:
     """The same with other bodies, some lines further down."""
     return text.replace("V0", f"V{version}")
+
+
+@pytest.fixture(autouse=True)
+def no_call() -> Iterator[None]:
+    """Tests after one that says in which call it is are in none."""
+    token = CURRENT_CALL.set(None)
+    yield
+    CURRENT_CALL.reset(token)
 
 
 def in_generation(number: int | None) -> None:
@@ -333,7 +341,7 @@ def test_sync_calls_in_threads_keep_their_generation(tmp_path: Path) -> None:
 STREAM = (
     HEAD
     + """
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 class C(chains.ChainletBase):
     async def run_remote(self, count: int) -> AsyncIterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainctl.adapters.intercept.callers import Callers
 from chainctl.adapters.intercept.http_body import BodyReader
 from chainctl.adapters.intercept.mux import Channel, Mux, Said
 from chainctl.adapters.intercept.relay import Incoming, Relay, SocketPipe, Upstream, join
@@ -53,7 +55,7 @@ async def relayed(directory: Path, process: Serve, service: Serve) -> AsyncItera
             yield Upstream(partial(opened, "process"), is_repeated=True)
             yield Upstream(partial(opened, "service"))
 
-        relay = Relay(upstreams, hides_memory=True)
+        relay = Relay(upstreams, Callers(time.monotonic), hides_memory=True)
         relay.is_open = True
 
         def protocol() -> asyncio.StreamReaderProtocol:
@@ -134,6 +136,31 @@ def test_it_says_itself_whether_it_is_open(tmp_path: Path) -> None:
         async with relayed(tmp_path, answering(b""), answering(b"")) as send:
             assert (await send(b"GET /openz HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
             assert (await send(b"GET /readyz HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 503 ")
+
+    run(work())
+
+
+def test_what_leaves_http_is_passed_on_both_ways(tmp_path: Path) -> None:
+    """As a WebSocket does; it ends for both where one ends it."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n")
+        while (said := await reader.readline()) != b"bye\n":
+            writer.write(said.upper())
+        writer.close()
+
+    async def work() -> None:
+        async with relayed(tmp_path, talk, answering(b"")):
+            reader, writer = await asyncio.open_unix_connection(str(tmp_path / "relay"))
+            writer.write(b"GET /run_remote HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            for word in (b"one\n", b"two\n"):
+                writer.write(word)
+                assert await reader.readline() == word.upper()
+            writer.write(b"bye\n")
+            assert await reader.read() == b""
+            writer.close()
 
     run(work())
 
