@@ -218,6 +218,9 @@ def test_request_that_breaks_off() -> None:
         async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
             raise AssertionError("nobody asks for it")
 
+        def drain(self) -> None:
+            raise AssertionError("nobody ends it")
+
         def schemas(self) -> dict[str, Any]:
             return {}
 
