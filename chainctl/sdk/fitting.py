@@ -17,7 +17,8 @@ def misfits(given: Any, wanted: Any) -> bool:
 
     Unions are looked into, containers are compared by what they are and what they hold.
     """
-    if wanted in (Any, object) or is_same_type(given, wanted):
+    given, wanted = _bare(given), _bare(wanted)
+    if given is Any or wanted in (Any, object) or is_same_type(given, wanted):
         return False
     if _is_union(given):
         return any(misfits(member, wanted) for member in typing.get_args(given))
@@ -30,6 +31,11 @@ def misfits(given: Any, wanted: Any) -> bool:
         return True
     holds, held = typing.get_args(given), typing.get_args(wanted)
     return one is other and len(holds) == len(held) and any(map(misfits, holds, held))
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without what `Annotated` adds to it."""
+    return annotation.__origin__ if typing.get_origin(annotation) is typing.Annotated else annotation
 
 
 def _plain(annotation: Any) -> Any:

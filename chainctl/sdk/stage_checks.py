@@ -40,11 +40,9 @@ def stage_problems(subject: Subject) -> Iterator[Problem]:
         )
         return
     if has_first:
-        yield from _one_value_problems(subject, ENDPOINT, "what `preprocess` returns")
-        yield from _between_problems(subject, PREPROCESS, ENDPOINT)
+        yield from _step_problems(subject, PREPROCESS, ENDPOINT)
     if has_last:
-        yield from _one_value_problems(subject, POSTPROCESS, "what `run_remote` returns")
-        yield from _between_problems(subject, ENDPOINT, POSTPROCESS)
+        yield from _step_problems(subject, ENDPOINT, POSTPROCESS)
     yield from _called_itself_problems(subject)
 
 
@@ -88,16 +86,19 @@ def _form_problems(subject: Subject, name: str) -> Iterator[Problem]:
         yield unresolved_problem(subject, name)
 
 
-def _one_value_problems(subject: Subject, name: str, what: str) -> Iterator[Problem]:
-    """Report a method that cannot be called with one value, by position."""
+def _step_problems(subject: Subject, giver: str, taker: str) -> Iterator[Problem]:
+    """Report a stage that cannot be called with one value, by position, or says that it takes another type."""
     try:
-        inspect.signature(static(subject.cls, name)).bind(None, None)
+        inspect.signature(static(subject.cls, taker)).bind(None, None)
     except TypeError as error:
-        yield subject.at(name).problem(
+        yield subject.at(taker).problem(
             "CH1104",
-            f"`{subject.name}.{name}` is given one value, {what}, and cannot be called with it: {error}",
-            help=_WRITTEN[name],
+            f"`{subject.name}.{taker}` is given one value, what `{giver}` returns, and cannot be called with it:"
+            f" {error}",
+            help=_WRITTEN[taker],
         )
+        return
+    yield from _between_problems(subject, giver, taker)
 
 
 def _between_problems(subject: Subject, giver: str, taker: str) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from chainctl.worker.local import LocalFidelity, run_local
 from chainctl.worker.stages import Stage, StageRunner, Stages, Visit
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Reply
+from tests.unit.worker.edited import HEAD, edited
 from tests.unit.worker.loopback import run
 
 
@@ -474,3 +476,30 @@ def test_fakes_have_the_signature_of_callers() -> None:
     assert fake_problems(Shout, FakeShout) == []
     problem = fake_problems(Shout, WrongShout)[0]
     assert problem.note == "it stands for `Shout`: `run_remote(self, text: str) -> str`"
+
+
+EDITED = (
+    HEAD
+    + """
+class C(chains.ChainletBase):
+    def preprocess(self, text: str) -> str:
+        return text + "a"
+
+    @chains.batched(max_size=2, max_latency=0)
+    async def run_remote(self, texts: list[str]) -> list[str]:
+        return [text + "b" for text in texts]
+
+    async def postprocess(self, text: str) -> str:
+        return text + "c"
+"""
+)
+
+
+def test_stages_are_edited_like_other_methods(tmp_path: Path) -> None:
+    """Their bodies are swapped, by generation; other limits of a batch want a restart."""
+    with edited(tmp_path, {"chain": EDITED}) as c:
+        new = EDITED.replace('"a"', '"A"').replace('"b"', '"B"').replace('"c"', '"C"')
+        number = c.edit("swap", retire=False, chain=new)
+        assert run(c.call(number - 1, text="-")) == "-abc"
+        assert run(c.call(text="-")) == "-ABC"
+        assert c.refused("reimport", chain=new.replace("max_size=2", "max_size=3")).next == "restart"
