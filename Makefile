@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 WORKERS ?= $(if $(ENGINE),2,0)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker test-load fuzz demo bench bench-quick bench-builds bench-releases bench-watch soak crash golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker test-load fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages soak crash golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ bench-releases: setup ## Release under load, on an engine that is killed and as 
 bench-watch: setup ## Edit a watched chain, idle and under load, on both targets; writes docs/benchmarks-watch.md (about 8 minutes)
 	tests/engine/up >/dev/null
 	$(BIN)/python -m tests.bench.watch
+
+bench-stages: setup ## Measure stages and batches of a service against their bounds; writes docs/benchmarks-stages.md (half a minute)
+	$(BIN)/python -m tests.bench.stages
 
 soak: setup ## Make a million calls, some of them cancelled, and check that nothing is left behind
 	$(BIN)/python -m tests.soak.calls $(SOAK_CALLS)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         GenericRemoteException,
         MissingDependencyError,
     )
+    from chainctl.sdk.batched import batched
     from chainctl.sdk.built_in import ChainDeployment, Command, Download, SmokeTest, this_chain
     from chainctl.sdk.chainlet import ChainletBase, mark_entrypoint
     from chainctl.sdk.component import Component, output
@@ -77,6 +78,7 @@ _HOMES = {
     "WebSocketDisconnect": "chainctl.sdk.websocket",
     "WebSocketProtocol": "chainctl.sdk.websocket",
     "WebsocketOptions": "chainctl.sdk.config",
+    "batched": "chainctl.sdk.batched",
     "connect": "chainctl.cli.api",
     "depends": "chainctl.sdk.markers",
     "depends_context": "chainctl.sdk.markers",
@@ -121,6 +123,7 @@ __all__ = [
     "WebSocketProtocol",
     "WebsocketOptions",
     "__version__",
+    "batched",
     "connect",
     "depends",
     "depends_context",

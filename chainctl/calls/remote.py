@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any, Optional
@@ -14,7 +13,8 @@ from chainctl.calls.buffers import SHARED_HEADER, Buffers
 from chainctl.calls.message import Message
 from chainctl.calls.remote_error import RemoteFault, raised_in_stream
 from chainctl.calls.transport import Transport
-from chainctl.sdk.declaration import ENDPOINT, endpoint_of
+from chainctl.sdk.declaration import endpoint_of
+from chainctl.sdk.stages import caller_signature
 from chainctl.wire.frame import joined
 from chainctl.wire.invalid import InvalidValue
 from chainctl.wire.item import ItemCodec
@@ -50,7 +50,7 @@ class RemoteEndpoint:
         self.cls = cls
         self.endpoint = endpoint = endpoint_of(cls)
         self._name = cls.__name__
-        self._signature = _without_self(cls)
+        self._signature = caller_signature(cls)
         self._names = tuple(self._signature.parameters)
         self._known = frozenset(self._names)
         self._required = frozenset(p.name for p in endpoint.parameters if p.is_required)
@@ -185,8 +185,3 @@ class RemoteEndpoint:
             return self._result.decode(answer.body)
         except InvalidValue as error:
             raise RemoteFault(f"`{self._name}` answered what its type does not allow: {error}") from error
-
-
-def _without_self(cls: type) -> inspect.Signature:
-    signature = inspect.signature(inspect.getattr_static(cls, ENDPOINT))
-    return signature.replace(parameters=list(signature.parameters.values())[1:])

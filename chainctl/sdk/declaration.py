@@ -9,12 +9,22 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from chainctl.sdk.batched import batching_of
 from chainctl.sdk.chainlet import has_own_init
 from chainctl.sdk.config import RemoteConfig, RPCOptions
 from chainctl.sdk.markers import DependencyMarker, name_of, options_of, target_of
+from chainctl.sdk.stages import (
+    ENDPOINT,
+    StageForms,
+    caller_signature,
+    element_type,
+    first_stage,
+    last_stage,
+    stage_forms,
+    static,
+)
 from chainctl.sdk.websocket import WebSocketProtocol
 
-ENDPOINT = "run_remote"
 CONTEXT = "context"
 NO_DEFAULT = inspect.Parameter.empty
 _ITERATORS = (
@@ -43,11 +53,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A typed `run_remote`.
+    """A typed `run_remote` as its callers see it, whatever stages and batches are behind it.
 
-    `returns` is the item type where `is_stream`. `item_parameter` names the argument that is a
-    stream of `item_annotation`, None where there is none. Where `is_websocket`, the one argument is
-    the connection.
+    `is_async` is that of `run_remote`. `returns` is the item type where `is_stream`. `item_parameter`
+    names the argument that is a stream of `item_annotation`, None where there is none. Where
+    `is_websocket`, the one argument is the connection.
     """
 
     parameters: tuple[Parameter, ...]
@@ -85,6 +95,13 @@ class Declaration:
     endpoint: Endpoint
     dependencies: tuple[Dependency, ...]
     wants_context: bool
+    stages: Optional[StageForms] = None
+
+    @property
+    def has_async_code(self) -> bool:
+        """Whether any part of a call runs on the event loop."""
+        stages = self.stages or StageForms()
+        return bool(self.endpoint.is_async or stages.preprocess_is_async or stages.postprocess_is_async)
 
 
 def declaration_of(cls: type) -> Declaration:
@@ -98,18 +115,23 @@ def declaration_of(cls: type) -> Declaration:
         endpoint=endpoint_of(cls),
         dependencies=tuple(_dependencies(cls, parameters)),
         wants_context=CONTEXT in parameters,
+        stages=stage_forms(cls),
     )
 
 
 def endpoint_of(cls: type) -> Endpoint:
-    """Read a class's `run_remote`. Raises NameError when an annotation cannot be resolved."""
-    function = inspect.getattr_static(cls, ENDPOINT)
-    hints = resolved_hints(cls, function)
+    """Read how a class is called. Raises NameError when an annotation cannot be resolved."""
+    function = static(cls, ENDPOINT)
+    first, last = static(cls, first_stage(cls)), static(cls, last_stage(cls))
+    is_batched = batching_of(function) is not None
+    hints = _annotations(cls, first, is_batched=is_batched and first is function)
     parameters = [
-        Parameter(p.name, hints.get(p.name, Any), p.default)
-        for p in list(inspect.signature(function).parameters.values())[1:]
+        Parameter(p.name, annotation, p.default)
+        for p, annotation in zip(caller_signature(cls).parameters.values(), hints, strict=True)
     ]
-    returns = hints.get("return", Any)
+    returns = resolved_hints(cls, last).get("return", Any)
+    if is_batched and last is function:
+        returns = element_type(returns)
     streams = [p for p in parameters if is_async_iterator(p.annotation)]
     is_stream = inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function)
     return Endpoint(
@@ -121,6 +143,13 @@ def endpoint_of(cls: type) -> Endpoint:
         item_annotation=item_type(streams[0].annotation) if streams else None,
         is_websocket=any(p.annotation is WebSocketProtocol for p in parameters),
     )
+
+
+def _annotations(cls: type, function: Any, *, is_batched: bool) -> list[Any]:
+    """The types of the arguments in their order, of one element where a list of them is taken."""
+    hints = resolved_hints(cls, function)
+    found = [hints.get(name, Any) for name in list(inspect.signature(function).parameters)[1:]]
+    return [element_type(found[0]), *found[1:]] if is_batched and found else found
 
 
 def resolved_hints(cls: type, function: Any) -> dict[str, Any]:

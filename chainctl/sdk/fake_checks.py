@@ -8,10 +8,12 @@ from typing import Any
 
 from chainctl.errors import Problem
 from chainctl.sdk.chainlet import has_own_init
-from chainctl.sdk.declaration import CONTEXT, ENDPOINT, Endpoint, Parameter, endpoint_of
+from chainctl.sdk.declaration import CONTEXT, Endpoint, Parameter, endpoint_of
+from chainctl.sdk.endpoint_checks import endpoint_problems
 from chainctl.sdk.locate import Span
 from chainctl.sdk.markers import DependencyMarker
 from chainctl.sdk.same_type import is_same_type
+from chainctl.sdk.stages import ENDPOINT, caller_signature, first_stage, last_stage, stage_forms
 from chainctl.sdk.subject import VARIADIC, Subject, hints_of, shown, unresolved, unresolved_problem
 
 
@@ -32,6 +34,8 @@ def fake_problems(real: type, fake: type) -> list[Problem]:
         ]
     if unresolved(subject, ENDPOINT) is not None:
         return [unresolved_problem(subject, ENDPOINT)]
+    if stage_forms(fake) is not None and (wrong := list(endpoint_problems(subject))):
+        return wrong
     return [*_init_problems(subject, real), *_endpoint_problems(subject, real)]
 
 
@@ -53,7 +57,8 @@ def _init_problems(subject: Subject, real: type) -> Iterator[Problem]:
 
 def _endpoint_problems(subject: Subject, real: type) -> Iterator[Problem]:
     wanted, found = endpoint_of(real), endpoint_of(subject.cls)
-    at = subject.at(ENDPOINT)
+    first, last = first_stage(subject.cls), last_stage(subject.cls)
+    at = subject.at(first)
     if _kind(wanted) != _kind(found):
         yield _differs(
             subject, real, at, f"is {_kind(found)}, and that of `{real.__name__}` is {_kind(wanted)}"
@@ -68,22 +73,22 @@ def _endpoint_problems(subject: Subject, real: type) -> Iterator[Problem]:
             yield from _parameter_problems(subject, real, parameter, mine)
     for parameter in known.values():
         if parameter.is_required:
-            place = subject.at_parameter(ENDPOINT, parameter.name)
+            place = subject.at_parameter(first, parameter.name)
             yield _differs(subject, real, place, f"wants `{parameter.name}`, which no caller gives")
     positional = _positional(real)
     is_complete = {p.name for p in found.parameters} >= set(positional)
     if is_complete and _positional(subject.cls)[: len(positional)] != positional:
         order = ", ".join(f"`{name}`" for name in positional)
         yield _differs(subject, real, at, f"does not take {order} in this order, by position and by name")
-    if "return" not in hints_of(subject, ENDPOINT) or not is_same_type(wanted.returns, found.returns):
+    if "return" not in hints_of(subject, last) or not is_same_type(wanted.returns, found.returns):
         what = f"gives {_written(found.returns)}, not {_written(wanted.returns)}"
-        yield _differs(subject, real, subject.at_return(ENDPOINT), what)
+        yield _differs(subject, real, subject.at_return(last), what)
 
 
 def _parameter_problems(
     subject: Subject, real: type, wanted: Parameter, found: Parameter
 ) -> Iterator[Problem]:
-    at = subject.at_parameter(ENDPOINT, wanted.name)
+    at = subject.at_parameter(first_stage(subject.cls), wanted.name)
     if not is_same_type(wanted.annotation, found.annotation):
         what = f"takes `{wanted.name}` as {_written(found.annotation)}, not {_written(wanted.annotation)}"
         yield _differs(subject, real, at, what)
@@ -93,8 +98,8 @@ def _parameter_problems(
 
 def _positional(cls: type) -> list[str]:
     """The arguments of `run_remote` that are given by position as well as by name, in their order."""
-    parameters = inspect.signature(inspect.getattr_static(cls, ENDPOINT)).parameters.values()
-    return [p.name for p in list(parameters)[1:] if p.kind is p.POSITIONAL_OR_KEYWORD]
+    parameters = caller_signature(cls).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 def _kind(endpoint: Endpoint) -> str:
@@ -118,4 +123,13 @@ def _differs(subject: Subject, real: type, at: Span, what: str) -> Problem:
 
 
 def _signature(real: type) -> str:
-    return str(inspect.signature(inspect.getattr_static(real, ENDPOINT)))
+    """The signature to write: that of `run_remote`, or what the stages and batches make of it for callers."""
+    written = inspect.signature(inspect.getattr_static(real, ENDPOINT))
+    if stage_forms(real) is None:
+        return str(written)
+    endpoint = endpoint_of(real)
+    typed = {p.name: p.annotation for p in endpoint.parameters}
+    parameters = [p.replace(annotation=typed[p.name]) for p in caller_signature(real).parameters.values()]
+    itself = next(iter(written.parameters.values()))
+    returns = written.return_annotation if endpoint.is_stream else endpoint.returns
+    return str(inspect.Signature([itself, *parameters], return_annotation=returns))

@@ -1,4 +1,4 @@
-"""A class under check in; what is wrong with the streams that its `run_remote` takes and gives out."""
+"""A class under check in; what is wrong with the streams that it takes and gives out."""
 
 from __future__ import annotations
 
@@ -9,45 +9,48 @@ from typing import Any
 
 from chainctl.errors import Problem
 from chainctl.sdk.declaration import (
-    ENDPOINT,
     is_async_generator_type,
     is_async_iterator,
     is_iterator,
     item_type,
 )
 from chainctl.sdk.locate import Span
+from chainctl.sdk.stages import static
 from chainctl.sdk.subject import Subject, shown
 from chainctl.sdk.type_checks import type_problems
 
 
 def input_stream_problems(
-    subject: Subject, function: Any, parameters: Sequence[inspect.Parameter], hints: Mapping[str, Any]
+    subject: Subject, method: str, parameters: Sequence[inspect.Parameter], hints: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """Check the argument that is a stream, where there is one."""
+    """Check the argument of a method that is a stream, where there is one."""
+    function = static(subject.cls, method)
     streams = [p for p in parameters if is_async_iterator(hints.get(p.name))]
     if not streams:
         return
-    name = f"`{subject.name}.run_remote`"
+    name = f"`{subject.name}.{method}`"
     for parameter in streams[1:]:
-        yield subject.at_parameter(ENDPOINT, parameter.name).problem(
+        yield subject.at_parameter(method, parameter.name).problem(
             "CH0415",
             f"{name} takes two streams: `{streams[0].name}` and `{parameter.name}`",
             note="a call carries one stream of items, behind its other arguments",
             help="send both in one stream, such as items of a union of two models",
         )
     if not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
-        yield subject.at_parameter(ENDPOINT, streams[0].name).problem(
+        yield subject.at_parameter(method, streams[0].name).problem(
             "CH0417",
             f"{name} takes a stream, so it must be `async`",
-            help=f"write `async def run_remote(…)` and read it with `async for item in {streams[0].name}`",
+            help=f"write `async def {method}(…)` and read it with `async for item in {streams[0].name}`",
         )
     for parameter in streams:
-        yield from _item_problems(subject, parameter, hints[parameter.name])
+        yield from _item_problems(subject, method, parameter, hints[parameter.name])
 
 
-def _item_problems(subject: Subject, parameter: inspect.Parameter, annotation: Any) -> Iterator[Problem]:
-    at = subject.at_parameter(ENDPOINT, parameter.name)
-    name = f"`{subject.name}.run_remote`"
+def _item_problems(
+    subject: Subject, method: str, parameter: inspect.Parameter, annotation: Any
+) -> Iterator[Problem]:
+    at = subject.at_parameter(method, parameter.name)
+    name = f"`{subject.name}.{method}`"
     if parameter.default is not inspect.Parameter.empty:
         yield at.problem(
             "CH0416",
@@ -60,12 +63,11 @@ def _item_problems(subject: Subject, parameter: inspect.Parameter, annotation: A
         yield from type_problems(at, f"an item of `{parameter.name}`", item_type(annotation))
 
 
-def output_stream_problems(
-    subject: Subject, function: Any, returns: Any, *, yields: bool
-) -> Iterator[Problem]:
-    """Check a result that is a stream, by its annotation or because `run_remote` yields."""
-    at = subject.at_return(ENDPOINT)
-    name = f"`{subject.name}.run_remote`"
+def output_stream_problems(subject: Subject, method: str, returns: Any, *, yields: bool) -> Iterator[Problem]:
+    """Check a result that is a stream, by its annotation or because the method yields."""
+    function = static(subject.cls, method)
+    at = subject.at_return(method)
+    name = f"`{subject.name}.{method}`"
     if not yields:
         yield at.problem(
             "CH0410",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chainctl.errors import Problem
-from chainctl.sdk.declaration import ENDPOINT
+from chainctl.sdk.stages import ENDPOINT
 from chainctl.sdk.subject import Subject, hints_of, shown
 from chainctl.sdk.websocket import WebSocketProtocol
 

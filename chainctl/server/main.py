@@ -97,7 +97,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Tells the service which event loop runs it."""
+    """Tells the service which event loop runs it, and that it ends."""
 
     def __init__(self, config: uvicorn.Config, service: ChainletService) -> None:
         super().__init__(config)
@@ -106,6 +106,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
         self._service.loop = asyncio.get_running_loop()
         await super().startup(sockets)
+
+    async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
+        self._service.drain()
+        await super().shutdown(sockets)
 
 
 def _keep_going(number: int, frame: object) -> None:

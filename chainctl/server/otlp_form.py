@@ -13,7 +13,16 @@ _KINDS = {"server": 2, "client": 3}
 _ERROR = 2
 _LEAST_SERVER_ERROR = 500
 _LEAST_CLIENT_ERROR = 400
-_TIMES = ("queue_ns", "decode_ns", "run_ns", "encode_ns", "first_byte_ns", "read_ns")
+_TIMES = (
+    "queue_ns",
+    "decode_ns",
+    "preprocess_ns",
+    "run_ns",
+    "postprocess_ns",
+    "encode_ns",
+    "first_byte_ns",
+    "read_ns",
+)
 
 
 def export_request(spans: Iterable[Span], resource: Mapping[str, str]) -> bytes:

@@ -120,6 +120,11 @@ class ChainletService:
         """Say from now on that callers should turn to other replicas."""
         self.is_leaving = True
 
+    def drain(self) -> None:
+        """Let nothing wait for calls that will not come any more; for the event loop."""
+        if self.worker is not None:
+            self.worker.drain()
+
     def step_aside(self, seconds: int) -> None:
         """Say so for some seconds only: who stands in has to ask again, and may be gone by then."""
         self._aside_until = time.monotonic() + min(seconds, _MOST_ASIDE_SEC)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 _NS_PER_SEC = 1e9
-_PARTS = ("queue", "decode", "run", "encode")
+_PARTS = ("queue", "decode", "preprocess", "run", "postprocess", "encode")
 
 
 def exposition(counts: Counts) -> Callable[[], bytes]:
@@ -66,7 +66,14 @@ def _of_calls(tallies: _Tallies) -> Iterator[Metric]:
     for labels, tally in tallies:
         _add_histogram(duration, labels, tally.duration)
         _add_histogram(queue, labels, tally.queue)
-        spent = (tally.queue.sum_ns, tally.decode_ns, tally.run_ns, tally.encode_ns)
+        spent = (
+            tally.queue.sum_ns,
+            tally.decode_ns,
+            tally.preprocess_ns,
+            tally.run_ns,
+            tally.postprocess_ns,
+            tally.encode_ns,
+        )
         for part, total_ns in zip(_PARTS, spent, strict=True):
             parts.add_metric((*labels, part), total_ns / _NS_PER_SEC)
         _add_errors(errors, labels, tally)

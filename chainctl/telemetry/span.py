@@ -9,10 +9,11 @@ class Span:
     """One call as its server or its client saw it, filled in while it runs. All times are nanoseconds.
 
     `kind` is "server" or "client"; `name` is the chainlet, or the callee of a client span.
-    `start_ns` counts from the epoch. `queue_ns` is the wait for a permit, `decode_ns` and `encode_ns`
-    the wire format, `run_ns` user code. Of a client: `first_byte_ns` from the request sent to the first
-    byte of the answer, `read_ns` from there to its last. `status` is 0 where there was no answer,
-    `parent_id` is 0 where there is no parent, `items` counts those of a stream.
+    `start_ns` counts from the epoch. `queue_ns` is the wait for a permit (and for a batch), `decode_ns` and
+    `encode_ns` the wire format, `run_ns` user code, `preprocess_ns` and `postprocess_ns` the stages around
+    it. Of a client: `first_byte_ns` from the request sent to the first byte of the answer, `read_ns` from
+    there to its last. `status` is 0 where there was no answer, `parent_id` is 0 where there is no parent,
+    `items` counts those of a stream.
     """
 
     __slots__ = (
@@ -26,6 +27,8 @@ class Span:
         "kind",
         "name",
         "parent_id",
+        "postprocess_ns",
+        "preprocess_ns",
         "queue_ns",
         "read_ns",
         "request_id",
@@ -58,7 +61,9 @@ class Span:
         self.start_ns = start_ns
         self.queue_ns = 0
         self.decode_ns = 0
+        self.preprocess_ns = 0
         self.run_ns = 0
+        self.postprocess_ns = 0
         self.encode_ns = 0
         self.first_byte_ns = 0
         self.read_ns = 0
@@ -80,7 +85,9 @@ class Span:
             "start_ns": self.start_ns,
             "queue_ns": self.queue_ns,
             "decode_ns": self.decode_ns,
+            "preprocess_ns": self.preprocess_ns,
             "run_ns": self.run_ns,
+            "postprocess_ns": self.postprocess_ns,
             "encode_ns": self.encode_ns,
             "first_byte_ns": self.first_byte_ns,
             "read_ns": self.read_ns,

@@ -25,6 +25,7 @@ QUEUE_BOUNDS_NS = (*(digit * 10**power for power in _POWERS for digit in (1, 5))
 _LEAST_ERROR = 400
 _total_ns, _queue_ns = attrgetter("total_ns"), attrgetter("queue_ns")
 _decode_ns, _run_ns, _encode_ns = attrgetter("decode_ns"), attrgetter("run_ns"), attrgetter("encode_ns")
+_before_ns, _after_ns = attrgetter("preprocess_ns"), attrgetter("postprocess_ns")
 _items, _attempts, _status = attrgetter("items"), attrgetter("attempts"), attrgetter("status")
 
 
@@ -55,14 +56,27 @@ class Histogram:
 class Tally:
     """What is counted of one endpoint or one edge. `errors` is by class: "4xx", "5xx", "none" (no answer)."""
 
-    __slots__ = ("decode_ns", "duration", "encode_ns", "errors", "items", "queue", "retries", "run_ns")
+    __slots__ = (
+        "decode_ns",
+        "duration",
+        "encode_ns",
+        "errors",
+        "items",
+        "postprocess_ns",
+        "preprocess_ns",
+        "queue",
+        "retries",
+        "run_ns",
+    )
 
     def __init__(self) -> None:
         self.duration = Histogram(DURATION_BOUNDS_NS)
         self.queue = Histogram(QUEUE_BOUNDS_NS)
         self.errors: dict[str, int] = {}
         self.decode_ns = 0
+        self.preprocess_ns = 0
         self.run_ns = 0
+        self.postprocess_ns = 0
         self.encode_ns = 0
         self.retries = 0
         self.items = 0
@@ -72,7 +86,9 @@ class Tally:
         self.duration.add_all(list(map(_total_ns, spans)))
         self.queue.add_all(list(map(_queue_ns, spans)))
         self.decode_ns += sum(map(_decode_ns, spans))
+        self.preprocess_ns += sum(map(_before_ns, spans))
         self.run_ns += sum(map(_run_ns, spans))
+        self.postprocess_ns += sum(map(_after_ns, spans))
         self.encode_ns += sum(map(_encode_ns, spans))
         self.items += sum(map(_items, spans))
         self.retries += sum(map(_attempts, spans)) - len(spans)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, closing
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainctl.sdk.declaration import Declaration, endpoint_of
+from chainctl.sdk.stages import caller_signature
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _Listened:
         self._recorder = recorder
         self._name = name
         self._chainlet = chainlet
-        self._signature = inspect.signature(inspect.getattr_static(cls, "run_remote"))
+        self._signature = caller_signature(cls)
         run = chainlet.run_remote
         self.run_remote: Callable[..., Any] = (
             self._of_stream(run) if endpoint.is_stream and endpoint.is_async
@@ -69,10 +69,9 @@ class _Listened:
 
     def _begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> RecordedCall:
         """Note a call. Raises TypeError for arguments that it does not take, as the call itself would."""
-        bound = self._signature.bind(None, *args, **kwargs)
+        bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        arguments = dict(list(bound.arguments.items())[1:])
-        return self._recorder.begin(RecordedCall(self._name, arguments))
+        return self._recorder.begin(RecordedCall(self._name, dict(bound.arguments)))
 
     def _of_sync(self, run: Callable[..., Any]) -> Callable[..., Any]:
         def run_remote(*args: Any, **kwargs: Any) -> Any:

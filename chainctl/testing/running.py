@@ -209,7 +209,9 @@ def _in_this_process(
     secrets: Mapping[str, str] | None,
     data_dir: Path | str | None,
 ) -> Iterator[RunningChain]:
+    from chainctl.calls.client_loop import ClientLoop
     from chainctl.worker.codec import through_codec
+    from chainctl.worker.inline import inline_chainlet
     from chainctl.worker.local import LocalFidelity, run_local
 
     recorder, declaration = Recorder(), declaration_of(entrypoint)
@@ -218,9 +220,11 @@ def _in_this_process(
     with run_local(secrets, data_dir, fidelity=how, stand_ins=stand_ins, around=recorder.around):
         made: Any = stand_ins.get(declaration.display_name, entrypoint)
         made = made() if isinstance(made, type) else made
-    whole = through_codec(declaration, made) if how is LocalFidelity.CODEC else made
-    run_remote = recorder.around(declaration, whole).run_remote
-    yield RunningChain(entrypoint, fidelity, run_remote, _recorder=recorder)
+    with closing(ClientLoop()) as loop:
+        made = inline_chainlet(made, loop)
+        whole = through_codec(declaration, made) if how is LocalFidelity.CODEC else made
+        run_remote = recorder.around(declaration, whole).run_remote
+        yield RunningChain(entrypoint, fidelity, run_remote, _recorder=recorder)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from chainctl.sdk.context import DeploymentContext, Secrets
@@ -21,14 +22,18 @@ def served_fake(chainlet: type, fake: Any, recorder: Recorder, secrets: Mapping[
     """Serve a fake on loopback; each of its calls is recorded as one of the chainlet."""
     import uvicorn
 
+    from chainctl.calls.client_loop import ClientLoop
     from chainctl.server.app import ChainletApp
     from chainctl.server.reception import Reception
     from chainctl.server.service import ChainletService
     from chainctl.worker.in_process import InProcessWorker
+    from chainctl.worker.inline import inline_chainlet
 
     declaration = declaration_of(chainlet)
     service = ChainletService(declaration.display_name)
-    service.worker = InProcessWorker(declaration, recorder.around(declaration, _made(fake, secrets)))
+    made = inline_chainlet(_made(fake, secrets), ClientLoop())
+    as_called = replace(declaration, stages=None)  # a fake has the stages of its own class, if any
+    service.worker = InProcessWorker(as_called, recorder.around(declaration, made))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -30,7 +30,7 @@ def unfit_calls(graph: ChainGraph, trees: Mapping[str, ast.Module]) -> tuple[Unf
     for edge in graph.edges:
         caller = _class_of(graph.chainlet(edge.caller), trees)
         callee = _class_of(graph.chainlet(edge.callee), trees)
-        remote = _method(callee, "run_remote") if callee is not None else None
+        remote = _called(callee, graph.chainlet(edge.callee)) if callee is not None else None
         if caller is None or remote is None:
             continue
         for call in _calls(caller, edge.argument):
@@ -48,6 +48,15 @@ def _class_of(spec: ChainletSpec, trees: Mapping[str, ast.Module]) -> ast.ClassD
         found = next((n for n in body if isinstance(n, ast.ClassDef) and n.name == name), None)
         body = found.body if found is not None else []
     return found
+
+
+def _called(callee: ast.ClassDef, spec: ChainletSpec) -> _Function | None:
+    """The method whose arguments callers give; None where another class has it, or a batch names them otherwise."""
+    found = _method(callee, "preprocess") or _method(callee, "run_remote")
+    names = {p.arg for p in (*found.args.args, *found.args.kwonlyargs)} if found is not None else set()
+    known = spec.input_schema.get("properties")
+    is_seen = known is None or spec.takes_stream or names - {"self"} == known.keys()
+    return found if is_seen else None
 
 
 def _method(of: ast.ClassDef, name: str) -> _Function | None:

@@ -113,7 +113,7 @@ def _watch(worker: InProcessWorker, telemetry: Telemetry) -> None:
     gate = worker.gate
     telemetry.gauge("chainctl_calls_limit", "Calls that may run at once.", lambda: gate.limit)
     telemetry.gauge("chainctl_calls_in_flight", "Calls that run now.", lambda: gate.in_flight)
-    telemetry.gauge("chainctl_calls_waiting", "Calls that wait for their turn.", lambda: gate.waiting)
+    telemetry.gauge("chainctl_calls_waiting", "Calls that wait for their turn.", lambda: worker.waiting)
 
 
 class StubResolver:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -12,6 +12,7 @@ from chainctl.calls.answer import Buffer
 from chainctl.calls.arguments import arguments_codec
 from chainctl.calls.buffers import SHARED_HEADER, Buffers
 from chainctl.sdk.declaration import Declaration
+from chainctl.sdk.stages import caller_signature, last_stage
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.frame import joined
 from chainctl.wire.invalid import InvalidValue
@@ -19,6 +20,7 @@ from chainctl.wire.item import ItemCodec
 from chainctl.wire.media import FRAME, JSON, JSON_TYPES, MSGPACK, MSGPACK_TYPES
 from chainctl.wire.signature import Codec, ResultCodec
 from chainctl.worker.output import OutputMismatch
+from chainctl.worker.stages import Stages, stages_of
 from chainctl.worker.stream_reply import StreamForm, stream_form
 from chainctl.worker.worker import Call, Reply
 
@@ -32,10 +34,19 @@ class EndpointCall:
         endpoint = self._endpoint = declaration.endpoint
         self.declaration = declaration
         self._run = instance.run_remote
+        self._instance = instance
+        self._signature = caller_signature(declaration.cls)
+        self._last = last_stage(declaration.cls)
         self._arguments = arguments_codec(declaration.cls.__name__, endpoint)
         self._result = None if endpoint.is_stream else ResultCodec(endpoint.returns)
         self.item_codec = ItemCodec(endpoint.returns) if endpoint.is_stream else None
         self.input_codec = ItemCodec(endpoint.item_annotation) if endpoint.item_parameter else None
+
+    @functools.cached_property
+    def stages(self) -> Optional[Stages]:
+        """What a call goes through, None where it goes straight to `run_remote`."""
+        forms = self.declaration.stages
+        return None if forms is None else stages_of(self._instance, forms)
 
     def decode(self, media: str, body: Buffer, find: Optional[Find] = None) -> dict[str, Any]:
         """Parse arguments. Raises InvalidValue."""
@@ -120,7 +131,7 @@ class EndpointCall:
             yield self._item_back(item)
 
     def _crossed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        given = inspect.signature(self._run).bind(*args, **kwargs).arguments
+        given = self._signature.bind(*args, **kwargs).arguments
         items = self._endpoint.item_parameter
         try:
             crossed = crossed_over(self._arguments, {k: v for k, v in given.items() if k != items})
@@ -159,7 +170,7 @@ class EndpointCall:
             return encode(result)
         except InvalidValue as error:
             name = self.declaration.display_name
-            what = f"`{name}.run_remote` returned what its type does not allow: {error}"
+            what = f"`{name}.{self._last}` returned what its type does not allow: {error}"
             raise OutputMismatch(what, error) from None
 
 

@@ -21,9 +21,11 @@ PASSING = (asyncio.CancelledError, GeneratorExit)
 _LOG = logging.getLogger("chainctl.worker")
 
 
-def error_reply(error: BaseException, chainlet: str, span: Optional[Span] = None) -> Reply:
+def error_reply(
+    error: BaseException, chainlet: str, span: Optional[Span] = None, method: str = "run_remote"
+) -> Reply:
     """Describe what user code raised, or what a call that it made ended with; it is logged too."""
-    fault = error_fault(error, chainlet)
+    fault = error_fault(error, chainlet, method)
     if span is not None:
         span.error = type(error).__name__
     reply = reply_of(fault)
@@ -32,13 +34,13 @@ def error_reply(error: BaseException, chainlet: str, span: Optional[Span] = None
     return reply
 
 
-def error_fault(error: BaseException, chainlet: str) -> Fault:
+def error_fault(error: BaseException, chainlet: str, method: str = "run_remote") -> Fault:
     """Describe an error for its caller, and log it."""
     if isinstance(error, OutputMismatch):
         message = redact(str(error))
         _LOG.error("%s", message)
         return invalid_output(message, error.mismatch, redact)
-    _LOG.error("run_remote raised %s", log_text(error, chainlet=chainlet))
+    _LOG.error("%s raised %s", method, log_text(error, chainlet=chainlet))
     return fault_of(error, chainlet=chainlet)
 
 

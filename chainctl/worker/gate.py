@@ -40,6 +40,10 @@ class Gate:
         return self._limit
 
     @property
+    def queue_limit(self) -> int:
+        return self._queue_limit
+
+    @property
     def waiting(self) -> int:
         return len(self._queue)
 
@@ -54,10 +58,23 @@ class Gate:
         """Wait for a place; return its start time for `leave`. Raises Overloaded."""
         since = self.enter_now()
         if since is None:
-            self._refuse_hopeless(remaining_sec)
+            self._refuse_more()
+            self.refuse_hopeless(remaining_sec, len(self._queue))
             await self._wait()
             since = time.monotonic()
         return since
+
+    async def place(self) -> float:
+        """Wait for a place as `enter` does, for work that was admitted already; `give_back` what is not used."""
+        since = self.enter_now()
+        if since is None:
+            await self._wait()
+            since = time.monotonic()
+        return since
+
+    def give_back(self) -> None:
+        """Give back a place in which nothing ran."""
+        self._hand_on()
 
     def leave(self, since: float) -> None:
         """Give the place to the one that waits longest."""
@@ -65,19 +82,27 @@ class Gate:
         self._mean_sec += _WEIGHT * (took - self._mean_sec) if self._mean_sec else took
         self._hand_on()
 
-    def expected_wait_sec(self) -> float:
-        """How long one more call would wait: the queue before it at the pace of the last calls."""
-        return (len(self._queue) + 1) * self._mean_sec / self._limit
+    def expected_wait_sec(self, ahead: Optional[int] = None) -> float:
+        """How long one more would wait: those `ahead` of it, by default the queue, at the pace of the last ones."""
+        ahead = len(self._queue) if ahead is None else ahead
+        return (ahead + 1) * self._mean_sec / self._limit
 
-    def _refuse_hopeless(self, remaining_sec: Optional[float]) -> None:
-        expected = self.expected_wait_sec()
-        retry_after = max(1, min(60, math.ceil(expected)))
-        if len(self._queue) >= self._queue_limit:
-            raise Overloaded(f"{len(self._queue)} calls wait already, the limit is reached", retry_after)
-        if remaining_sec is not None and expected > remaining_sec:
+    def refuse_hopeless(self, remaining_sec: Optional[float], ahead: int) -> None:
+        """Refuse what would wait beyond its deadline with so many ahead of it. Raises Overloaded."""
+        if remaining_sec is None or self.in_flight < self._limit:
+            return
+        expected = self.expected_wait_sec(ahead)
+        if expected > remaining_sec:
             raise Overloaded(
                 f"the call would wait about {expected:.3g} s, its deadline is in {remaining_sec:.3g} s",
-                retry_after,
+                _retry_after(expected),
+            )
+
+    def _refuse_more(self) -> None:
+        if len(self._queue) >= self._queue_limit:
+            raise Overloaded(
+                f"{len(self._queue)} calls wait already, the limit is reached",
+                _retry_after(self.expected_wait_sec()),
             )
 
     async def _wait(self) -> None:
@@ -99,3 +124,7 @@ class Gate:
                 place.set_result(None)
                 return
         self.in_flight -= 1
+
+
+def _retry_after(expected_sec: float) -> int:
+    return max(1, min(60, math.ceil(expected_sec)))

@@ -8,7 +8,6 @@ import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -28,6 +27,7 @@ from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import RefusingResolver
 from chainctl.worker.servings import Flights, Serving, Servings
+from chainctl.worker.stages import StageRunner, async_items
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
@@ -53,8 +53,12 @@ class InProcessWorker:
         limit = declaration.config.compute.concurrency or (None if self._endpoint.is_async else 1)
         self.gate = Gate(limit, declaration.config.options.queue_limit)
         self._threads = CallThreads(limit or 1)
+        self._stages: Optional[StageRunner] = None
+        if declaration.stages is not None:
+            batching = declaration.stages.batching
+            self._stages = StageRunner(self._name, self.gate, self._threads, batching)
         self._buffers = buffers or Buffers()
-        self._bridges_calls = self._endpoint.is_async and any(
+        self._bridges_calls = declaration.has_async_code and any(
             not endpoint_of(dependency.target).is_async for dependency in declaration.dependencies
         )
         self.body_limit = declaration.config.options.max_body_bytes
@@ -91,6 +95,10 @@ class InProcessWorker:
             return error_reply(error, self._name)
         CURRENT_RESOLVER.set(_REFUSING)
         decoded = time.perf_counter_ns()
+        if self._stages is not None:
+            if call.span is not None:
+                call.span.decode_ns = decoded - began
+            return await self._staged(self._stages, call, endpoint, arguments, flights)
         since = self.gate.enter_now()
         if since is None:
             try:
@@ -140,6 +148,16 @@ class InProcessWorker:
             return Health(False, f"is_healthy raised {type(error).__name__}: {error}")
         return Health(bool(result), "" if result else "is_healthy returned False")
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn, or for their batch."""
+        return self.gate.waiting + (self._stages.waiting if self._stages is not None else 0)
+
+    def drain(self) -> None:
+        """Let nothing wait for calls that will not come."""
+        if self._stages is not None:
+            self._stages.drain()
+
     def schemas(self) -> dict[str, Any]:
         return self.servings.at(self.servings.committed).call.schemas()
 
@@ -182,6 +200,40 @@ class InProcessWorker:
             span.run_ns, span.encode_ns = ran - began, time.perf_counter_ns() - ran
         return reply
 
+    async def _staged(
+        self,
+        runner: StageRunner,
+        call: Call,
+        endpoint: EndpointCall,
+        arguments: dict[str, Any],
+        flights: Flights,
+    ) -> Reply:
+        """Take a call through its stages. It is under way until the last thread of it has ended."""
+        stages, span = endpoint.stages, call.span
+        assert stages is not None
+        try:
+            visit = runner.visit(call.context, span, flights.land)
+        except Overloaded as error:
+            return overload_reply(error)
+        call.outlives_its_answer = True
+        try:
+            if stages.is_stream:
+                return await self._begun(call, endpoint, await runner.items(stages, arguments, visit))
+            result = await runner.value(stages, arguments, visit)
+            ran = time.perf_counter_ns()
+            reply = endpoint.reply(result, call, self._buffers)
+        except PASSING:
+            raise
+        except Overloaded as error:
+            return overload_reply(error)
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
+            return error_reply(error, self._name, span, visit.at)
+        finally:
+            visit.release()
+        if span is not None:
+            span.encode_ns = time.perf_counter_ns() - ran
+        return reply
+
     async def _in_thread(self, run: Callable[[], Any], call: Call, since: float, flights: Flights) -> Any:
         """Run a sync call. The place in the gate is kept, and the call counted, until its thread ends."""
         is_over = False
@@ -201,15 +253,17 @@ class InProcessWorker:
     async def _stream(
         self, call: Call, endpoint: EndpointCall, arguments: dict[str, Any], since: float, flights: Flights
     ) -> Reply:
-        """Wait for the first item, so that an error before it is still an error answer."""
-        form = endpoint.stream_form(call.accept)
         call.outlives_its_answer = True
 
         def leave() -> None:
             self.gate.leave(since)
             flights.land()
 
-        items = self._items(endpoint, arguments, leave)
+        return await self._begun(call, endpoint, self._items(endpoint, arguments, leave))
+
+    async def _begun(self, call: Call, endpoint: EndpointCall, items: AsyncGenerator[Any, None]) -> Reply:
+        """Wait for the first item, so that an error before it is still an error answer."""
+        form = endpoint.stream_form(call.accept)
         try:
             first = form.item(await items.__anext__())
         except StopAsyncIteration:
@@ -225,24 +279,13 @@ class InProcessWorker:
         self, endpoint: EndpointCall, arguments: dict[str, Any], leave: Callable[[], None]
     ) -> AsyncGenerator[Any, None]:
         if self._endpoint.is_async:
-            return _async_items(endpoint, arguments, leave)
+            return async_items(endpoint.run_stream(arguments), leave)
         return self._threads.items(endpoint.run_sync(arguments), leave)
 
     async def _maybe_in_thread(self, function: Callable[[], Any]) -> Any:
         if inspect.iscoroutinefunction(function):
             return await function()
         return await self._threads.run(function)
-
-
-async def _async_items(
-    endpoint: EndpointCall, arguments: dict[str, Any], leave: Callable[[], None]
-) -> AsyncGenerator[Any, None]:
-    try:
-        async with aclosing(endpoint.run_stream(arguments)) as items:
-            async for item in items:
-                yield item
-    finally:
-        leave()
 
 
 async def _in_tasks(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -15,6 +15,7 @@ from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
 from chainctl.sdk.markers import ContextMarker, DependencyMarker
 from chainctl.sdk.resolver import CURRENT_RESOLVER, Resolver
+from chainctl.worker.inline import inline_chainlet
 
 Wrap = Callable[[Declaration, Any], Any]
 StandIn = Any
@@ -74,7 +75,8 @@ class LocalResolver:
                 name=cls.__name__, display_name=name, options=options, predict_url=stand_in
             )
             return outside_chainlet(cls, service, self._loop)
-        return self._wrap(declaration, build(cls, self) if stand_in is None else self._fake(stand_in))
+        made = build(cls, self) if stand_in is None else self._fake(stand_in)
+        return self._wrap(declaration, inline_chainlet(made, self._loop))
 
     def _fake(self, fake: Any) -> Any:
         if not isinstance(fake, type):

@@ -79,6 +79,10 @@ class Worker(Protocol):
 
     async def health(self) -> Health: ...
 
+    def drain(self) -> None:
+        """Note that no call comes any more; those that are here go on to their end."""
+        ...
+
     def schemas(self) -> dict[str, Any]:
         """JSON Schemas of input and output."""
         ...

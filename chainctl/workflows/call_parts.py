@@ -59,12 +59,15 @@ def pieces(node: CallNode) -> list[Piece]:
     if not span.is_server:
         return _of_client(node)
     decoded = span.start_ns + span.decode_ns
-    started = decoded + span.queue_ns
-    ran = min(span.end_ns, started + span.run_ns)
+    prepared = decoded + span.preprocess_ns
+    started = prepared + span.queue_ns
+    ran = min(span.end_ns, started + span.run_ns + span.postprocess_ns)
     encoded = min(span.end_ns, ran + span.encode_ns)
+    before = [Piece(COMPUTE, decoded, prepared)] if span.preprocess_ns else []
     found = [
         Piece(SERIALISE, span.start_ns, decoded),
-        Piece(QUEUE, decoded, started),
+        *before,
+        Piece(QUEUE, prepared, started),
         Piece(COMPUTE, started, ran),
         Piece(SERIALISE, ran, encoded),
         Piece(_rest(span), encoded, span.end_ns),
@@ -122,7 +125,7 @@ def _shares(node: CallNode, own_ns: int) -> dict[str, int]:
     span = node.span
     wanted = [(QUEUE, span.queue_ns), (SERIALISE, span.decode_ns + span.encode_ns)]
     if span.is_server:
-        wanted += [(COMPUTE, span.run_ns), (_rest(span), own_ns)]
+        wanted += [(COMPUTE, span.user_ns), (_rest(span), own_ns)]
     elif node.children:
         wanted += [(WIRE, own_ns)]
     else:

@@ -29,7 +29,9 @@ class SeenSpan:
     total_ns: Natural
     queue_ns: Natural = 0
     decode_ns: Natural = 0
+    preprocess_ns: Natural = 0
     run_ns: Natural = 0
+    postprocess_ns: Natural = 0
     encode_ns: Natural = 0
     first_byte_ns: Natural = 0
     read_ns: Natural = 0
@@ -44,6 +46,11 @@ class SeenSpan:
     @property
     def end_ns(self) -> int:
         return self.start_ns + self.total_ns
+
+    @property
+    def user_ns(self) -> int:
+        """How long user code ran, with all its stages."""
+        return self.preprocess_ns + self.run_ns + self.postprocess_ns
 
     @property
     def is_server(self) -> bool:

@@ -23,6 +23,7 @@ EXAMPLES = {
     "hello": "hello",
     "notify": "praise",
     "rag": "rag",
+    "stages": "rating",
     "subclassing": "reading-time",
 }
 CODE = "def readLine(): ..."
@@ -59,6 +60,12 @@ def test_examples_have_no_problems(name: str) -> None:
         ("subclassing/chain.py:ReadingTime", {"text": "One two three."}, 0.015),
         ("subclassing/chain.py:ReadingTimeOfCode", {"text": CODE}, 0.015),
         ("subclassing/chain.py:ReadingTimeAtScale", {"text": "one two"}, 0.01),
+        (
+            "stages/chain.py",
+            {"texts": ["Calm", "slow"]},
+            [{"stars": 4, "label": "good"}, {"stars": 2, "label": "bad"}],
+        ),
+        ("stages/chain.py:Rate", {"text": "dull"}, {"stars": 2, "label": "bad"}),
         ("subclassing/chain.py:ReadingTimeForLearners", {"text": "one two"}, 0.025),
     ],
 )

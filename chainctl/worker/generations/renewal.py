@@ -158,6 +158,7 @@ def _shape(declaration: Declaration) -> tuple[Any, ...]:
     return (
         declaration.display_name,
         (endpoint.is_async, endpoint.is_stream, endpoint.is_websocket, endpoint.item_parameter is None),
+        declaration.stages,
         declaration.config.compute,
         declaration.config.options,
         [(d.argument, d.target.__qualname__, d.options) for d in declaration.dependencies],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 import pytest
@@ -218,6 +219,9 @@ def test_request_that_breaks_off() -> None:
         async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
             raise AssertionError("nobody asks for it")
 
+        def drain(self) -> None:
+            raise AssertionError("nobody ends it")
+
         def schemas(self) -> dict[str, Any]:
             return {}
 
@@ -400,3 +404,42 @@ def test_openapi_relinks_discriminators() -> None:
     document = openapi("Pets", schemas)
     body = document["paths"]["/run_remote"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["discriminator"]["mapping"] == {"cat": "#/components/schemas/Cat"}
+
+
+class Turns(chains.ChainletBase):
+    """One at a time; the first one waits until the test lets it go."""
+
+    remote_config = chains.RemoteConfig(compute=chains.Compute(predict_concurrency=1))
+    go: ClassVar[threading.Event]
+    order: ClassVar[list[int]]
+
+    async def preprocess(self, number: int) -> int:
+        return number
+
+    def run_remote(self, number: int) -> int:
+        self.go.wait(20)
+        self.order.append(number)
+        return number
+
+
+def test_a_full_queue_holds_up_neither_health_nor_order() -> None:
+    """200 calls wait for one place while health is answered; they run as they came."""
+
+    async def main() -> None:
+        Turns.go, Turns.order = threading.Event(), []
+        app = app_of(Turns)
+        calls = [
+            asyncio.create_task(exchange(app, "POST", "/run_remote", JSON, (b'{"number": %d}' % number,)))
+            for number in range(201)
+        ]
+        worker = app.service.worker
+        assert isinstance(worker, InProcessWorker)
+        while worker.gate.waiting < 200:
+            await asyncio.sleep(0)
+        assert (await exchange(app, "GET", "/healthz", {}, (b"",))).status == 200
+        assert Turns.order == []
+        Turns.go.set()
+        assert [(await one).json for one in calls] == list(range(201))
+        assert Turns.order == list(range(201))
+
+    run(main())
