@@ -7,12 +7,12 @@ stay. What chainctl has not is refused with its place, and nothing is rewritten 
 from __future__ import annotations
 
 import ast
+import importlib
 import io
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import chainctl
 from chainctl.errors import Problem
 from chainctl.sdk.locate import SourceFile
 from chainctl.truss.alias import ROOTS
@@ -28,6 +28,8 @@ _MODULES = {
     "truss.base.truss_config": "chainctl.truss.config",
     "truss.truss_config": "chainctl.truss.config",
 }
+_KNOWN = frozenset(importlib.import_module("chainctl").__all__)
+"""The public names, which the package lists without loading any."""
 _SUBMODULES = frozenset(["pydantic_numpy", "streaming"])
 _PUSH_ARGUMENTS = frozenset(["entrypoint", "chain_name"])
 
@@ -130,7 +132,7 @@ class _Rewriting:
             self._refuse(node, f"`{module}` has no counterpart in chainctl")
             return
         for alias in node.names:
-            known = alias.name in chainctl.__all__ or (module == "truss_chains" and alias.name in _SUBMODULES)
+            known = alias.name in _KNOWN or (module == "truss_chains" and alias.name in _SUBMODULES)
             if alias.name == "*":
                 self._refuse(node, f"`from {module} import *` does not say what is used", "name what is used")
             elif target == "chainctl" and not known:
@@ -163,7 +165,7 @@ class _Rewriting:
 
     def _use(self, node: ast.AST) -> None:
         if isinstance(node, ast.Attribute) and self._is_package(node.value):
-            if node.attr not in chainctl.__all__:
+            if node.attr not in _KNOWN:
                 self._refuse(node, f"`{ast.unparse(node)}` has no counterpart in chainctl")
         elif isinstance(node, ast.Call):
             self._call(node)
