@@ -21,7 +21,7 @@ _IGNORE_FILES = (".chainctlignore", ".dockerignore")
 _ALWAYS_IGNORED = (".git/", "__pycache__/", "*.pyc", ".venv/", ".mypy_cache/", ".pytest_cache/", ".DS_Store")
 # The container side of chainctl: copied into every image, and closed under its own imports.
 _RUNTIME_FILES = ("__init__.py", "version.py", "errors.py", "pydantic_numpy.py", "streaming.py")
-_RUNTIME_ROOMS = ("sdk", "wire", "telemetry", "segments", "calls", "worker", "server")
+_RUNTIME_ROOMS = ("sdk", "wire", "telemetry", "segments", "truss", "calls", "worker", "server")
 _CHUNK = 1 << 20
 
 

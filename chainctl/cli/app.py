@@ -51,8 +51,9 @@ def loaded(verb: Verb) -> Command:
         pretty_exceptions_enable=False,
         context_settings=_HELP,
     )
+    settings = {**_HELP, "allow_interspersed_args": not verb.passes_on}
     for name, function in names.items():
-        holder.command(name, context_settings=_HELP)(getattr(module, function))
+        holder.command(name, context_settings=settings)(getattr(module, function))
     return typer.main.get_command(holder)
 
 

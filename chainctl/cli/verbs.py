@@ -10,13 +10,15 @@ class Verb:
     """One command. `module` is below `chainctl.cli.commands` and holds a function of its name.
 
     `takes_chain` says that its first argument is the name of a chain, for completion. A verb with
-    `actions` has a function for each of them instead, such as `secret_set` for `chainctl secret set`.
+    `actions` has a function for each of them instead, such as `secret_set` for `chainctl secret set`. With
+    `passes_on`, what stands behind its first argument are no options of its own.
     """
 
     name: str
     summary: str
     takes_chain: bool = False
     actions: tuple[str, ...] = ()
+    passes_on: bool = False
 
     @property
     def module(self) -> str:
@@ -69,6 +71,8 @@ VERBS = {
         ),
         Verb("down", "Remove a chain: its address, its services, its network.", takes_chain=True),
         Verb("run-local", "Run a chain on this machine without containers, once or as a server."),
+        Verb("run", "Run a file as a program, as Python does.", passes_on=True),
+        Verb("migrate", "Let files that import truss_chains import chainctl."),
         Verb("doctor", "Check engine, builder, disk, GPU, images and ports."),
         Verb("version", "Print the version of chainctl."),
     )

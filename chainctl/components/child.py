@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from chainctl.components.session import Session
+from chainctl.truss import alias
 
 
 def serve(
@@ -24,6 +25,7 @@ def serve(
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     os.set_inheritable(int(arguments[0]), False)  # a process that the user's code starts may live on
+    alias.install()
     session = Session(loading)
     with os.fdopen(int(arguments[0]), "wb") as answers:
         for line in requests:

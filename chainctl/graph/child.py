@@ -20,6 +20,7 @@ from chainctl.graph.graph import Introspection
 from chainctl.graph.import_file import import_chain
 from chainctl.graph.introspect import introspect
 from chainctl.graph.placeholders import PlaceholderFinder
+from chainctl.truss import alias
 
 
 def main(arguments: list[str]) -> None:
@@ -36,7 +37,8 @@ def main(arguments: list[str]) -> None:
 def examine(file: ChainFile, extra_paths: list[str]) -> Introspection:
     """Import a chain file, with placeholders for what is missing, and describe it."""
     sys.path[:0] = [str(file.root), str(file.path.parent), *extra_paths]
-    never = frozenset(sys.stdlib_module_names) | {"chainctl"}
+    alias.install()
+    never = frozenset(sys.stdlib_module_names) | {"chainctl"} | alias.ROOTS
     sys.meta_path.append(PlaceholderFinder(never))
     module = import_chain(file)
     if isinstance(module, Problem):

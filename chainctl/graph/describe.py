@@ -10,6 +10,7 @@ from typing import Any
 
 from chainctl.calls.arguments import arguments_codec
 from chainctl.errors import Problem
+from chainctl.graph.brought import with_brought
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph, ChainletSpec, Edge, SourceFileRef
 from chainctl.graph.imports import Closure, Mention, closure_of
@@ -54,8 +55,9 @@ class Description:
         schemas = self._schemas(declaration)
         closure = self._closure(cls, declaration.config)
         place = span.problem("", "")
-        self.problems += invalid_requirements(declaration.display_name, declaration.config, place)
-        self.problems += requirement_problems(declaration.display_name, declaration.config, closure.external)
+        config = with_brought(declaration.config, closure.external)
+        self.problems += invalid_requirements(declaration.display_name, config, place)
+        self.problems += requirement_problems(declaration.display_name, config, closure.external)
         self._specs.append(
             ChainletSpec(
                 name=declaration.display_name,
@@ -64,7 +66,7 @@ class Description:
                 qualname=cls.__qualname__,
                 path=span.path,
                 line=span.line,
-                config=self._config(declaration, span),
+                config=self._config(cls, config, span),
                 is_async=endpoint.is_async,
                 is_stream=endpoint.is_stream,
                 input_schema=schemas[0],
@@ -75,14 +77,14 @@ class Description:
             )
         )
 
-    def _config(self, declaration: Declaration, span: Span) -> dict[str, Any]:
+    def _config(self, cls: type, written: RemoteConfig, span: Span) -> dict[str, Any]:
         try:
-            config: dict[str, Any] = json.loads(declaration.config.model_dump_json(exclude_unset=True))
+            config: dict[str, Any] = json.loads(written.model_dump_json(exclude_unset=True))
         except ValueError as error:
             self.problems.append(
                 span.problem(
                     "CH0503",
-                    f"`{declaration.cls.__name__}.remote_config` holds a value that JSON has no form for: {error}",
+                    f"`{cls.__name__}.remote_config` holds a value that JSON has no form for: {error}",
                     help="use texts, numbers, lists and dictionaries in `metadata`, `cached` and the like",
                 )
             )

@@ -17,6 +17,7 @@ from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.forward import forward_reference_problem
 from chainctl.sdk import config
 from chainctl.sdk.frozen import FrozenModel
+from chainctl.truss.alias import ROOTS
 
 _WRONG_CALL = re.compile(r"\) (missing \d|got (an unexpected|multiple values|some)|takes )")
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
@@ -101,6 +102,8 @@ def _help_for(error: BaseException) -> str:
     """A call with wrong arguments would fail wherever it stands; all else need not run here."""
     if isinstance(error, TypeError) and _WRONG_CALL.search(str(error)):
         return "correct the arguments of this call"
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in ROOTS:
+        return "only what is public in Truss Chains has a counterpart in chainctl: do without the rest"
     return "a chain file is loaded to read it: move work into `__init__` or `run_remote`"
 
 

@@ -10,12 +10,14 @@ from chainctl.errors import Problem
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.describe import Description, class_span, display_name
 from chainctl.graph.graph import Introspection
+from chainctl.graph.ignored import ignored_problems
 from chainctl.graph.lookup import lookup_problems
 from chainctl.graph.misuse import misuse_problems
 from chainctl.sdk.chainlet import EntrypointMark, entrypoint_mark, is_chainlet
 from chainctl.sdk.checks import problems_of
 from chainctl.sdk.declaration import init_parameters, resolve_target
 from chainctl.sdk.markers import DependencyMarker, target_of
+from chainctl.truss.kinds import unsupported
 
 
 def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
@@ -26,8 +28,12 @@ def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
     if isinstance(entrypoint, Problem):
         problems.append(entrypoint)
     reachable = _reachable([entrypoint] if isinstance(entrypoint, type) else own)
-    checked = dict.fromkeys([*reachable, *own])
+    known = dict.fromkeys([*reachable, *own])
+    foreign = {cls: problem for cls in known if (problem := unsupported(cls)) is not None}
+    problems += [problem for cls, problem in foreign.items() if cls in reachable]
+    checked = [cls for cls in known if not {cls, *_targets(cls)} & foreign.keys()]
     problems += [p for cls in checked for p in problems_of(cls)]
+    problems += ignored_problems(checked)
     problems += lookup_problems(reachable)
     problems += _cycle_problems(reachable)
     problems += _name_problems(reachable)

@@ -20,7 +20,7 @@ Modules = Callable[[], Mapping[str, list[str]]]
 
 # Installed in every image, because the runtime needs them.
 RUNTIME_MODULES = frozenset(
-    ["chainctl", "pydantic", "pydantic_core", "typing_extensions", "annotated_types",
+    ["chainctl", "truss", "truss_chains", "pydantic", "pydantic_core", "typing_extensions", "annotated_types",
      "typing_inspection", "uvicorn", "httptools", "uvloop", "click", "h11"]
 )  # fmt: skip
 

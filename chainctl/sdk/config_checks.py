@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from chainctl.errors import Problem
-from chainctl.sdk.config import BasetenImage, CustomImage, HTTPOptions, RemoteConfig, WebsocketOptions
+from chainctl.sdk.config import BasetenImage, HTTPOptions, RemoteConfig, WebsocketOptions
 from chainctl.sdk.paths import AbsPath
 from chainctl.sdk.subject import Subject, shown
 from chainctl.sdk.websocket_checks import takes_websocket
@@ -32,7 +32,6 @@ def config_problems(subject: Subject) -> Iterator[Problem]:
         )
     yield from _image_problems(subject, config)
     yield from _transport_problems(subject, config)
-    yield from _ineffective(subject, config)
 
 
 def _image_problems(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:
@@ -83,27 +82,4 @@ def _transport_problems(subject: Subject, config: RemoteConfig) -> Iterator[Prob
             f" `run_remote` is called by {'websocket' if by_websocket else 'requests'}",
             help=f"{'use `WebsocketOptions(…)`' if by_websocket else 'use `HTTPOptions()`'}, or leave"
             " `transport` out: the argument of `run_remote` decides",
-        )
-
-
-def _ineffective(subject: Subject, config: RemoteConfig) -> Iterator[Problem]:
-    """Warn of what is accepted so that files carry over, and changes nothing here."""
-    base = config.docker_image.base_image
-    written = {
-        "docker_auth": isinstance(base, CustomImage) and base.docker_auth is not None,
-        "truss_server_version_override": config.docker_image.truss_server_version_override is not None,
-        "instance_type": config.compute.instance_type is not None,
-        "cached": bool(config.assets.cached),
-        "external_data": bool(config.assets.external_data),
-        "weights": bool(config.assets.weights),
-        "enable_b10_tracing": config.options.enable_b10_tracing,
-        "streaming_read_timeout": "streaming_read_timeout" in config.options.model_fields_set,
-    }
-    names = [f"`{name}`" for name, is_written in written.items() if is_written]
-    if names:
-        yield subject.at("remote_config").problem(
-            "CH0510",
-            f"`{subject.name}` sets {', '.join(names)}, which has no effect here",
-            help="it is accepted so that the file carries over; do not rely on it",
-            severity="warning",
         )

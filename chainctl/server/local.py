@@ -23,6 +23,7 @@ from chainctl.sdk.declaration import declaration_of
 from chainctl.server.app import ChainletApp
 from chainctl.server.reception import Reception
 from chainctl.server.service import ChainletService
+from chainctl.truss import alias
 from chainctl.wire.fault import RemoteErrorDetail, error_body
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import LocalFidelity, run_local
@@ -55,6 +56,7 @@ def main(descriptor: int) -> None:
     """Do what the request says; the answer is `{"status", "body"}` or `{"failed", …}`."""
     request = LocalRequest(**json.load(sys.stdin))
     sys.path[:0] = request.paths
+    alias.install()
     try:
         worker = boot_local(request)
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code

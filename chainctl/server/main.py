@@ -28,6 +28,7 @@ from chainctl.server.reception import Reception
 from chainctl.server.service import ChainletService
 from chainctl.telemetry.sampling import sampler_of
 from chainctl.telemetry.telemetry import Telemetry
+from chainctl.truss import alias
 from chainctl.wire.fault import user_frames
 from chainctl.worker.boot import ChainletManifest, boot
 
@@ -57,6 +58,7 @@ def serve(
     websockets are pinged every `ping_interval_sec` and closed without an answer in `ping_timeout_sec`.
     Exits with 1 after a traceback when the chainlet cannot be created.
     """
+    alias.install()
     data_dir = app_dir / "data"
     manifest = ChainletManifest.of(os.environ, data_dir if data_dir.is_dir() else None)
     level = logging.DEBUG if debug_logs else logging.INFO

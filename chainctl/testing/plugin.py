@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chainctl.truss import alias
+
 if TYPE_CHECKING:
     from chainctl.testing.running import RunningChain
 
@@ -28,6 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="how much like deployed ones chains run in tests that do not say it themselves (default: inline)",
     )
+
+
+def pytest_configure() -> None:
+    """Let tests import chain files that were written for Truss Chains; a Truss that is installed is left alone.
+
+    Only under `chainctl test`, which is a run of chainctl's own, it is not used.
+    """
+    alias.install(is_last=os.environ.get(_URL) is None)
 
 
 @pytest.hookimpl(trylast=True)

@@ -13,7 +13,7 @@ import pytest
 import chainctl
 
 PACKAGE = Path(chainctl.__file__).parent
-ROOMS = ("sdk", "wire", "telemetry", "segments", "calls", "worker", "server")
+ROOMS = ("sdk", "wire", "telemetry", "segments", "truss", "calls", "worker", "server")
 CONTAINER_FILES = sorted(
     [
         PACKAGE / name

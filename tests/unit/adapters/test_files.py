@@ -73,7 +73,7 @@ def test_the_runtime_is_the_container_side_only(tmp_path: Path) -> None:
     """It has what a shim imports, and none of the workshop's rooms."""
     runtime = take_snapshot(project(tmp_path), BuildSettings()).runtime
     assert {"__init__.py", "version.py", "errors.py", "server/main.py", "worker/boot.py"} <= set(runtime)
-    rooms = {"sdk", "wire", "telemetry", "segments", "calls", "worker", "server"}
+    rooms = {"sdk", "wire", "telemetry", "segments", "truss", "calls", "worker", "server"}
     assert {path.split("/")[0] for path in runtime if "/" in path} == rooms
     assert all(path.endswith(".py") for path in runtime)
 
