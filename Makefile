@@ -70,7 +70,7 @@ bench-watch: setup ## Edit a watched chain, idle and under load, on both targets
 	tests/engine/up >/dev/null
 	$(BIN)/python -m tests.bench.watch
 
-bench-stages: setup ## Measure stages and batches of a service against their bounds; writes docs/benchmarks-stages.md (half a minute)
+bench-stages: setup ## Measure stages and batches of a service against their bounds; writes docs/benchmarks-stages.md (half a minute; on a busy machine with `nice -n -10`)
 	$(BIN)/python -m tests.bench.stages
 
 soak: setup ## Make a million calls, some of them cancelled, and check that nothing is left behind

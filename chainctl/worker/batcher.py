@@ -123,6 +123,9 @@ class Batcher:
             self._bell.set_result(None)
 
     async def _run(self, batch: _Batch, since: float) -> None:
+        if batch.is_deserted:
+            self._gate.give_back()
+            return
         CURRENT_CALL.set(batch.context)
         began = time.perf_counter_ns()
         batch.begin(began)
@@ -189,15 +192,23 @@ class _Batch:
         self.members = members
         self.context = _context_of([member.caller.context for member in members])
         self.task: Optional[asyncio.Task[None]] = None
+        self._has_begun = False
         self._left = 0
         for member in members:
             member.batch = self
 
+    @property
+    def is_deserted(self) -> bool:
+        return self._left == len(self.members)
+
     def leave(self, member: _Member) -> None:
-        """Do without a call; without the last one nothing is left to do."""
+        """Do without a call; without the last one nothing is left to do.
+
+        A task that has not begun is let begin: cancelled before, it would never give back its place.
+        """
         member.batch = None
         self._left += 1
-        if self._left == len(self.members) and self.task is not None:
+        if self.is_deserted and self._has_begun and self.task is not None:
             self.task.cancel()
 
     def fan_out(self, results: Sequence[Any]) -> None:
@@ -215,6 +226,7 @@ class _Batch:
                 member.settle(_Outcome(None, error))
 
     def begin(self, now_ns: int) -> None:
+        self._has_begun = True
         for member in self.members:
             member.caller.hold()
             if member.caller.span is not None:

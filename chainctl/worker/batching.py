@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import Generic, Optional, TypeVar
 
 from chainctl.sdk.batched import Batching
@@ -15,7 +16,7 @@ class Assembly(Generic[T]):
 
     def __init__(self, limits: Batching) -> None:
         self._limits = limits
-        self._since: dict[T, float] = {}
+        self._since: OrderedDict[T, float] = OrderedDict()  # its first is found at once, however many went
         self.is_draining = False
 
     def __len__(self) -> int:
@@ -45,7 +46,5 @@ class Assembly(Generic[T]):
 
     def take(self) -> list[T]:
         """Take out the calls of the next batch: those that came first."""
-        calls = list(self._since)[: self._limits.max_size]
-        for call in calls:
-            del self._since[call]
-        return calls
+        count = min(len(self._since), self._limits.max_size)
+        return [self._since.popitem(last=False)[0] for _ in range(count)]

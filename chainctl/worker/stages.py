@@ -224,10 +224,15 @@ class StageRunner:
         return leave
 
     def _batcher(self, stages: Stages, batching: Batching, visit: Visit) -> Batcher:
-        """The batcher of a call's generation: no batch mixes two. One that has nothing to do goes."""
+        """The batcher of a call's generation: no batch mixes two. One that has nothing to do goes.
+
+        Raises Overloaded for a call that would wait beyond its deadline.
+        """
         visit.at = stages.run.name
         number = visit.context.generation
         batcher = self._batchers.get(number)
+        ahead = 0 if batcher is None else batcher.waiting // batching.max_size
+        self._gate.refuse_hopeless(visit.context.remaining_sec, ahead)
         if batcher is None:
             run = stages.run
             work = run.function if run.is_async else functools.partial(self._in_thread, run.function)

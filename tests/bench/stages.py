@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
 import socket
 import sys
 import tempfile
@@ -155,7 +156,7 @@ def main(arguments: Sequence[str]) -> None:
             found = asyncio.run(measured(ChainRun(OwnPython(), stage, {}), 1 if given.quick else 5))
         finally:
             stage.end()
-    text = report(found, this_host(), started, time.time() - started, load)
+    text = report(found, this_host(), started, time.time() - started, load, os.nice(0))
     if not given.quick:
         (ROOT / "docs" / "benchmarks-stages.md").write_text(text, encoding="utf-8")
     print(text)

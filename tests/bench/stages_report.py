@@ -48,8 +48,8 @@ class Measured:
         return fetched and all(queue.passes for queue in self.queues)
 
 
-def report(measured: Measured, host: Host, started: float, seconds: float, load: float) -> str:
-    """Write the page."""
+def report(measured: Measured, host: Host, started: float, seconds: float, load: float, nice: int) -> str:
+    """Write the page. `nice` is the priority that all of it ran with."""
     day = time.strftime("%Y-%m-%d", time.gmtime(started))
     fetched = statistics.median(measured.fetched_sec)
     limit = FETCHED_BOUND_SEC * FETCHED_MARGIN
@@ -85,7 +85,7 @@ back only every 5 ms, so that case has no bound: it shows what a model costs tha
 ## The machine
 
 {host.cpu}, {host.cpus} CPUs, {host.memory_gib:.0f} GiB, {host.system}, Python {host.python}. The load was
-{load:.1f} when it began. {day}, {seconds:.0f} s.
+{load:.1f} when it began, and all of this ran with the nice value {nice}. {day}, {seconds:.0f} s.
 """
 
 

@@ -29,6 +29,6 @@ SWAPPED = ((1, 2), (2, 1), *IN_ORDER[2:])
 def test_the_page_says_what_was_not_met(measured: Measured, failures: int) -> None:
     """Each bound is judged by itself, and the run as a whole by all of them."""
     host = Host("a CPU", 2, 4.0, "Linux", "3.11")
-    text = report(measured, host, 0.0, 30.0, 0.1)
+    text = report(measured, host, 0.0, 30.0, 0.1, 0)
     assert text.count("FAIL") == failures
     assert measured.passes == (failures == 0)

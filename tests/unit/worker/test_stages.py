@@ -8,9 +8,12 @@ import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import chainctl as chains
 from chainctl.calls.call_context import CallContext
@@ -394,6 +397,39 @@ def test_no_batch_mixes_generations() -> None:
         made.end.set()
         assert await asyncio.gather(*(ask(n) for n in (0, 100, 1, 101))) == [0, -100, -1, -101]
         assert made.batches == [[0, 1], [100, 101]]
+
+    run(main())
+
+
+@given(
+    st.integers(1, 3),
+    st.integers(1, 4),
+    st.lists(st.sampled_from(["come", "go", "turn"]), max_size=40),
+    st.randoms(use_true_random=False),
+)
+def test_every_call_gets_its_own_result(limit: int, size: int, steps: list[str], chance: Random) -> None:
+    """However calls come and go, those that stay are in one batch each, in order, and no place is lost."""
+
+    async def main() -> None:
+        made, ask, gate = recording(limit, size)
+        calls: list[asyncio.Future[Any]] = []
+        for step in steps:
+            if step == "come":
+                calls.append(asyncio.ensure_future(ask(len(calls))))
+            elif step == "go" and calls:
+                chance.choice(calls).cancel()
+            else:
+                await asyncio.sleep(0)
+        assert gate.in_flight <= limit
+        made.end.set()
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        stayed = [number for number, one in enumerate(found) if not isinstance(one, asyncio.CancelledError)]
+        assert [found[number] for number in stayed] == [-number for number in stayed]
+        ran = [number for batch in made.batches for number in batch]
+        assert ran == sorted(set(ran))
+        assert set(stayed) <= set(ran)
+        assert all(1 <= len(batch) <= size for batch in made.batches)
+        await until(lambda: gate.in_flight == 0)
 
     run(main())
 
