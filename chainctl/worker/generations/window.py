@@ -91,4 +91,4 @@ class Window:
     def _take_out(self) -> None:
         for name, module in loaded_from(self._sources).items():
             self.fresh[name] = module
-            del sys.modules[name]
+            sys.modules.pop(name, None)  # an import that was given up may have taken it out itself
