@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from chainctl.deploy.operations import RemoveNetwork
+from chainctl.deploy.target import LogLine
 from tests.docker.target_rig import Rig, call, engine, image, rig, service_at, waited_for
 
 pytestmark = pytest.mark.docker
@@ -18,6 +19,16 @@ LONG = "x" * 40_000
 
 def say(rig: Rig, url: str, text: str) -> None:
     assert call(url, "/run_remote", b"log " + text.encode()).status == 200
+
+
+def heard_of(rig: Rig, count: int) -> list[LogLine]:
+    """All lines of a chain once there are so many; the engine reads what a service wrote in its own time."""
+
+    def read() -> list[LogLine] | None:
+        lines = list(rig.target.logs(rig.chain))
+        return lines if len(lines) >= count else None
+
+    return waited_for(read)
 
 
 @contextmanager
@@ -46,7 +57,7 @@ def test_lines_of_all_services_are_merged(rig: Rig) -> None:
     say(rig, url, LONG)
     rig.route(second)
     say(rig, url, "said second")
-    lines = list(rig.target.logs(rig.chain))
+    lines = heard_of(rig, 4)
     assert [(line.service, line.text) for line in lines] == [
         (first.name, f"starting {first.name}"),
         (second.name, f"starting {second.name}"),
