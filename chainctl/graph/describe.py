@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,20 @@ from chainctl.wire.signature import ResultCodec
 
 
 class Description:
-    """Describes checked chainlets, and finds the problems that only their files and schemas show."""
+    """Describes checked chainlets, and finds the problems that only their files and schemas show.
 
-    def __init__(self, file: ChainFile, classes: list[type]) -> None:
+    `members` are described already: those that are Truss directories.
+    """
+
+    def __init__(self, file: ChainFile, classes: list[type], members: Mapping[type, ChainletSpec]) -> None:
         self._file = file
         self._declarations = [declaration_of(cls) for cls in classes]
         self._closures: dict[tuple[str, tuple[Path, ...]], Closure] = {}
-        self._specs: list[ChainletSpec] = []
+        self._specs = list(members.values())
         self.problems: list[Problem] = []
         for declaration in self._declarations:
-            self._describe(declaration)
+            if declaration.cls not in members:
+                self._describe(declaration)
 
     def graph(
         self, entrypoint: type, mark: EntrypointMark | None, warnings: tuple[Problem, ...]

@@ -69,6 +69,11 @@ def is_chainlet(obj: object) -> bool:
     return isinstance(obj, type) and issubclass(obj, ChainletBase) and obj is not ChainletBase
 
 
+def stand_in_type(cls: type) -> Any:
+    """The type of what stands for a class where another depends on it, None for an object that is called like it."""
+    return getattr(cls, "stand_in_type", None)
+
+
 class EntrypointMark:
     """What `mark_entrypoint` leaves on a class. Not inherited: only its owner is marked."""
 

@@ -16,8 +16,8 @@ from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.watch.source_change import WHOLE_MODULE, Extent, SourceChange
 from chainctl.watch.uses import Definition, is_in, used_by
 
-_IMAGE = ("docker_image", "build_commands", "build_secret_keys")
-"""The keys of a configuration that are about the image only."""
+_IMAGE = ("docker_image", "build_commands", "build_secret_keys", "config.yaml")
+"""The keys of a configuration that are about the image only; what only its model sees of a config.yaml is, too."""
 
 
 class Rung(enum.IntEnum):
@@ -127,7 +127,8 @@ def _differs(old: ChainletSpec, new: ChainletSpec) -> str:
 
 def _keys(old: ChainletSpec, new: ChainletSpec) -> list[str]:
     keys = sorted({*old.config} | {*new.config})
-    return [key for key in keys if old.config.get(key) != new.config.get(key)]
+    found = [key for key in keys if old.config.get(key) != new.config.get(key)]
+    return found or (["config.yaml"] if old.truss_config != new.truss_config else [])
 
 
 def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Definition]) -> Step:
@@ -145,6 +146,9 @@ def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Defi
     touched = {path: edit.changes[path] for path in sorted(files) if path in edit.changes}
     if all(change.extent is Extent.NONE for change in touched.values()):
         return Step(new.name, Rung.NOTHING, "")
+    if new.truss_config is not None:
+        code = [files[path] for path, change in touched.items() if change.all_names]
+        return Step(new.name, Rung.RESTART if code else Rung.NOTHING, f"{_listed(code)} changed" if code else "")
     bodies = {(path, name) for path, change in touched.items() for name in change.bodies}
     rest = {(path, name) for path, change in touched.items() for name in change.names}
     bodies, rest = ({key for key in keys if not is_in(key, apart)} for keys in (bodies, rest))

@@ -17,6 +17,7 @@ from chainctl.calls.remote import remote_chainlet
 from chainctl.calls.shared_buffers import SharedBuffers
 from chainctl.calls.transport import Transport
 from chainctl.errors import MissingDependencyError
+from chainctl.sdk.chainlet import stand_in_type
 from chainctl.sdk.config import RPCOptions
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment, Secrets
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
@@ -148,7 +149,9 @@ class StubResolver:
     def _stand_in(self, cls: type, service: DeployedServiceDescriptor) -> Any:
         if service.display_name in self._manifest.outside:
             return outside_chainlet(cls, service, self._loop, self._telemetry)
-        return remote_chainlet(cls, self._transport(service), self._buffers)
+        stand_in = remote_chainlet(cls, self._transport(service), self._buffers)
+        kind = stand_in_type(cls)
+        return stand_in if kind is None else kind.of_dependency(cls, stand_in.run_remote)
 
     def _transport(self, service: DeployedServiceDescriptor) -> Transport:
         return Transport(
