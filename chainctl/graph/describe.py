@@ -20,6 +20,7 @@ from chainctl.sdk.chainlet import EntrypointMark
 from chainctl.sdk.config import RemoteConfig
 from chainctl.sdk.declaration import Declaration, declaration_of
 from chainctl.sdk.locate import SourceFile, Span
+from chainctl.sdk.subject import Subject
 from chainctl.wire.signature import ResultCodec
 
 
@@ -78,6 +79,7 @@ class Description:
                 files=source_files(closure, self._file.root),
                 takes_stream=endpoint.item_parameter is not None,
                 is_websocket=endpoint.is_websocket,
+                config_line=Subject(cls).at("remote_config").line,
             )
         )
 

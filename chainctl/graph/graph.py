@@ -43,6 +43,7 @@ class ChainletSpec:
 
     `config` is the JSON form of its RemoteConfig, with only what the user wrote. `truss_config` is that of a Truss
     directory's `config.yaml` with all defaults, as its model is given it; None for a class of chainctl's own.
+    `config_line` is where it says what resources it needs, in `config_file` where there is one; 0 where nowhere.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ChainletSpec:
     takes_stream: bool = False
     is_websocket: bool = False
     truss_config: Mapping[str, Any] | None = None
+    config_line: int = 0
 
     @property
     def remote_config(self) -> RemoteConfig:

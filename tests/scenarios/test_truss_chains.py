@@ -26,6 +26,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], Any]] = {
     "context": ({}, ["5", "data", "words", "Inner", "MissingDependencyError"]),
     "packages": ({"number": 4}, 8),
     "health": ({}, True),
+    "helpers": ({"text": " hm "}, "HM!"),
     "calls": ({"url": "", "prompt": "hm"}, "no address"),
 }
 SECRETS = "truss_word=magic\nbaseten_chain_api_key=k3y\n"

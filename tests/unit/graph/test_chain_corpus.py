@@ -15,7 +15,7 @@ from tests.unit.graph.chain_corpus import BROKEN, CHAINS, GOOD, chain_files, exp
 from tests.unit.graph.source_codes import codes_in_source
 
 # Reported when images are planned, chains are run here or files are rewritten, not when a chain is loaded.
-_REPORTED_ELSEWHERE = {"CH0504", "CH0602", "CH1203"}
+_REPORTED_ELSEWHERE = {"CH0504", "CH0512", "CH0602", "CH1203"}
 
 
 @pytest.mark.parametrize("name", chain_files(BROKEN))
