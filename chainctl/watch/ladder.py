@@ -146,19 +146,18 @@ def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Defi
     touched = {path: edit.changes[path] for path in sorted(files) if path in edit.changes}
     if all(change.extent is Extent.NONE for change in touched.values()):
         return Step(new.name, Rung.NOTHING, "")
-    if new.truss_config is not None:
-        code = [files[path] for path, change in touched.items() if change.all_names]
-        return Step(new.name, Rung.RESTART if code else Rung.NOTHING, f"{_listed(code)} changed" if code else "")
     bodies = {(path, name) for path, change in touched.items() for name in change.bodies}
     rest = {(path, name) for path, change in touched.items() for name in change.names}
     bodies, rest = ({key for key in keys if not is_in(key, apart)} for keys in (bodies, rest))
     trees = {path: edit.trees[path] for path in files if path in edit.trees}
-    own = (new.path, f"{new.qualname}.__init__")
-    used = used_by(trees, [own], apart)
-    hits = (bodies | rest) & used
-    if hits:
-        reason = "`__init__` changed" if own in hits else f"`__init__` uses {_names(hits)}, which changed"
-        return Step(new.name, Rung.REINIT, reason)
+    for own in _makers(new):
+        hits = (bodies | rest) & used_by(trees, [own], apart)
+        if hits:
+            maker = f"`{own[1].removeprefix(f'{new.qualname}.')}`"
+            reason = f"{maker} changed" if own in hits else f"{maker} uses {_names(hits)}, which changed"
+            return Step(new.name, _made_anew(new), reason)
+    if rest and new.truss_config is not None:
+        return Step(new.name, Rung.RESTART, f"{_names(rest | bodies)} changed")
     unknown = sorted(files[path] for path, name in rest if name.endswith(WHOLE_MODULE))
     if unknown:
         return Step(new.name, Rung.REINIT, f"what importing {_listed(unknown)} does changed")
@@ -168,6 +167,17 @@ def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Defi
         return Step(new.name, Rung.SWAP, ONLY_LINES)
     what = "the body" if len(bodies) == 1 else "bodies"
     return Step(new.name, Rung.SWAP, f"only {what} of {_names(bodies)} changed")
+
+
+def _makers(spec: ChainletSpec) -> list[Definition]:
+    """The methods that make what a service keeps: a model is loaded after it was created."""
+    names = ("__init__",) if spec.truss_config is None else ("__init__", "setup_environment", "load")
+    return [(spec.path, f"{spec.qualname}.{name}") for name in names]
+
+
+def _made_anew(spec: ChainletSpec) -> Rung:
+    """The least that makes anew what a service keeps; that of a model is too large to be there twice."""
+    return Rung.REINIT if spec.truss_config is None else Rung.RESTART
 
 
 def _apart(spec: ChainletSpec, graph: ChainGraph, trees: Mapping[str, ast.Module]) -> list[Definition]:
