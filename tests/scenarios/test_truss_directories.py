@@ -8,6 +8,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import msgpack
@@ -35,15 +36,16 @@ def secrets(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def push(chainctl: Chainctl, secrets: str) -> Iterator[Push]:
+def push(chainctl: Chainctl, secrets: str, tmp_path: Path) -> Iterator[Push]:
     """Push a directory or a chain under a name of this test; its URL. It is taken down afterwards."""
     up: list[tuple[str, str]] = []
+    here = copytree(TRUSSES, tmp_path / "trusses")  # a lock of this machine's images is written beside them
 
-    def pushed(path: Path, target: str) -> str:
+    def pushed(path: str, target: str) -> str:
         name = f"truss-{uuid.uuid4().hex[:8]}"
         up.append((name, target))
         options = ("--name", name, "--target", target, "--secrets", secrets)
-        return chainctl("push", str(path), *options, timeout=900).stdout.strip()
+        return chainctl("push", str(here / path), *options, timeout=900).stdout.strip()
 
     yield pushed
     for name, target in up:
@@ -60,7 +62,7 @@ def test_a_directory_runs_here(fidelity: str, chainctl: Chainctl, secrets: str) 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_directory_has_the_routes_of_its_server(target: str, push: Push) -> None:
     """Calls, readiness, schema; binary bodies in and out."""
-    url = push(TRUSSES / "whole", target)
+    url = push("whole", target)
     for path in ("/v1/models/model:predict", "/invocations", "/run_remote"):
         assert json.loads(posted(url + path, {"name": "Ann"})) == WHOLE
     packed = msgpack.packb({"name": "", "array": np.arange(3)}, default=msgpack_numpy.encode)
@@ -75,7 +77,7 @@ def test_a_directory_has_the_routes_of_its_server(target: str, push: Push) -> No
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_is_generated_is_streamed(target: str, push: Push) -> None:
     """As it comes, or gathered for a caller that wants JSON."""
-    url = f"{push(TRUSSES / 'stream', target)}/v1/models/model:predict"
+    url = f"{push('stream', target)}/v1/models/model:predict"
     given = {"text": "a red fox", "stream": True}
     assert posted(url, given) == b"a red fox "
     assert json.loads(posted(url, given, accept="application/json")) == "a red fox "
@@ -85,7 +87,7 @@ def test_what_is_generated_is_streamed(target: str, push: Push) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_chain_calls_its_members(target: str, push: Push) -> None:
     """By their handles; two members may have modules of one name."""
-    url = push(CHAIN, target)
+    url = push("chain/chain.py", target)
     assert json.loads(posted(f"{url}/run_remote", {"name": "Bo"})) == ["Hello dear BO", "Bo ", "Bo"]
 
 
@@ -101,7 +103,7 @@ def test_a_chain_with_members_runs_here(chainctl: Chainctl, secrets: str) -> Non
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_model_that_is_called_by_websocket(target: str, push: Push) -> None:
-    url = push(TRUSSES / "socket", target)
+    url = push("socket", target)
     with connect(f"ws{url.removeprefix('http')}/v1/websocket", proxy=None) as socket:
         socket.send("Ann")
         assert socket.recv() == "hello Ann"
@@ -110,7 +112,7 @@ def test_a_model_that_is_called_by_websocket(target: str, push: Push) -> None:
 @pytest.mark.docker
 def test_a_model_that_sees_requests(push: Push) -> None:
     """What its server brings along is installed; responses pass as they are."""
-    url = push(TRUSSES / "web", "docker")
+    url = push("web", "docker")
     predict = f"{url}/v1/models/model:predict"
     request = urllib.request.Request(predict, b"{}", {"x-agent": "tests", "content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
