@@ -105,7 +105,7 @@ def _model_class(directory: TrussDirectory) -> type | Problem | None:
     file = ChainFile(directory.model_file, directory.root, directory.module)
     module = import_chain(file)
     if isinstance(module, Problem):
-        return module
+        return replace(module, help=module.help.replace("`__init__` or `run_remote`", "`load`"))
     found = getattr(module, directory.class_name, None)
     if isinstance(found, type):
         return found
