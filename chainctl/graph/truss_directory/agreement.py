@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chainctl.graph.truss_directory.findings import START, Findings, Place
 from chainctl.graph.truss_directory.keys import WEBSOCKET
+from chainctl.graph.truss_directory.kinds import is_empty
 from chainctl.graph.truss_directory.nodes import Listing, Node, Table
 
 
@@ -14,13 +15,30 @@ def check_agreement(tree: Table, config: Mapping[str, Any], found: Findings) -> 
     """Note what contradicts itself. Values that were not accepted are passed over."""
     _check_image(tree, config, found)
     _check_transport(tree, config["runtime"], found)
-    _check_server(tree, config, found)
+    _check_server(tree, found)
     _check_caches(tree, config, found)
     _check_external_data(tree, config, found)
 
 
 def place_of(tree: Node, *steps: str | int) -> Place:
     """Where a key, or an item of a list, stands; of one that is not there, what it would stand in."""
+    return _walk(tree, steps)[0]
+
+
+def _value(tree: Node, *steps: str | int) -> Node | None:
+    """The node of a key, or of an item of a list; None where it is not there."""
+    _, node, is_there = _walk(tree, steps)
+    return node if is_there else None
+
+
+def _says(tree: Node, *steps: str | int) -> bool:
+    """Say whether a key is written with a value, of whatever kind."""
+    node = _value(tree, *steps)
+    return node is not None and not is_empty(node)
+
+
+def _walk(tree: Node, steps: Sequence[str | int]) -> tuple[Place, Node, bool]:
+    """Follow keys and positions as far as they lead, and say whether that is to the end."""
     place, node = START, tree
     for step in steps:
         if isinstance(node, Table) and isinstance(step, str) and (entry := node.entry(step)) is not None:
@@ -28,8 +46,8 @@ def place_of(tree: Node, *steps: str | int) -> Place:
         elif isinstance(node, Listing) and isinstance(step, int) and step < len(node.items):
             place, node = node.items[step].place, node.items[step]
         else:
-            break
-    return place
+            return place, node, False
+    return place, node, True
 
 
 def lines_of(tree: Table) -> dict[str, int]:
@@ -51,14 +69,13 @@ def _check_image(tree: Table, config: Mapping[str, Any], found: Findings) -> Non
             "`requirements` and `requirements_file` are both written",
             help="move what `requirements` lists into the file",
         )
-    base = config["base_image"]
-    if base is not None and not base["image"]:
+    if isinstance(_value(tree, "base_image"), Table) and not _says(tree, "base_image", "image"):
         found.add(
             place_of(tree, "base_image"),
             "`base_image` names no image",
             help="write `image: repository:tag` in it, or take `base_image` out for the image of `python_version`",
         )
-    if base is None and config["python_version"] == "py39":
+    if config["base_image"] is None and config["python_version"] == "py39":
         found.add(
             place_of(tree, "python_version"),
             "the runtime in the image does not support Python 3.9",
@@ -86,9 +103,9 @@ def _check_transport(tree: Table, runtime: Mapping[str, Any], found: Findings) -
             )
 
 
-def _check_server(tree: Table, config: Mapping[str, Any], found: Findings) -> None:
-    server = config["docker_server"]
-    if server is not None and server["start_command"] is None and not found.has_errors:
+def _check_server(tree: Table, found: Findings) -> None:
+    is_section = isinstance(_value(tree, "docker_server"), Table)
+    if is_section and not _says(tree, "docker_server", "start_command"):
         found.add(
             place_of(tree, "docker_server"),
             "`docker_server` has no `start_command`",
@@ -103,17 +120,16 @@ def _check_caches(tree: Table, config: Mapping[str, Any], found: Findings) -> No
         place = place_of(tree, "model_cache", index)
         if not cache["use_volume"]:
             continue
-        if not folder:
+        if not _says(tree, "model_cache", index, "volume_folder"):
             found.add(
                 place,
                 f"`model_cache[{index}]` has `use_volume` and no `volume_folder`",
                 help="write `volume_folder: NAME`: its files are in /app/model_cache/NAME",
             )
-        elif folder in folders:
+        elif folder and folder in folders:
             message = f"`model_cache[{index}]` and `model_cache[{folders[folder]}]` have one `volume_folder`"
             found.add(place, f"{message}: {folder}", help="give each its own")
-        else:
-            folders[folder] = index
+        folders.setdefault(folder, index)
 
 
 def _check_external_data(tree: Table, config: Mapping[str, Any], found: Findings) -> None:

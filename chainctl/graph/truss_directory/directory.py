@@ -27,6 +27,7 @@ _LEFT_OUT = frozenset([
     ".ipynb_checkpoints", ".DS_Store",
 ])  # fmt: skip
 _ENGINES = ("trt_llm", "bis_llm")
+_MOST_BYTES = 4 * MOST_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class TrussDirectory:
 
 def read_directory(root: Path) -> TrussDirectory:
     """Read a Truss directory. Raises ChainDefinitionError with all problems of its configuration."""
-    root = root.absolute()
+    root = root.resolve()
     found = Findings(str(root / CONFIG))
     tree = tree_of(_text(root, found), found)
     config = CONFIGURATION(tree, "", found)
@@ -74,31 +75,31 @@ def read_directory(root: Path) -> TrussDirectory:
 
 def _text(root: Path, found: Findings) -> str:
     """The text of the configuration, "" where there is a problem with it."""
-    path = root / CONFIG
+    path, nowhere = root / CONFIG, replace(START, line=0, column=0)
+    if not path.is_file():
+        is_misnamed = (root / "config.yml").is_file()
+        advice = f"rename config.yml to {CONFIG}" if is_misnamed else f"an empty {CONFIG} means all defaults"
+        found.add(nowhere, f"there is no {CONFIG} in {root}", help=advice, code=MISSING)
+        return ""
     try:
         with path.open("rb") as file:
-            content = file.read(4 * MOST_CHARACTERS + 4)
-    except FileNotFoundError:
-        is_misnamed = (root / "config.yml").is_file()
-        found.add(
-            replace(START, line=0, column=0),
-            f"there is no {CONFIG} in {root}",
-            help=f"rename config.yml to {CONFIG}"
-            if is_misnamed
-            else f"name a Truss directory, which has one; an empty {CONFIG} means all defaults",
-            code=MISSING,
-        )
-        return ""
+            content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         message = f"{CONFIG} cannot be read: {error.strerror}"
-        found.add(replace(START, line=0, column=0), message, code=UNREADABLE)
+        found.add(nowhere, message, help="make it a file that you may read", code=UNREADABLE)
         return ""
+    return _decoded(content, found)
+
+
+def _decoded(content: bytes, found: Findings) -> str:
+    """A text, cut off where it is too long in any case."""
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig", "ignore" if len(content) > _MOST_BYTES else "strict")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        message = f"{CONFIG} is not in UTF-8"
-        found.add(replace(START, line=line), message, help="save the file in UTF-8", code=UNREADABLE)
+        found.add(
+            replace(START, line=line), f"{CONFIG} is not in UTF-8", help="save it in UTF-8", code=UNREADABLE
+        )
         return ""
 
 

@@ -45,7 +45,8 @@ class Findings:
             where = (place.line, place.column, place.end_column)
         else:
             where, message = (0, 0, 0), f"line {place.line}: {message}"
-        self._problems.append(Problem(code, message, self.path, *where, note, help, severity))
+        advice = help or f"write another value; `chainctl explain {code}` says which there may be"
+        self._problems.append(Problem(code, _printable(message), self.path, *where, note, advice, severity))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -56,3 +57,8 @@ class Findings:
     @property
     def has_errors(self) -> bool:
         return any(problem.is_error for problem in self._problems)
+
+
+def _printable(message: str) -> str:
+    """One line, whatever a key or a value holds."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)

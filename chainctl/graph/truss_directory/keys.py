@@ -42,7 +42,7 @@ def _settings(keys: dict[str, Key]) -> Key:
 
 
 BASE_IMAGE = {
-    "image": Key(text, ""),
+    "image": Key(checked(texts.filled)),
     "python_executable_path": Key(text, ""),
     "docker_auth": Key(table),
 }

@@ -210,7 +210,7 @@ def _add_unknown(
     place = f"`{name}`" if name else CONFIG
     now = renamed.get(word)
     advice = f"it is called `{now}` today" if now else _meant(word, keys)
-    found.add(entry.key.place, f"{place} has no key called {_quoted(word)}", help=advice)
+    found.add(entry.key.place, f"{place} has no key called `{_short(word)}`", help=advice)
 
 
 def _require(node: Table, name: str, keys: Mapping[str, Key], found: Findings) -> None:
@@ -229,10 +229,6 @@ def _meant(word: str, known: Collection[str]) -> str:
         if len(known) <= _FEW
         else "`chainctl explain CH1206` lists the keys"
     )
-
-
-def _quoted(word: str) -> str:
-    return f"`{_short(word)}`" if word.isprintable() else repr(_short(word))
 
 
 def _short(written: str) -> str:

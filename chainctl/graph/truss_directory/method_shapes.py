@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,13 +65,11 @@ def is_request(annotation: Any) -> bool:
     """Say whether an annotation asks for the request; its module may be missing here, or it be a text."""
     if isinstance(annotation, str):
         return annotation.rpartition(".")[2] == "Request"
-    if isinstance(annotation, type):
-        dotted = (
-            vars(annotation).get("__chainctl_missing__") or f"{annotation.__module__}.{annotation.__name__}"
-        )
-        root, _, rest = dotted.partition(".")
-        return root in _WEB and rest.rpartition(".")[2] == "Request"
-    return any(is_request(member) for member in typing.get_args(annotation))
+    if not isinstance(annotation, type):
+        return False
+    dotted = vars(annotation).get("__chainctl_missing__") or f"{annotation.__module__}.{annotation.__name__}"
+    root, _, rest = dotted.partition(".")
+    return root in _WEB and rest.rpartition(".")[2] == "Request"
 
 
 def yields(function: Callable[..., Any] | None) -> bool:

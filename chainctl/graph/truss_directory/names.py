@@ -64,8 +64,7 @@ def _check_name(entry: Entry, check: Callable[[str], str], found: Findings) -> N
     try:
         check(entry.key.text)
     except RefusedError as error:
-        word = entry.key.text if entry.key.text.isprintable() else repr(entry.key.text)
-        found.add(entry.key.place, f"the name is `{word[:60]}`, {error.why}", help=error.help)
+        found.add(entry.key.place, f"the name is `{entry.key.text[:60]}`, {error.why}", help=error.help)
 
 
 def _is_placeholder(node: Node) -> bool:

@@ -73,7 +73,8 @@ def tree_of(text: str, found: Findings) -> Table:
     """Read a text that is a mapping; an empty one where it is empty, or where a problem was found."""
     nothing = Table((), START)
     if len(text) > MOST_CHARACTERS:
-        found.add(START, f"{CONFIG} has more than {MOST_CHARACTERS} characters", code=UNREADABLE)
+        message = f"{CONFIG} has more than {MOST_CHARACTERS} characters"
+        found.add(START, message, help="put what is large into a file beside it", code=UNREADABLE)
         return nothing
     try:
         composed = _Composer(text).get_single_node()
@@ -81,8 +82,9 @@ def tree_of(text: str, found: Findings) -> Table:
     except yaml.YAMLError as error:
         found.add(_error_place(error, text), _told(error), help=_advice(error), code=UNREADABLE)
         return nothing
-    except (ValueError, OverflowError) as error:
-        found.add(START, f"{CONFIG} is no YAML: {error}", code=UNREADABLE)
+    except (ValueError, OverflowError):  # what PyYAML leaves to Python: a number that is no character
+        message = f"{CONFIG} is no YAML: it holds an escape or a directive with a number that means nothing"
+        found.add(START, message, help="correct what begins with a backslash or with `%`", code=UNREADABLE)
         return nothing
     if isinstance(tree, Table):
         return tree
@@ -231,7 +233,7 @@ class _Tree:
         text, place, kind = str(node.value), self._place(node), node.tag.removeprefix(_CORE)
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             self._found.add(place, "a text holds what is no character", help="leave it out", code=UNREADABLE)
-            return Scalar("", "str", "", place)
+            return Scalar("", "null", None, place)
         if kind not in ("int", "float", "bool", "null"):
             return Scalar(text, "timestamp" if kind == "timestamp" else "str", text, place)
         return Scalar(text, kind, self._value(kind, node), place)
