@@ -83,13 +83,17 @@ def _event_loop(*, serves: bool) -> Iterator[asyncio.AbstractEventLoop]:
     try:
         yield loop
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.run_until_complete(_wind_up(asyncio.all_tasks(loop)))
         loop.close()
+
+
+async def _wind_up(left: set[asyncio.Task[Any]]) -> None:
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
 
 
 def _fast_loop() -> asyncio.AbstractEventLoop:

@@ -214,7 +214,7 @@ def _readable(error: BaseException) -> str:
     """
     own = user_frames(error)
     if not own and isinstance(error, ChainctlError):
-        return f"{error.message}\n{error.hint}".rstrip()
+        return str(error)
     frames = own or traceback.extract_tb(error.__traceback__)
     lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
     return "Traceback (most recent call last):\n" + "".join(lines).rstrip()

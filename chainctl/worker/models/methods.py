@@ -105,10 +105,23 @@ def method_of(model: Any, name: str) -> Optional[Method]:
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """A signature with its annotations; those that cannot be evaluated stay texts."""
+    signature = inspect.signature(function)
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    parameters = [
+        parameter.replace(annotation=_evaluated(parameter.annotation, names))
+        for parameter in signature.parameters.values()
+    ]
+    returns = _evaluated(signature.return_annotation, names)
+    return signature.replace(parameters=parameters, return_annotation=returns)
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
     try:
-        return inspect.signature(function, eval_str=True)
-    except Exception:  # noqa: BLE001  # evaluating an annotation runs the user's code
-        return inspect.signature(function)
+        return eval(annotation, names)
+    except Exception:  # noqa: BLE001  # it may name what only type checkers import
+        return annotation
 
 
 def is_request(annotation: Any) -> bool:
