@@ -12,13 +12,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import uvicorn
 
 from chainctl.calls.call_context import CURRENT_CALL
 from chainctl.calls.generation_range import GenerationRange
+from chainctl.errors import ChainctlError
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.server.app import ChainletApp
 from chainctl.server.control import ControlSocket
@@ -31,6 +33,10 @@ from chainctl.telemetry.telemetry import Telemetry
 from chainctl.truss import alias
 from chainctl.wire.fault import user_frames
 from chainctl.worker.boot import ChainletManifest, boot
+from chainctl.worker.in_process import InProcessWorker
+
+if TYPE_CHECKING:
+    from chainctl.worker.models.model_worker import ModelWorker
 
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
@@ -51,12 +57,14 @@ def serve(
     debug_logs: bool = False,
     ping_interval_sec: Optional[float] = None,
     ping_timeout_sec: Optional[float] = None,
+    truss_config: Optional[Mapping[str, Any]] = None,
 ) -> None:
     """Serve a chainlet until SIGTERM, then finish the requests under way.
 
     It listens at once and boots beside, so that a health probe can tell starting from dead. Idle
     websockets are pinged every `ping_interval_sec` and closed without an answer in `ping_timeout_sec`.
-    Exits with 1 after a traceback when the chainlet cannot be created.
+    Exits with 1 after a traceback when the chainlet cannot be created. A class with a `truss_config` is a
+    model of a Truss directory, and served as such.
     """
     alias.install()
     data_dir = app_dir / "data"
@@ -73,6 +81,7 @@ def serve(
         sampler=sampler_of(os.environ),
         has_deadlines=manifest.unbounded is None,
     )
+    service.serves_truss_routes = service.takes_any_media = truss_config is not None
     if manifest.generation:
         service.serves = GenerationRange(manifest.generation)
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
@@ -81,7 +90,7 @@ def serve(
     config.ws_ping_timeout = ping_timeout_sec or _PING_SEC
     server = _Server(config, service)
     sharing = SegmentSharing.opened(os.environ)
-    starter = _Starter(service, server, module, qualname, manifest, sharing)
+    starter = _Starter(service, server, module, qualname, manifest, sharing, truss_config)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
     control = _control(os.environ, service)
     signal.signal(signal.SIGTERM, _keep_going)
@@ -104,9 +113,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: ChainletService) -> None:
         super().__init__(config)
         self._service = service
+        self.running: Future[asyncio.AbstractEventLoop] = Future()
 
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
         self._service.loop = asyncio.get_running_loop()
+        self.running.set_result(self._service.loop)
         await super().startup(sockets)
 
     async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
@@ -152,13 +163,15 @@ class _Starter:
     def __init__(
         self,
         service: ChainletService,
-        server: uvicorn.Server,
+        server: _Server,
         module: str,
         qualname: str,
         manifest: ChainletManifest,
         sharing: Optional[SegmentSharing],
+        truss_config: Optional[Mapping[str, Any]] = None,
     ) -> None:
         self._sharing = sharing
+        self._truss_config = truss_config
         self._service = service
         self._server = server
         self._place = (module, qualname)
@@ -167,23 +180,42 @@ class _Starter:
 
     def run(self) -> None:
         try:
-            worker = boot(*self._place, self._manifest, self._service.telemetry, self._sharing)
+            worker = self._booted()
             self._service.body_limit = worker.body_limit or self._service.body_limit
             self._service.worker = worker
         except BaseException as error:  # noqa: BLE001  # user code may raise anything, SystemExit included
-            _LOG.error("%s could not start\n%s", self._place[1], _readable(error))
+            _LOG.error("%s could not start\n%s", self._name, _readable(error))
             self.failed = True
             self._server.should_exit = True
             return
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
-        _LOG.info("%s is ready", self._place[1])
+        _LOG.info("%s is ready", self._name)
+
+    @property
+    def _name(self) -> str:
+        """The class, by which its writer knows it; those of models are all called the same."""
+        return self._place[1] if self._truss_config is None else self._service.name
+
+    def _booted(self) -> Union[InProcessWorker, ModelWorker]:
+        manifest, telemetry = self._manifest, self._service.telemetry
+        if self._truss_config is None:
+            return boot(*self._place, manifest, telemetry, self._sharing)
+        from chainctl.worker.models.boot import boot_model
+
+        return boot_model(*self._place, self._truss_config, manifest, self._server.running.result, telemetry)
 
 
 def _readable(error: BaseException) -> str:
-    """The traceback with the user's frames only, or all of it when it has none."""
-    frames = user_frames(error) or traceback.extract_tb(error.__traceback__)
+    """The traceback with the user's frames only, or all of it when it has none.
+
+    What we say of the user's code ourselves needs none.
+    """
+    own = user_frames(error)
+    if not own and isinstance(error, ChainctlError):
+        return str(error)
+    frames = own or traceback.extract_tb(error.__traceback__)
     lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
     return "Traceback (most recent call last):\n" + "".join(lines).rstrip()
 

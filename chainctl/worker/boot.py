@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 from chainctl.calls.buffers import Buffers
 from chainctl.calls.client_loop import ClientLoop
@@ -24,6 +24,7 @@ from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declarati
 from chainctl.sdk.read_secrets import READ_SECRETS
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.telemetry.telemetry import Telemetry
+from chainctl.worker.gate import Gate
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import build
@@ -31,6 +32,17 @@ from chainctl.worker.resolvers import build
 TOKEN_FILE = ".chainctl-token"  # a file's name
 TOKEN_HEADER = "x-chainctl-token"  # a header's name
 UNBOUNDED_SEC = 10 * 365 * 86400.0
+
+
+class Gated(Protocol):
+    """A worker that bounds its calls."""
+
+    gate: Gate
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,7 @@ def boot(
     worker.origin = Origin(module, qualname, resolver, root_of(module))
     worker.servings.committed = manifest.generation
     if telemetry is not None:
-        _watch(worker, telemetry)
+        watch(worker, telemetry)
     return worker
 
 
@@ -110,7 +122,8 @@ def root_of(module: str) -> Path:
     return path.parents[depth]
 
 
-def _watch(worker: InProcessWorker, telemetry: Telemetry) -> None:
+def watch(worker: Gated, telemetry: Telemetry) -> None:
+    """Tell of a worker's places in metrics."""
     gate = worker.gate
     telemetry.gauge("chainctl_calls_limit", "Calls that may run at once.", lambda: gate.limit)
     telemetry.gauge("chainctl_calls_in_flight", "Calls that run now.", lambda: gate.in_flight)

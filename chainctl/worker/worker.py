@@ -13,6 +13,16 @@ from chainctl.telemetry.span import Span
 from chainctl.wire.media import JSON
 
 
+@dataclass(frozen=True)
+class Heading:
+    """The request line and the headers of a call, for workers that show them to user code."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+
+
 @dataclass
 class Call:
     """One call as it came: the body, whole or as it comes (`chunks`), and what is known of it.
@@ -21,6 +31,7 @@ class Call:
     buffers beside the message; only a call of the chain's own (`is_inner`) may refer to such. The
     worker writes the times of its parts into `span`, where there is one, and notes in
     `outlives_its_answer` that work goes on after the answer: a stream, a thread that cannot be stopped.
+    `heading` is there for workers that ask for it.
     """
 
     body: Buffer = b""
@@ -32,6 +43,7 @@ class Call:
     chunks: Optional[AsyncIterator[Buffer]] = None
     span: Optional[Span] = None
     outlives_its_answer: bool = False
+    heading: Optional[Heading] = None
 
 
 @dataclass
