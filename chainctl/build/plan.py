@@ -29,6 +29,7 @@ from chainctl.build.steps import step_digests
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import RemoteConfig, WebsocketOptions
 from chainctl.templates import render
+from chainctl.worker.models.asked_files import data_links
 
 USER_ID = 10001
 PORT = 8000
@@ -176,6 +177,7 @@ def _values(
         "env": env_pairs(config),
         "certificates": settings.certificates,
         "has_data": data,
+        "data_links": data_links(spec.truss_config),
         "has_packages": packages,
         "uid": USER_ID,
         "port": PORT,

@@ -40,7 +40,8 @@ class Edge:
 class ChainletSpec:
     """One chainlet: where it is written, what it asks for, what it takes and gives, its files.
 
-    `config` is the JSON form of its RemoteConfig, with only what the user wrote.
+    `config` is the JSON form of its RemoteConfig, with only what the user wrote. `truss_config` is that of a Truss
+    directory's `config.yaml` with all defaults, as its model is given it; None for a class of chainctl's own.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ChainletSpec:
     files: tuple[SourceFileRef, ...]
     takes_stream: bool = False
     is_websocket: bool = False
+    truss_config: Mapping[str, Any] | None = None
 
     @property
     def remote_config(self) -> RemoteConfig:
