@@ -118,7 +118,7 @@ def _received(
         file: BinaryIO = part.open("ab" if start else "wb")
     with file:
         _digest_prefix(digest, part, start)
-        while chunk := answer.body.read(CHUNK):
+        while chunk := answer.body.read1(CHUNK):
             with on_disk(part):
                 file.write(chunk)
             digest.update(chunk)
