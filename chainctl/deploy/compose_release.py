@@ -25,6 +25,7 @@ from chainctl.deploy.settings import DeploySettings
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import Compute, RemoteConfig
 from chainctl.worker.models.asked_files import CACHE_NAME, CACHE_PLACE, FOLDERS_PLACE, asked_files
+from chainctl.worker.models.server_settings import has_server
 
 FETCH_SEC = 3600.0
 """How long a service may take to start that may have to fetch gigabytes first, where nobody says how long."""
@@ -125,8 +126,8 @@ def data_of(config: RemoteConfig, directory: PurePath) -> tuple[DataMount, ...]:
 
 
 def cache_of(spec: ChainletSpec) -> CacheVolume | None:
-    """Return the cache of a Truss model that wants files from elsewhere; others have none."""
-    if asked_files(spec.truss_config).is_empty:
+    """Return the cache of a Truss model that wants files from elsewhere, or has a server that may; others have none."""
+    if asked_files(spec.truss_config).is_empty and not has_server(spec.truss_config):
         return None
     return CacheVolume(CACHE_NAME, CACHE_PLACE, FOLDERS_PLACE)
 

@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional, Union
 
 import uvicorn
 
@@ -22,6 +22,7 @@ from chainctl.calls.generation_range import GenerationRange
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.server.app import ChainletApp
 from chainctl.server.control import ControlSocket
+from chainctl.server.forwarding import ForwardingApp
 from chainctl.server.log_lines import install
 from chainctl.server.otlp import start_exporter
 from chainctl.server.reception import Reception
@@ -31,6 +32,11 @@ from chainctl.telemetry.telemetry import Telemetry
 from chainctl.truss import alias
 from chainctl.wire.fault import user_frames
 from chainctl.worker.boot import ChainletManifest, boot
+from chainctl.worker.in_process import InProcessWorker
+from chainctl.worker.models.cannot_start import CannotStartError
+from chainctl.worker.models.docker_server import ServerWorker, boot_server
+from chainctl.worker.models.server_process import ServerProcess
+from chainctl.worker.models.server_settings import ServerSettings, has_server
 
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
@@ -51,11 +57,13 @@ def serve(
     debug_logs: bool = False,
     ping_interval_sec: Optional[float] = None,
     ping_timeout_sec: Optional[float] = None,
+    truss_config: Optional[Mapping[str, Any]] = None,
 ) -> None:
     """Serve a chainlet until SIGTERM, then finish the requests under way.
 
     It listens at once and boots beside, so that a health probe can tell starting from dead. Idle
     websockets are pinged every `ping_interval_sec` and closed without an answer in `ping_timeout_sec`.
+    `truss_config` is that of a Truss directory, whose image may bring a server of its own.
     Exits with 1 after a traceback when the chainlet cannot be created.
     """
     alias.install()
@@ -76,17 +84,22 @@ def serve(
     if manifest.generation:
         service.serves = GenerationRange(manifest.generation)
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
-    config = _config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
+    app = ChainletApp(service)
+    config = _config(app, os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
     config.ws_ping_interval = ping_interval_sec or _PING_SEC
     config.ws_ping_timeout = ping_timeout_sec or _PING_SEC
     server = _Server(config, service)
     sharing = SegmentSharing.opened(os.environ)
     starter = _Starter(service, server, module, qualname, manifest, sharing)
+    if truss_config is not None and has_server(truss_config):
+        starter.forward_to(ServerProcess(ServerSettings.of(truss_config), starter.end), truss_config)
+        app.outer = ForwardingApp(service)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
     control = _control(os.environ, service)
     signal.signal(signal.SIGTERM, _keep_going)
     signal.signal(signal.SIGWINCH, lambda _number, _frame: service.leave())
     server.run()
+    starter.close()
     if control is not None:
         control.close()
     if exporter is not None:
@@ -163,11 +176,33 @@ class _Starter:
         self._server = server
         self._place = (module, qualname)
         self._manifest = manifest
+        self._process: Optional[ServerProcess] = None
+        self._truss_config: Mapping[str, Any] = {}
         self.failed = False
+
+    def forward_to(self, process: ServerProcess, truss_config: Mapping[str, Any]) -> None:
+        """Start the server that the image brings, in place of a chainlet."""
+        self._process, self._truss_config = process, truss_config
+
+    def end(self, why: str) -> None:
+        """End the service, because it has nothing to serve with any more."""
+        _LOG.error("%s: the service ends", why)
+        self.failed = True
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """End what was started beside this process."""
+        if self._process is not None:
+            self._process.stop()
+
+    def _worker(self) -> Union[InProcessWorker, ServerWorker]:
+        if self._process is not None:
+            return boot_server(self._truss_config, self._manifest, self._process, self._service.telemetry)
+        return boot(*self._place, self._manifest, self._service.telemetry, self._sharing)
 
     def run(self) -> None:
         try:
-            worker = boot(*self._place, self._manifest, self._service.telemetry, self._sharing)
+            worker = self._worker()
             self._service.body_limit = worker.body_limit or self._service.body_limit
             self._service.worker = worker
         except BaseException as error:  # noqa: BLE001  # user code may raise anything, SystemExit included
@@ -182,7 +217,9 @@ class _Starter:
 
 
 def _readable(error: BaseException) -> str:
-    """The traceback with the user's frames only, or all of it when it has none."""
+    """The traceback with the user's frames only, or all of it when it has none; none for what is explained."""
+    if isinstance(error, CannotStartError):
+        return error.text
     frames = user_frames(error) or traceback.extract_tb(error.__traceback__)
     lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
     return "Traceback (most recent call last):\n" + "".join(lines).rstrip()
