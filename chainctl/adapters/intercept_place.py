@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainctl.adapters.intercepting import Launch
+from chainctl.adapters.local.paths import cache_below
 from chainctl.adapters.local.private_directory import checked_socket
-from chainctl.adapters.local.process_env import inherited_env
+from chainctl.adapters.local.process_env import caching, inherited_env
 from chainctl.adapters.local.supervisor.secret_files import write_secrets
 from chainctl.deploy.intercept import Standing
 from chainctl.deploy.release import ServiceSpec
@@ -28,7 +29,7 @@ class Place:
 
     `environ` is that of the caller, of which a few variables are passed on. `python` runs the chainlet, with
     `launcher` before its program. A process that somebody debugs may stand still: it has all the time to become
-    ready, and `unbounded` names those that it calls without a limit.
+    ready, and `unbounded` names those that it calls without a limit. `caches` holds for good what chainlets fetch.
     """
 
     directory: Path
@@ -36,6 +37,7 @@ class Place:
     python: str
     launcher: tuple[str, ...] = ()
     unbounded: tuple[str, ...] | None = None
+    caches: Path | None = None
 
     @property
     def listen(self) -> Path:
@@ -125,7 +127,15 @@ def _environment(
         "CHAINCTL_CHAINLET": service.chainlet,
         **({"CHAINCTL_DATA": json.dumps({n: str(p) for n, p in sorted(files.items())})} if files else {}),
         **(debugged if place.unbounded is not None else {}),
+        **_caching(place, service),
     }
+
+
+def _caching(place: Place, service: ServiceSpec) -> dict[str, str]:
+    if service.cache is None:
+        return {}
+    caches = place.caches or place.directory / "caches"
+    return caching(cache_below(caches, service.chain, service.cache.name), service.name)
 
 
 def _shim(service: ServiceSpec, spec: ChainletSpec) -> str:

@@ -29,6 +29,7 @@ from chainctl.build.steps import step_digests
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import RemoteConfig, WebsocketOptions
 from chainctl.templates import render
+from chainctl.worker.models.asked_files import data_links
 
 USER_ID = 10001
 PORT = 8000
@@ -178,6 +179,7 @@ def _values(
         "truss_config": spec.truss_config,
         "truss_links": _truss_links(spec, has_packages=packages),
         "has_data": data,
+        "data_links": data_links(spec.truss_config),
         "has_packages": packages,
         "uid": USER_ID,
         "port": PORT,

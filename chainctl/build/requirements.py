@@ -15,6 +15,7 @@ from chainctl.build.snapshot import SourceSnapshot
 from chainctl.errors import ChainDefinitionError, Problem
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import DockerImage
+from chainctl.worker.models.server_settings import has_server
 
 # What the runtime in the image needs; loose, so that the user's own pins decide.
 RUNTIME_REQUIREMENTS = (
@@ -27,6 +28,8 @@ RUNTIME_REQUIREMENTS = (
 )
 # What the server needs besides where a chainlet is called by websocket, or calls sync chainlets from async code.
 WEBSOCKET_REQUIREMENTS = ("websockets>=12",)
+# What it needs besides where it forwards conversations to a server that the image brings.
+FORWARDING_REQUIREMENTS = ("websockets>=15",)
 BRIDGE_REQUIREMENTS = ("greenlet>=3",)
 _INCLUDE = re.compile(r"^\s*(?:-[rc][\s=]*|--(?:requirement|constraint)[\s=]+)(\S+)")
 # Sources of packages that no index has: the project itself and other members of its workspace.
@@ -74,8 +77,9 @@ def runtime_requirements(graph: ChainGraph, spec: ChainletSpec) -> tuple[str, ..
     """Return what the runtime needs in the image of one chainlet, sorted."""
     calls_sync = any(not graph.chainlet(edge.callee).is_async for edge in graph.callees(spec.name))
     websocket = WEBSOCKET_REQUIREMENTS if spec.is_websocket else ()
+    forwarding = FORWARDING_REQUIREMENTS if has_server(spec.truss_config) else ()
     bridge = BRIDGE_REQUIREMENTS if spec.is_async and calls_sync else ()
-    return tuple(sorted([*RUNTIME_REQUIREMENTS, *websocket, *bridge]))
+    return tuple(sorted([*RUNTIME_REQUIREMENTS, *websocket, *forwarding, *bridge]))
 
 
 def _text_file(name: str, lines: Iterable[str]) -> ContextFile:

@@ -43,7 +43,8 @@ class HttpClient:
 
     Heads come from `request_head`, deadlines are of the loop's clock, in seconds. `tls` says what
     certificates are accepted where the address is TLS; those that the system trusts without it.
-    `connect_sec` bounds the time for a connection, `on_wake` is called with the first of idle ones.
+    `connect_sec` bounds the time for a connection, `on_wake` is called with the first of idle ones;
+    `connections` are what it speaks through.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class HttpClient:
         tls: Optional[ssl.SSLContext] = None,
         *,
         connect_sec: Optional[float] = None,
+        connections: type[ClientConnection] = ClientConnection,
     ) -> None:
+        self._connections = connections
         self.address = address
         self.on_wake: Optional[Callable[[], None]] = None
         self._connect_sec = connect_sec
@@ -105,15 +108,25 @@ class HttpClient:
             return answer, self._read(connection)
 
     async def send_stream(
-        self, head: bytes, chunks: AsyncIterator[Parts], deadline: Optional[float] = None
+        self,
+        head: bytes,
+        chunks: AsyncIterator[Parts],
+        deadline: Optional[float] = None,
+        *,
+        length: Optional[int] = None,
     ) -> tuple[Answer, AsyncIterator[bytes]]:
         """Send a request whose body comes as it is made; return what `stream` returns.
 
         The answer may begin before the body ends. Nothing is sent twice: once begun, chunks are gone.
+        `length` is that of the body where it is known.
         """
         connection = await self._connected(deadline)
-        head += b"transfer-encoding: chunked\r\n\r\n"
-        upload = _Upload(connection, chunks)
+        head += (
+            b"transfer-encoding: chunked\r\n\r\n"
+            if length is None
+            else b"content-length: %d\r\n\r\n" % length
+        )
+        upload = _Upload(connection, chunks, is_chunked=length is None)
         try:
             answer = await upload.while_sending(connection.open(head, (), deadline))
         except BaseException:
@@ -203,7 +216,7 @@ class HttpClient:
         address = self.address
 
         def protocol() -> ClientConnection:
-            return ClientConnection(loop, self._scratch)
+            return self._connections(loop, self._scratch)
 
         try:
             if address.socket:
@@ -237,7 +250,10 @@ class HttpClient:
 class _Upload:
     """Sends the chunks of a body beside the reading of its answer."""
 
-    def __init__(self, connection: ClientConnection, chunks: AsyncIterator[Parts]) -> None:
+    def __init__(
+        self, connection: ClientConnection, chunks: AsyncIterator[Parts], *, is_chunked: bool = True
+    ) -> None:
+        self._is_chunked = is_chunked
         self._connection = connection
         self._chunks = chunks
         self._task: Optional[asyncio.Task[None]] = None
@@ -278,8 +294,10 @@ class _Upload:
             async for parts in self._chunks:
                 size = sum(map(len, parts))
                 if size:
-                    await self._connection.write([b"%x\r\n" % size, *parts, b"\r\n"])
-            await self._connection.write([b"0\r\n\r\n"])
+                    framed = [b"%x\r\n" % size, *parts, b"\r\n"] if self._is_chunked else parts
+                    await self._connection.write(framed)
+            if self._is_chunked:
+                await self._connection.write([b"0\r\n\r\n"])
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  # a user's own iterator runs here; raised where it is awaited

@@ -64,7 +64,7 @@ def intercept_chainlet(
     python = _python(wanted, settings, console, is_isolated=is_isolated)
     port = debugger_ports(1)[0] if is_debugged else None
     with guarded_directory("ci-", _short_directory()) as directory:
-        place = Place(directory, os.environ, python)
+        place = Place(directory, os.environ, python, caches=state_dir(settings) / "caches")
         if port is not None:
             place = _debugged(place, wanted, port)
         source = downloads(state_dir(settings), world.vault)

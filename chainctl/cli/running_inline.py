@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chainctl.adapters.edits import Edits
+from chainctl.adapters.local.paths import cache_below
+from chainctl.adapters.local.process_env import caching
 from chainctl.cli.console import Console
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.run_wish import RELOADED, UNCHANGED, LoadedRun, RunWish, edited_line, load_run
@@ -23,7 +25,7 @@ from chainctl.cli.wiring import (
     settings_for,
     state_dir,
 )
-from chainctl.deploy.compose_release import data_of, secret_names
+from chainctl.deploy.compose_release import cache_of, data_of, secret_names
 from chainctl.errors import ChainctlError, UsageError
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph
@@ -152,7 +154,20 @@ def _request(wish: RunWish, loaded: LoadedRun) -> dict[str, Any]:
 
 
 def _environ(wish: RunWish, loaded: LoadedRun) -> Mapping[str, str]:
-    return {**os.environ, **_data_environ(loaded.graph, wish.secrets)}
+    return {
+        **os.environ,
+        **_data_environ(loaded.graph, wish.secrets),
+        **_cache_environ(loaded.graph, wish.secrets),
+    }
+
+
+def _cache_environ(graph: ChainGraph, secrets: Path | None) -> dict[str, str]:
+    """Say where models keep what they fetch: it outlives the run."""
+    cache = next(filter(None, map(cache_of, graph.chainlets)), None)
+    if cache is None:
+        return {}
+    caches = state_dir(settings_for(Path(graph.path), secrets_file=secrets)) / "caches"
+    return caching(cache_below(caches, graph.chain, cache.name), graph.entrypoint)
 
 
 def _data_environ(graph: ChainGraph, secrets: Path | None) -> dict[str, str]:

@@ -223,7 +223,12 @@ def local_world(
     state = root or state_dir(settings)
     ledger = Ledger(state, "local", settings.database if root is None else None)
     vault = Vault(secret_sources(settings, secrets), ledger.token)
-    paths = LocalPaths.of(state / "run", xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"), uid=os.getuid())
+    paths = LocalPaths.of(
+        state / "run",
+        xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR"),
+        uid=os.getuid(),
+        caches=None if root is None else state_dir(settings) / "caches",
+    )
     data = downloads(state_dir(settings), vault)
     target = LocalTarget(
         paths,

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from chainctl.build.plan import BuildPlan
 from chainctl.deploy.overrides import overridden
 from chainctl.deploy.release import (
+    CacheVolume,
     Call,
     DataMount,
     Fingerprint,
@@ -23,6 +24,11 @@ from chainctl.deploy.release import (
 from chainctl.deploy.settings import DeploySettings
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import Compute, RemoteConfig
+from chainctl.worker.models.asked_files import CACHE_NAME, CACHE_PLACE, FOLDERS_PLACE, asked_files
+from chainctl.worker.models.server_settings import has_server
+
+FETCH_SEC = 3600.0
+"""How long a service may take to start that may have to fetch gigabytes first, where nobody says how long."""
 
 
 def compose_release(
@@ -82,10 +88,13 @@ def _service(
     calls = tuple(Call(callee, ready[callee].name) for callee in callees)
     image = str(images.image_of(spec.name).ref)
     data = data_of(config, PurePath(graph.path).parent)
+    cache = cache_of(spec)
     configured = [repr(resources), env, [s.name for s in secrets], settings.token_fingerprint]
     fingerprint = Fingerprint(
         image=image,
-        config=digest_of([*configured, *_identities(data), *_gpu_parts(resources.gpu)])[:16],
+        config=digest_of([*configured, *_identities(data), *_gpu_parts(resources.gpu), *_cache_parts(cache)])[
+            :16
+        ],
         calls=digest_of([[c.chainlet, c.service] for c in calls])[:16],
     )
     return ServiceSpec(
@@ -97,9 +106,10 @@ def _service(
         env=env,
         secrets=secrets,
         calls=calls,
-        start_timeout_sec=_start_timeout(config, settings),
+        start_timeout_sec=_start_timeout(config, settings, cache),
         fingerprint=fingerprint,
         data=data,
+        cache=cache,
         strategy=Strategy(config.strategy) if config.strategy else None,
         replicas=config.compute.replicas,
         declared_replicas=config.compute.replicas,
@@ -113,6 +123,13 @@ def data_of(config: RemoteConfig, directory: PurePath) -> tuple[DataMount, ...]:
         for v in config.assets.volumes
     )
     return tuple(sorted(mounts, key=lambda mount: mount.directory))
+
+
+def cache_of(spec: ChainletSpec) -> CacheVolume | None:
+    """Return the cache of a Truss model that wants files from elsewhere, or has a server that may; others have none."""
+    if asked_files(spec.truss_config).is_empty and not has_server(spec.truss_config):
+        return None
+    return CacheVolume(CACHE_NAME, CACHE_PLACE, FOLDERS_PLACE)
 
 
 def source_of(source: str, directory: PurePath) -> str:
@@ -146,6 +163,11 @@ def _gpu(compute: Compute) -> Gpu | None:
     )
 
 
+def _cache_parts(cache: CacheVolume | None) -> list[list[str]]:
+    """Told only where there is one: the names of services without stay as they were."""
+    return [["cache", cache.name, cache.directory, cache.folders]] if cache else []
+
+
 def _gpu_parts(gpu: Gpu | None) -> list[list[object]]:
     return [["gpu memory", gpu.memory_bytes]] if gpu and gpu.memory_bytes is not None else []
 
@@ -161,6 +183,9 @@ def _env(spec: ChainletSpec, settings: DeploySettings) -> tuple[tuple[str, str],
     return tuple(sorted({**variables, **environment}.items()))
 
 
-def _start_timeout(config: RemoteConfig, settings: DeploySettings) -> float:
+def _start_timeout(config: RemoteConfig, settings: DeploySettings, cache: CacheVolume | None) -> float:
+    """What the chainlet says, else the settings; one that ends while it starts is seen at once all the same."""
     threshold = config.options.health_checks.startup_threshold_seconds
-    return float(threshold) if threshold else settings.start_timeout_sec
+    if threshold:
+        return float(threshold)
+    return max(settings.start_timeout_sec, FETCH_SEC) if cache else settings.start_timeout_sec

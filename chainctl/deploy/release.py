@@ -78,6 +78,19 @@ class DataMount:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheVolume:
+    """What a service fetches by itself when it starts, and finds again: those of a chain with one name share it.
+
+    It outlives services and releases, and goes with the chain. In a container it is the directory `name` in
+    `directory`; `folders` is one of the service's own, in memory, for links into it.
+    """
+
+    name: str
+    directory: str
+    folders: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """Digests of what a service is made of, kept apart so that a change can be explained.
 
@@ -127,6 +140,7 @@ class ServiceSpec:
     fingerprint: Fingerprint
     published: str = ""
     data: tuple[DataMount, ...] = ()
+    cache: CacheVolume | None = None
     strategy: Strategy | None = None
     replicas: int = 1
     declared_replicas: int = 1

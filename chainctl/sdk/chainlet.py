@@ -74,6 +74,11 @@ def stand_in_type(cls: type) -> Any:
     return getattr(cls, "stand_in_type", None)
 
 
+def is_model(cls: type) -> bool:
+    """Say whether a class is a model without a chain, which has the routes of a Truss server, too."""
+    return bool(getattr(cls, "is_truss_model", False))
+
+
 class EntrypointMark:
     """What `mark_entrypoint` leaves on a class. Not inherited: only its owner is marked."""
 

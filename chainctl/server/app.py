@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, Union
+from typing import Any, Optional, Protocol, Union
 
 from chainctl.server.lean import LeanConnection
 from chainctl.server.service import ChainletService, refuse
@@ -21,13 +21,25 @@ Send = Callable[[Message], Awaitable[None]]
 _SCRATCH_BYTES = 64 * 1024
 
 
+class OuterApp(Protocol):
+    """An ASGI app that takes some requests, and leaves the others to ours."""
+
+    def takes(self, scope: Scope) -> bool: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
 class ChainletApp:
-    """Serves one chainlet to whoever uvicorn speaks with. `scratch` is what inner connections read into."""
+    """Serves one chainlet to whoever uvicorn speaks with. `scratch` is what inner connections read into.
+
+    `outer` takes what comes from outside of the chain, where a server of the image's own answers it.
+    """
 
     def __init__(self, service: ChainletService) -> None:
         self.service = service
         self.lean: set[LeanConnection] = set()
         self.scratch = memoryview(bytearray(_SCRATCH_BYTES))
+        self.outer: Optional[OuterApp] = None
 
     async def close_stale(self) -> None:
         """Hang up on inner connections that have been silent for long. Called now and then."""
@@ -36,7 +48,9 @@ class ChainletApp:
             connection.close_if_stale(now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
+        if self.outer is not None and self.outer.takes(scope):
+            await self.outer(scope, receive, send)
+        elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
@@ -46,15 +60,15 @@ class ChainletApp:
         path = scope["path"]
         refusal = self.service.refusal(scope["method"], path, headers)
         if refusal is not None:
-            await _send(send, refusal)
+            await send_reply(send, refusal)
             return
         body = await self._body(receive)
         if isinstance(body, Reply):
-            await _send(send, body)
+            await send_reply(send, body)
             return
         query = scope["query_string"].decode("latin-1")
         answer = self.service.answer(path, headers, body, None, query, scope["method"])
-        await _until_gone(_answered(answer, send), receive)
+        await until_gone(_answered(answer, send), receive)
 
     async def _body(self, receive: Receive) -> Union[bytes, Reply]:
         chunks: list[bytes] = []
@@ -74,19 +88,19 @@ class ChainletApp:
         headers = dict(scope["headers"])
         worker = self.service.worker
         if not self.service.is_trusted(headers):
-            await _deny(send, scope, refuse(401, "unauthorized", "this service answers only its own chain"))
+            await deny(send, scope, refuse(401, "unauthorized", "this service answers only its own chain"))
         elif worker is None:
-            await _deny(send, scope, reply_of(not_ready(self.service.name)))
+            await deny(send, scope, reply_of(not_ready(self.service.name)))
         elif not worker.is_websocket:
             message = f"{self.service.name} is called by POST /run_remote, not by WebSocket"
-            await _deny(send, scope, refuse(400, "bad_request", message))
+            await deny(send, scope, refuse(400, "bad_request", message))
         else:
             context = self.service.context(headers)
             method = "websocket" if self.service.serves_truss_routes else "run_remote"
             await serve_websocket(scope, receive, send, lambda s: worker.websocket(s, context), method)
 
 
-async def _deny(send: Send, scope: Scope, reply: Reply) -> None:
+async def deny(send: Send, scope: Scope, reply: Reply) -> None:
     """Refuse a handshake, with a body where the server can send one; else it answers 403."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
@@ -98,11 +112,11 @@ async def _deny(send: Send, scope: Scope, reply: Reply) -> None:
 
 
 async def _answered(answer: Awaitable[Reply], send: Send) -> None:
-    await _send(send, await answer)
+    await send_reply(send, await answer)
 
 
-async def _until_gone(work: Awaitable[None], receive: Receive) -> None:
-    """Do the work, but stop it when the client goes away."""
+async def until_gone(work: Awaitable[None], receive: Receive) -> None:
+    """Do the work, but stop it when the client goes away: `receive` waits for that, as long as nothing comes."""
     working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(receive))
     try:
@@ -122,7 +136,8 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _send(send: Send, reply: Reply) -> None:
+async def send_reply(send: Send, reply: Reply) -> None:
+    """Send an answer, whole or as it is made."""
     parts = reply.parts
     headers = _header_lines(reply)
     if parts is not None:
@@ -137,8 +152,10 @@ async def _send(send: Send, reply: Reply) -> None:
 
 
 def _header_lines(reply: Reply) -> list[tuple[bytes, bytes]]:
-    lines = {"content-type": reply.content_type, **reply.headers}
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
+    lines = (
+        {"content-type": reply.content_type, **reply.headers}.items() if reply.lines is None else reply.lines
+    )
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
 
 
 async def _send_stream(send: Send, chunks: Any) -> None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import Any, Optional
 
 import uvicorn
 
 from chainctl.calls.call_context import CURRENT_CALL
 from chainctl.calls.generation_range import GenerationRange
-from chainctl.errors import ChainctlError
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.server.app import ChainletApp
 from chainctl.server.control import ControlSocket
@@ -28,21 +25,15 @@ from chainctl.server.log_lines import install
 from chainctl.server.otlp import start_exporter
 from chainctl.server.reception import Reception
 from chainctl.server.service import ChainletService
+from chainctl.server.starter import Starter
 from chainctl.telemetry.sampling import sampler_of
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.truss import alias
-from chainctl.wire.fault import user_frames
-from chainctl.worker.boot import ChainletManifest, boot
-from chainctl.worker.in_process import InProcessWorker
-
-if TYPE_CHECKING:
-    from chainctl.worker.models.model_worker import ModelWorker
+from chainctl.worker.boot import ChainletManifest
 
 DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
 _SWEEP_SEC = 15
-_GC_THRESHOLDS = (10_000, 20, 20)
-"""Each call makes some objects that stay a while, spans among them: by default they are looked through too often."""
 _BACKLOG = 2048
 _PING_SEC = 20.0
 _LOG = logging.getLogger("chainctl.server")
@@ -81,21 +72,25 @@ def serve(
         sampler=sampler_of(os.environ),
         has_deadlines=manifest.unbounded is None,
     )
-    service.serves_truss_routes = service.takes_any_media = truss_config is not None
     if manifest.generation:
         service.serves = GenerationRange(manifest.generation)
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
-    config = _config(ChainletApp(service), os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
+    app = ChainletApp(service)
+    config = _config(app, os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))
     config.ws_ping_interval = ping_interval_sec or _PING_SEC
     config.ws_ping_timeout = ping_timeout_sec or _PING_SEC
     server = _Server(config, service)
     sharing = SegmentSharing.opened(os.environ)
-    starter = _Starter(service, server, module, qualname, manifest, sharing, truss_config)
+    starter = Starter(
+        service, (module, qualname), manifest, sharing, truss_config, running=server.running.result, stop=server.stop
+    )
+    starter.shape(app)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
     control = _control(os.environ, service)
     signal.signal(signal.SIGTERM, _keep_going)
     signal.signal(signal.SIGWINCH, lambda _number, _frame: service.leave())
     server.run()
+    starter.close()
     if control is not None:
         control.close()
     if exporter is not None:
@@ -114,6 +109,10 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self.running: Future[asyncio.AbstractEventLoop] = Future()
+
+    def stop(self) -> None:
+        """Let it end, from any thread."""
+        self.should_exit = True
 
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
         self._service.loop = asyncio.get_running_loop()
@@ -155,69 +154,6 @@ def _control(environ: Mapping[str, str], service: ChainletService) -> Optional[C
 def _current_ids() -> Optional[tuple[str, str]]:
     context = CURRENT_CALL.get()
     return None if context is None else (context.request_id, f"{context.trace_id:032x}")
-
-
-class _Starter:
-    """Boots the chainlet while the server already listens."""
-
-    def __init__(
-        self,
-        service: ChainletService,
-        server: _Server,
-        module: str,
-        qualname: str,
-        manifest: ChainletManifest,
-        sharing: Optional[SegmentSharing],
-        truss_config: Optional[Mapping[str, Any]] = None,
-    ) -> None:
-        self._sharing = sharing
-        self._truss_config = truss_config
-        self._service = service
-        self._server = server
-        self._place = (module, qualname)
-        self._manifest = manifest
-        self.failed = False
-
-    def run(self) -> None:
-        try:
-            worker = self._booted()
-            self._service.body_limit = worker.body_limit or self._service.body_limit
-            self._service.worker = worker
-        except BaseException as error:  # noqa: BLE001  # user code may raise anything, SystemExit included
-            _LOG.error("%s could not start\n%s", self._name, _readable(error))
-            self.failed = True
-            self._server.should_exit = True
-            return
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
-        _LOG.info("%s is ready", self._name)
-
-    @property
-    def _name(self) -> str:
-        """The class, by which its writer knows it; those of models are all called the same."""
-        return self._place[1] if self._truss_config is None else self._service.name
-
-    def _booted(self) -> Union[InProcessWorker, ModelWorker]:
-        manifest, telemetry = self._manifest, self._service.telemetry
-        if self._truss_config is None:
-            return boot(*self._place, manifest, telemetry, self._sharing)
-        from chainctl.worker.models.boot import boot_model
-
-        return boot_model(*self._place, self._truss_config, manifest, self._server.running.result, telemetry)
-
-
-def _readable(error: BaseException) -> str:
-    """The traceback with the user's frames only, or all of it when it has none.
-
-    What we say of the user's code ourselves needs none.
-    """
-    own = user_frames(error)
-    if not own and isinstance(error, ChainctlError):
-        return str(error)
-    frames = own or traceback.extract_tb(error.__traceback__)
-    lines = traceback.format_list(frames) + traceback.format_exception_only(type(error), error)
-    return "Traceback (most recent call last):\n" + "".join(lines).rstrip()
 
 
 def _config(app: ChainletApp, listen: str) -> uvicorn.Config:

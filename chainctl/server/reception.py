@@ -52,10 +52,11 @@ class Reception(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._first += data
-        if len(self._first) < _LONGEST and any(p.startswith(self._first) for p in _CALLS):
+        calls = _CALLS if self._app.outer is None else _CALLS[1:]  # who forwards calls forwards all of them
+        if len(self._first) < _LONGEST and any(p.startswith(self._first) for p in calls):
             return
         self._leave()
-        if self._first.startswith(_CALLS):
+        if self._first.startswith(calls):
             self._hand_over(self._lean(), self._first)
         else:
             self._hand_over(self._outer(), self._first)
@@ -75,8 +76,13 @@ class Reception(asyncio.Protocol):
         if self._patience is not None:
             self._patience.cancel()
 
-    def _lean(self) -> LeanConnection:
+    @property
+    def _app(self) -> ChainletApp:
         app: ChainletApp = self._config.app  # type: ignore[assignment]  # the only one we serve
+        return app
+
+    def _lean(self) -> LeanConnection:
+        app = self._app
         connections: set[Any] = self._state.connections
 
         def leave(connection: LeanConnection) -> None:

@@ -39,7 +39,7 @@ from chainctl.wire.fault import (
 from chainctl.wire.media import JSON, MSGPACK, READABLE
 from chainctl.worker.boot import TOKEN_HEADER
 from chainctl.worker.error_reply import reply_of
-from chainctl.worker.worker import Call, Heading, Reply, Worker
+from chainctl.worker.worker import Call, ForwardedRequest, Heading, Reply, Worker
 
 DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
 RUN = "/run_remote"
@@ -204,6 +204,22 @@ class ChainletService:
             reply.headers = {**reply.headers, "x-request-id": context.request_id}
         return reply
 
+    async def forward(
+        self,
+        request: ForwardedRequest,
+        headers: Headers,
+        body: Buffer,
+        chunks: Optional[AsyncIterator[Buffer]],
+    ) -> Reply:
+        """Have the worker answer a request as it is, whatever its route."""
+        self.calls += 1
+        reply = await self._run(
+            self.context(headers), headers, body, chunks, None, is_inner=False, request=request
+        )
+        if reply.status >= _FAILED:
+            self.errors += 1
+        return reply
+
     def _is_elsewhere(self, context: CallContext, headers: Headers) -> bool:
         return not self.serves.has(context.generation) and _ANY not in headers
 
@@ -248,6 +264,7 @@ class ChainletService:
         heading: Optional[Heading],
         *,
         is_inner: bool,
+        request: Optional[ForwardedRequest] = None,
     ) -> Reply:
         if self.worker is None:
             return reply_of(not_ready(self.name))
@@ -255,7 +272,9 @@ class ChainletService:
         span = self._span(context)
         accept = headers.get(b"accept", b"").decode("latin-1")
         shared = headers.get(_SHARED, b"").decode("latin-1") if is_inner else ""
-        call = Call(body, media_of(headers), accept, shared, is_inner, context, chunks, span, heading=heading)
+        call = Call(
+            body, media_of(headers), accept, shared, is_inner, context, chunks, span, heading=heading, request=request
+        )
         if span is None:
             return await self._within_deadline(self.worker, call)
         began = time.perf_counter_ns()
@@ -319,6 +338,8 @@ class ChainletService:
             raise
         finally:
             self._record(span, began)
+            if hasattr(chunks, "aclose"):
+                await chunks.aclose()
 
     def _record(self, span: Span, began: int) -> None:
         span.total_ns = time.perf_counter_ns() - began

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Optional
 import pydantic
 
 from chainctl.errors import ChainsRuntimeError, Problem
-from chainctl.sdk.chainlet import ChainletBase
+from chainctl.sdk.chainlet import ChainletBase, is_model
 from chainctl.sdk.locate import SourceFile
 from chainctl.truss.handle import TrussHandle
 
@@ -66,15 +66,12 @@ class TrussChainlet(ChainletBase):
 class ModelBase(ChainletBase):
     """A model without a chain: its `predict` is what callers call. It has the routes of a Truss server, too."""
 
+    is_truss_model: ClassVar[bool] = True
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if PREDICT in vars(cls):
             setattr(cls, _RUN, vars(cls)[PREDICT])
-
-
-def is_model(cls: type) -> bool:
-    """Say whether a class is a model without a chain."""
-    return issubclass(cls, ModelBase)
 
 
 def in_words_of(cls: type, problem: Problem) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol, Union
 
@@ -23,6 +23,20 @@ class Heading:
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ForwardedRequest:
+    """A request as it came, for a worker that has a server of its own answer it.
+
+    `target` is path and query as they were written, `lines` are the headers; `length` is that of the body, None
+    where it comes in chunks.
+    """
+
+    method: str
+    target: str
+    lines: Sequence[tuple[str, str]] = ()
+    length: Optional[int] = 0
+
+
 @dataclass
 class Call:
     """One call as it came: the body, whole or as it comes (`chunks`), and what is known of it.
@@ -31,7 +45,7 @@ class Call:
     buffers beside the message; only a call of the chain's own (`is_inner`) may refer to such. The
     worker writes the times of its parts into `span`, where there is one, and notes in
     `outlives_its_answer` that work goes on after the answer: a stream, a thread that cannot be stopped.
-    `heading` is there for workers that ask for it.
+    `heading` is there for workers that ask for it, `request` is all of it where it is to be forwarded.
     """
 
     body: Buffer = b""
@@ -44,13 +58,14 @@ class Call:
     span: Optional[Span] = None
     outlives_its_answer: bool = False
     heading: Optional[Heading] = None
+    request: Optional[ForwardedRequest] = None
 
 
 @dataclass
 class Reply:
     """The answer to one call: HTTP status, content type, and the body, in parts or as it comes.
 
-    `release` is called when the caller has the body.
+    `release` is called when the caller has the body. `lines`, where there are some, are all of its headers.
     """
 
     status: int
@@ -58,6 +73,7 @@ class Reply:
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     release: Optional[Callable[[], None]] = None
+    lines: Optional[Sequence[tuple[str, str]]] = None
 
     @property
     def parts(self) -> Optional[Parts]:

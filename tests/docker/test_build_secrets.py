@@ -262,7 +262,7 @@ def template_line(part: str, **values: object) -> str:
     every: dict[str, object] = {
         "base": Base(BASE), "is_locked": False, "certificates": (), "apt_requirements": [], "python": "python3",
         "requirement_files": ["all.txt"], "build_commands": [], "build_secrets": [], "index_credentials": "",
-        "apt_mirror": "", "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
+        "apt_mirror": "", "uid": 1, "port": 2, "has_packages": False, "has_data": False, "data_links": [], "env": [],
         "chain": "c", "chainlet": "Leaf",
     }  # fmt: skip
     (line,) = (line for line in render("Dockerfile.j2", every | values).split("\n") if part in line)

@@ -73,7 +73,8 @@ def test_a_label_is_read_back_as_it_was(text: str) -> None:
         "base": Base("x"), "is_locked": False,
         "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
         "build_commands": [], "build_secrets": [], "index_credentials": "", "apt_mirror": "",
-        "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
+        "uid": 1, "port": 2, "has_packages": False, "has_data": False,
+        "data_links": [], "env": [],
         "chain": text, "chainlet": "Leaf",
     }  # fmt: skip
     lines = render("Dockerfile.j2", values).split("\n")

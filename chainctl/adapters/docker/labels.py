@@ -66,6 +66,11 @@ def data_volume(chain: str, sha256: str) -> str:
     return f"{network_name(chain)}-data-{sha256[:16]}"
 
 
+def cache_volume(chain: str, name: str) -> str:
+    """Return the name of the volume in which the services of a chain keep what they fetch."""
+    return f"{network_name(chain)}-cache-{name}"
+
+
 def secrets_volume(service: str) -> str:
     return f"{service}-secrets"
 

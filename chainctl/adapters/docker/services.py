@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from chainctl.adapters.docker.cache_volume import ensure_cache_volume, own_cache
 from chainctl.adapters.docker.data_volume import ensure_data
 from chainctl.adapters.docker.labels import SECRETS_PART, data_filler_name, filler_name, shared_volume
 from chainctl.adapters.docker.secrets import fill_secrets, remove_secrets, secret_files
@@ -83,7 +84,9 @@ def _run(
     connection: Connection, spec: ServiceSpec, body: Body, secrets: list[OwnedFile], data: DataSource
 ) -> None:
     """Cut off anywhere, the service is there and stopped, so that whoever looks knows what to remove."""
+    ensure_cache_volume(connection, spec)
     create(connection, spec.name, body)
+    own_cache(connection, spec)
     ensure_data(connection, spec, data)
     fill_secrets(connection, spec, secrets)
     start(connection, spec.name)

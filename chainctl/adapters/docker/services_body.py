@@ -11,6 +11,7 @@ from chainctl.adapters.docker.gpu_holdings import device_requests
 from chainctl.adapters.docker.labels import (
     ROLE,
     Role,
+    cache_volume,
     chain_labels,
     data_volume,
     network_name,
@@ -21,7 +22,7 @@ from chainctl.adapters.docker.labels import (
 )
 from chainctl.adapters.docker.target_containers import Body
 from chainctl.deploy.devices import Device
-from chainctl.deploy.release import SERVICE_PORT, DataMount, Gpu, ServiceSpec, replica_of
+from chainctl.deploy.release import SERVICE_PORT, CacheVolume, DataMount, Gpu, ServiceSpec, replica_of
 from chainctl.deploy.shared_memory import shared_bytes
 
 SECRETS_DIR = PurePosixPath("/run/secrets")
@@ -33,6 +34,7 @@ _IMPORTS = "/app/code:/app/packages:/app"
 _HEALTH_INTERVAL_SEC = 30
 _HEALTH_TIMEOUT_SEC = 10
 _NANO = 1_000_000_000
+_LINKS_BYTES = 16 << 20
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -66,11 +68,12 @@ def service_body(
             "RestartPolicy": {"Name": "no"},
             "LogConfig": LOG_CONFIG,
             "NetworkMode": network_name(spec.chain),
-            "Tmpfs": {"/tmp": _tmpfs(spec.resources.memory_bytes // 2)},
+            "Tmpfs": {"/tmp": _tmpfs(spec.resources.memory_bytes // 2), **_folders(spec.cache)},
             "Mounts": [
                 secrets_mount(spec, is_read_only=True),
                 *([_shared_mount(spec.chain)] if is_sharing else []),
                 *(data_mount(spec.chain, one, one.directory, is_read_only=True) for one in spec.data),
+                *([_cache_mount(spec.chain, spec.cache)] if spec.cache else []),
             ],
             "DeviceRequests": _devices(spec.resources.gpu, devices, engine),
         },
@@ -104,6 +107,7 @@ def environment(spec: ServiceSpec, *, is_sharing: bool) -> list[str]:
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_SERVICES": json.dumps(urls, sort_keys=True),
         **(_sharing(spec) if is_sharing else {}),
+        **(_caching(spec.cache) if spec.cache else {}),
     }
     given = dict(spec.env)
     if "PYTHONPATH" in given:
@@ -139,6 +143,32 @@ def _shared_mount(chain: str) -> dict[str, object]:
         "ReadOnly": False,
         "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(chain)},
     }
+
+
+def _cache_mount(chain: str, cache: CacheVolume) -> dict[str, object]:
+    return {
+        "Type": "volume",
+        "Source": cache_volume(chain, cache.name),
+        "Target": cache.directory,
+        "ReadOnly": False,
+        "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(chain)},
+    }
+
+
+def _caching(cache: CacheVolume) -> dict[str, str]:
+    """Return what says where the cache is; clients of a model hub look in the part of it that is theirs."""
+    place = f"{cache.directory}/{cache.name}"
+    return {
+        "CHAINCTL_CACHE": place,
+        "CHAINCTL_MODEL_CACHE": cache.folders,
+        "HF_HUB_CACHE": f"{place}/hub",
+    }
+
+
+def _folders(cache: CacheVolume | None) -> dict[str, str]:
+    """Return where the links are: each container has its own, so that no other release changes them."""
+    options = f"rw,nosuid,nodev,noexec,mode=0755,uid={USER_ID},gid={USER_ID},size={_LINKS_BYTES}"
+    return {cache.folders: options} if cache else {}
 
 
 def _sharing(spec: ServiceSpec) -> dict[str, str]:

@@ -18,7 +18,8 @@ class RunPaths:
 
     `state` outlives a reboot. `runtime` holds sockets, and is short because the path of a Unix
     socket is limited to 108 bytes. `secrets` is on a file system in memory where there is one;
-    `shared`, where services share large buffers, is nowhere else.
+    `shared`, where services share large buffers, is nowhere else. `caches` is where services keep what they
+    fetch if that is to outlive the chain.
     """
 
     chain: str
@@ -26,6 +27,7 @@ class RunPaths:
     runtime: Path
     secrets: Path
     shared: Path | None = None
+    caches: Path | None = None
 
     @property
     def memory(self) -> Path:
@@ -47,6 +49,10 @@ class RunPaths:
     def lock(self) -> Path:
         """Held by the supervisor; in `state`, as a logout may remove what is in `runtime`."""
         return self.state / "lock"
+
+    def cache_of(self, name: str) -> Path:
+        """Return where the services of the chain keep what they fetch."""
+        return (self.caches or self.state / "caches") / name
 
     def log_of(self, service: str) -> Path:
         return self.state / "logs" / f"{service}.log"
@@ -70,12 +76,16 @@ class RunPaths:
 
 @dataclass(frozen=True, slots=True)
 class LocalPaths:
-    """Where the local target keeps things: `root` for good, `runtime` and `secrets` until a reboot."""
+    """Where the local target keeps things: `root` for good, `runtime` and `secrets` until a reboot.
+
+    `caches` is given where what services fetch is to outlive their chains, and `root`.
+    """
 
     root: Path
     runtime: Path
     secrets: Path
     shared: Path | None = None
+    caches: Path | None = None
 
     @classmethod
     def of(
@@ -86,15 +96,16 @@ class LocalPaths:
         uid: int,
         temporary: Path = Path("/tmp"),
         shared_memory: Path = Path("/dev/shm"),
+        caches: Path | None = None,
     ) -> LocalPaths:
         """Choose the runtime directories: the login's, else one of our own."""
         own = f"chainctl-{uid}"
         shared = shared_memory / own if os.access(shared_memory, os.W_OK) else None
         if xdg_runtime_dir:
             runtime = Path(xdg_runtime_dir) / "chainctl"
-            return cls(root, runtime, runtime, shared)
+            return cls(root, runtime, runtime, shared, caches)
         in_memory = shared_memory if shared_memory.is_dir() else temporary
-        return cls(root, temporary / own, in_memory / own, shared)
+        return cls(root, temporary / own, in_memory / own, shared, caches)
 
     @property
     def images(self) -> Path:
@@ -105,11 +116,21 @@ class LocalPaths:
         short = _short(f"{self.root.absolute()}\0{chain}")
         return RunPaths(
             chain=chain,
-            state=self.root / "chains" / f"{dns_label(chain)[:40]}-{_short(chain)[:8]}",
+            state=self.root / "chains" / _directory_of(chain),
             runtime=self.runtime / short,
             secrets=self.secrets / f"{short}-secrets",
             shared=self.shared / f"{short}-shared" if self.shared else None,
+            caches=self.caches / _directory_of(chain) if self.caches else None,
         )
+
+
+def cache_below(caches: Path, chain: str, name: str) -> Path:
+    """Return the place of a cache that outlives its chain, for who runs a service of it otherwise."""
+    return caches / _directory_of(chain) / name
+
+
+def _directory_of(chain: str) -> str:
+    return f"{dns_label(chain)[:40]}-{_short(chain)[:8]}"
 
 
 def _short(name: str) -> str:

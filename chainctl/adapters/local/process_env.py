@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chainctl.adapters.local.paths import RunPaths
-from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.release import ServiceSpec, replica_of
 from chainctl.deploy.shared_memory import shared_bytes
 
 _INHERITED = frozenset(
@@ -56,6 +56,16 @@ def process_env(
         "CHAINCTL_CHAINLET": spec.chainlet,
         **({"CHAINCTL_DATA": json.dumps({n: str(p) for n, p in sorted(data.items())})} if data else {}),
         **sharing(spec, run),
+        **(caching(run.cache_of(spec.cache.name), spec.name) if spec.cache else {}),
+    }
+
+
+def caching(cache: Path, service: str) -> dict[str, str]:
+    """Return what says where a service keeps what it fetches, and where its model finds folders of it."""
+    return {
+        "CHAINCTL_CACHE": str(cache),
+        "CHAINCTL_MODEL_CACHE": str(cache / "folders" / replica_of(service)[0]),
+        "HF_HUB_CACHE": str(cache / "hub"),
     }
 
 

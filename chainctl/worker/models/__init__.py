@@ -1,1 +1,1 @@
-"""A class `Model` with `load` and `predict` in; a Worker that runs its calls, outside of any chain file, out."""
+"""The configuration of a Truss directory in; its model, or the server of its image, with its files, out."""

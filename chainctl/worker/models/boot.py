@@ -27,11 +27,17 @@ def boot_model(
     loop: Loop,
     telemetry: Optional[Telemetry] = None,
 ) -> ModelWorker:
-    """Import the module, create the model, load it. Raises what user code raises, ChainsUsageError.
+    """Fetch what the model reads, import its module, create it, load it.
+
+    Raises what user code raises, ChainsUsageError, CannotStartError.
 
     `loop` gives the event loop that calls will run on, and waits for it: async methods run there, so that
     what they make works in calls.
     """
+    if truss_config.get("external_data") or truss_config.get("model_cache"):
+        from chainctl.worker.models.fetch import with_files  # what few models need
+
+        manifest = with_files(truss_config, manifest)
     worker = loaded_model(module, qualname, truss_config, ModelSite.deployed(manifest), loop)
     if telemetry is not None:
         watch(worker, telemetry)
