@@ -32,7 +32,7 @@ from chainctl.templates import render
 from chainctl.worker.models.asked_files import data_links
 
 USER_ID = 10001
-PORT = 8000
+PORT = 8080
 
 
 @dataclass(frozen=True, slots=True)

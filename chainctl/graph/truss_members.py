@@ -1,4 +1,4 @@
-"""Classes that make Truss directories members of a chain in; what describes their models out. Child interpreter only."""
+"""Classes that make Truss directories members of a chain in; what describes them out. Child interpreter only."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def _place(subject: Subject) -> Path | Problem:
         )
     at = subject.at(_DIR)
     if not isinstance(written, (str, Path)):
-        return at.problem("CH1202", f"`{subject.name}.truss_dir` is {shown(written)}, not a path", help=_WRITTEN)
+        return at.problem(
+            "CH1202", f"`{subject.name}.truss_dir` is {shown(written)}, not a path", help=_WRITTEN
+        )
     here = Path(sys.modules[subject.owner(_DIR).__module__].__file__ or "").resolve().parent
     place = (here / written).resolve()
     if (place / TRUSS_CONFIG).is_file():

@@ -73,7 +73,7 @@ def element_type(annotation: Any) -> Any:
 
 
 def static(cls: type, name: str) -> Any:
-    """A member as the class has it, unbound; None where it has none, or where it is not the stage that its name says."""
+    """A member as the class has it, unbound; None where it has none, or where it is no stage in spite of its name."""
     found = inspect.getattr_static(cls, name, None)
     return None if found is not None and name in _AROUND and _is_helper(cls, name) else found
 
@@ -91,7 +91,9 @@ def _imports_truss_chains(file: SourceFile) -> bool:
         name
         for node in nodes
         if isinstance(node, (ast.Import, ast.ImportFrom))
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
     )
     return any(module.partition(".")[0] == _TRUSS_CHAINS for module in modules)
 

@@ -31,7 +31,7 @@ from chainctl.telemetry.telemetry import Telemetry
 from chainctl.truss import alias
 from chainctl.worker.boot import ChainletManifest
 
-DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
+DEFAULT_LISTEN = "tcp:0.0.0.0:8080"
 _KEEP_ALIVE_SEC = 75
 _SWEEP_SEC = 15
 _BACKLOG = 2048
@@ -82,7 +82,13 @@ def serve(
     server = _Server(config, service)
     sharing = SegmentSharing.opened(os.environ)
     starter = Starter(
-        service, (module, qualname), manifest, sharing, truss_config, running=server.running.result, stop=server.stop
+        service,
+        (module, qualname),
+        manifest,
+        sharing,
+        truss_config,
+        running=server.running.result,
+        stop=server.stop,
     )
     starter.shape(app)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()

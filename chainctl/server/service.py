@@ -273,7 +273,16 @@ class ChainletService:
         accept = headers.get(b"accept", b"").decode("latin-1")
         shared = headers.get(_SHARED, b"").decode("latin-1") if is_inner else ""
         call = Call(
-            body, media_of(headers), accept, shared, is_inner, context, chunks, span, heading=heading, request=request
+            body,
+            media_of(headers),
+            accept,
+            shared,
+            is_inner,
+            context,
+            chunks,
+            span,
+            heading=heading,
+            request=request,
         )
         if span is None:
             return await self._within_deadline(self.worker, call)

@@ -1,4 +1,4 @@
-"""What a service is to run, a chainlet or what a Truss directory has, in; the worker that does it, once it has booted, out."""
+"""What a service is to run, a chainlet or what a Truss directory has, in; its worker, once booted, out."""
 
 from __future__ import annotations
 

@@ -84,7 +84,8 @@ def push(
     """Bring a release up; with a registry, its images are pushed there before anything is started.
 
     With `planned`, only as long as all is as it was when that plan was made: else StalePlanError.
-    Raises ChainDefinitionError for what asks for more than the machine has, BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
+    Raises ChainDefinitionError for what asks for more than the machine has, BuildError and RegistryError (nothing
+    running was touched), DeployError (what served still serves),
     CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError,
     JobsFailedError (see Components).
     """

@@ -24,7 +24,13 @@ from tests.scenarios.pushed_chain import TARGETS
 
 TRUSSES = ROOT / "tests" / "trusses"
 CHAIN = TRUSSES / "chain" / "chain.py"
-WHOLE = {"text": "Hello dear ANN", "word": "magic", "weights": [1.0, 1.0, 1.0], "concurrency": 2, "name": "Whole model"}
+WHOLE = {
+    "text": "Hello dear ANN",
+    "word": "magic",
+    "weights": [1.0, 1.0, 1.0],
+    "concurrency": 2,
+    "name": "Whole model",
+}
 Push = Callable[..., str]
 
 
@@ -130,17 +136,17 @@ def test_an_edit_of_a_model_is_served_here(chainctl: Chainctl, tmp_path: Path) -
     model = directory / "model" / "model.py"
     with local_run(chainctl, str(directory), "--reload", "--port", str(free_port())) as run:
         url = f"{run.url()}/run_remote"
-        assert json.loads(posted(url, {})) [:2] == ["first", "one"]
+        assert json.loads(posted(url, {}))[:2] == ["first", "one"]
         save(model, MODEL.replace("predict(", "predict(("))
         run.await_said("CH0102")
-        assert json.loads(posted(url, {})) [:2] == ["first", "one"]
+        assert json.loads(posted(url, {}))[:2] == ["first", "one"]
         save(model, MODEL.replace("first", "second"))
         await_condition(lambda: json.loads(posted(url, {}))[:2] == ["second", "one"], seconds=60)
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_watched_directory(target: str, tmp_path: Path) -> None:
-    """Bodies are swapped and weights kept, `load` starts it anew, its configuration is pushed, a comment does nothing."""
+    """Bodies are swapped and weights kept, `load` starts it anew, its configuration is pushed, comments are nothing."""
     directory, name, port = _made(tmp_path), f"truss-{uuid.uuid4().hex[:8]}", free_port()
     model, config = directory / "model" / "model.py", directory / "config.yaml"
     environ = environ_of(tmp_path, port)
@@ -154,7 +160,9 @@ def test_a_watched_directory(target: str, tmp_path: Path) -> None:
             *said, weights = answer()
             assert said == ["first", "one"]
             save(model, MODEL.replace("first", "second"))
-            watched.await_line(lambda text: "swap Model: only the body of `Model.predict` changed" in text, 60)
+            watched.await_line(
+                lambda text: "swap Model: only the body of `Model.predict` changed" in text, 60
+            )
             assert answer() == ["second", "one", weights]
             save(model, MODEL.replace("first", "second").replace("urandom(4)", "urandom(5)"))
             watched.await_line(lambda text: "restart Model: `load` changed" in text, 120)

@@ -17,7 +17,9 @@ MACHINE = Capacity(memory_bytes=8 << 30, cpus=2, is_held_to=True)
 GPUS = HostDevices((Device("a", 0, "NVIDIA L4", 24 << 30),), (Holding("a", "somebody"),))
 
 
-def told(config: Mapping[str, Any], capacity: Capacity = MACHINE, host: HostDevices | None = GPUS) -> list[str]:
+def told(
+    config: Mapping[str, Any], capacity: Capacity = MACHINE, host: HostDevices | None = GPUS
+) -> list[str]:
     spec = replace(chainlet("Model", config={"compute": config}), config_line=7)
     graph = graph_of({"Model": []}, specs=[spec])
     found = list(shortages(graph, release_of(graph).services, capacity, host))

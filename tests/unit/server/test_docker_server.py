@@ -395,7 +395,7 @@ def test_conversations_are_passed_on(served: Served) -> None:
     async def talk() -> None:
         async with unix_connect(
             str(served.socket), uri="ws://localhost/v1/websocket?a=1", additional_headers=TOKEN,
-            subprotocols=["chat"],  # type: ignore[list-item]  # it is a name
+            subprotocols=["chat"],
         ) as websocket:  # fmt: skip
             assert websocket.subprotocol == "chat"
             assert await websocket.recv() == "/generate?a=1"

@@ -4,7 +4,6 @@ import os
 
 import numpy as np
 from helpers import shout
-
 from model.parts import joined
 
 
