@@ -154,10 +154,13 @@ def _request(wish: RunWish, loaded: LoadedRun) -> dict[str, Any]:
 
 
 def _environ(wish: RunWish, loaded: LoadedRun) -> Mapping[str, str]:
+    graph = loaded.graph
+    model = graph.chainlet(graph.entrypoint)
     return {
         **os.environ,
-        **_data_environ(loaded.graph, wish.secrets),
-        **_cache_environ(loaded.graph, wish.secrets),
+        **(model.remote_config.options.env_variables if model.truss_config is not None else {}),
+        **_data_environ(graph, wish.secrets),
+        **_cache_environ(graph, wish.secrets),
     }
 
 

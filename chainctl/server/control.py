@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from chainctl.calls.generation_range import EVERY, GenerationRange
 from chainctl.server.service import ChainletService
-from chainctl.worker.in_process import InProcessWorker
 
 if TYPE_CHECKING:
     from chainctl.worker.generations.generations import Generations
@@ -171,9 +170,10 @@ class ControlSocket:
             raise Refused(f"{self._service.name} is starting", None)
         with self._lock:
             if self._generations is None:
-                if not isinstance(worker, InProcessWorker) or worker.origin is None:
+                servings, origin = getattr(worker, "servings", None), getattr(worker, "origin", None)
+                if servings is None or origin is None:
                     raise Refused(f"{self._service.name} cannot be edited while it runs", "restart")
-                self._generations = Generations(worker.servings, worker.origin)
+                self._generations = Generations(servings, origin)
             return self._generations
 
 

@@ -45,7 +45,7 @@ class InProcessWorker:
     """
 
     def __init__(self, declaration: Declaration, instance: Any, buffers: Optional[Buffers] = None) -> None:
-        self.servings = Servings(Serving(0, declaration, instance))
+        self.servings: Servings[Serving] = Servings(Serving(0, declaration, instance))
         self.origin: Optional[Origin] = None
         self._endpoint = declaration.endpoint
         self._name = declaration.display_name

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any, Generic, Optional, TypeVar
 
 from chainctl.calls.call_context import CallContext
 from chainctl.sdk.declaration import Declaration
 from chainctl.worker.call import EndpointCall
 
 
-class Serving:
-    """A chainlet object and the codecs of its class, from generation `number` on."""
+class Made:
+    """An object that serves calls, from generation `number` on."""
 
-    __slots__ = ("call", "instance", "is_healthy", "number")
+    __slots__ = ("instance", "number")
 
-    def __init__(self, number: int, declaration: Declaration, instance: Any) -> None:
+    def __init__(self, number: int, instance: Any) -> None:
         self.number = number
         self.instance = instance
+
+
+class Serving(Made):
+    """A chainlet object and the codecs of its class."""
+
+    __slots__ = ("call", "is_healthy")
+
+    def __init__(self, number: int, declaration: Declaration, instance: Any) -> None:
+        super().__init__(number, instance)
         self.call = EndpointCall(declaration, instance)
         self.is_healthy: Optional[Callable[[], Any]] = getattr(instance, "is_healthy", None)
+
+
+MadeT = TypeVar("MadeT", bound=Made)
 
 
 class Flights:
@@ -27,7 +39,7 @@ class Flights:
 
     __slots__ = ("_servings", "count")
 
-    def __init__(self, servings: Servings) -> None:
+    def __init__(self, servings: Servings[Any]) -> None:
         self._servings = servings
         self.count = 0
 
@@ -38,21 +50,21 @@ class Flights:
             self._servings.on_leave()
 
 
-class Servings:
-    """The chainlet objects of one service; all but one are there only while the service is edited.
+class Servings(Generic[MadeT]):
+    """The objects of one service, chainlets or a model; all but one are there only while the service is edited.
 
     Generations are numbered for the whole chain, so most of them leave this service as it was. A call
     without a number gets the `committed` one. `on_leave`, where it is set, is called whenever work ended.
     """
 
-    def __init__(self, first: Serving) -> None:
-        self.all: tuple[Serving, ...] = (first,)
+    def __init__(self, first: MadeT) -> None:
+        self.all: tuple[MadeT, ...] = (first,)
         self.newest = first
         self.committed = 0
         self.on_leave: Optional[Callable[[], None]] = None
         self._flights: dict[int, Flights] = {}
 
-    def of(self, context: CallContext) -> Serving:
+    def of(self, context: CallContext) -> MadeT:
         """Return what serves a call, which has a number from now on."""
         number = context.generation
         if number is None:
@@ -60,14 +72,14 @@ class Servings:
         newest = self.newest
         return newest if newest.number <= number else self.at(number)
 
-    def at(self, number: int) -> Serving:
+    def at(self, number: int) -> MadeT:
         """Return what serves a generation: the last that is not newer, else the oldest that there is."""
         for serving in reversed(self.all):
             if serving.number <= number:
                 return serving
         return self.all[0]
 
-    def replace(self, servings: tuple[Serving, ...]) -> None:
+    def replace(self, servings: tuple[MadeT, ...]) -> None:
         """Serve with these from now on, oldest first."""
         self.all, self.newest = servings, servings[-1]
 

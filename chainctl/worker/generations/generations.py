@@ -19,7 +19,7 @@ from chainctl.worker.generations.stub_versions import StubVersions
 from chainctl.worker.generations.swap import Swap, Swapper
 from chainctl.worker.generations.timed import GivenUp, TimedWork
 from chainctl.worker.origin import Origin
-from chainctl.worker.servings import Serving, Servings
+from chainctl.worker.servings import Servings
 
 Action = Literal["swap", "reimport", "reinit"]
 DEFAULT_SECONDS = 600.0
@@ -39,7 +39,7 @@ class Generations:
     Its methods may be called from any thread but that of the event loop; one works at a time.
     """
 
-    def __init__(self, servings: Servings, origin: Origin) -> None:
+    def __init__(self, servings: Servings[Any], origin: Origin) -> None:
         self._servings = servings
         self._origin = origin
         self._sources = Sources(origin.root)
@@ -166,6 +166,8 @@ class Generations:
         return self._swapper.prepare(number, self._loaded(texts), self._sources, inits)
 
     def _renew(self, number: int, action: Action, texts: Texts, sources: Sources, seconds: float) -> Renewal:
+        if self._origin.resolver is None:
+            raise Refused(f"`{self._origin.qualname}` is made only when its process starts", "restart")
         for path, text in texts.items():
             if text is not None:
                 compile(text, sources.filename(path), "exec", dont_inherit=True)
@@ -196,7 +198,7 @@ class Generations:
             if not under_way.is_at_work:
                 self._under_way = None
 
-    def _live(self) -> Serving:
+    def _live(self) -> Any:
         return self._servings.at(self.committed)
 
     def _loaded(self, texts: Texts) -> dict[str, Optional[str]]:

@@ -75,6 +75,7 @@ class Renewal:
         with self.window.opened():
             cls = self._executed() or type(self._live.instance)
             declaration = self._checked(cls)
+            assert self._origin.resolver is not None  # else nobody renews
             arguments = self._origin.resolver.arguments(cls, {})
         self._seen_by_fresh()
         with self.window.preparing():

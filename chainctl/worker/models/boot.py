@@ -14,6 +14,7 @@ from chainctl.telemetry.telemetry import Telemetry
 from chainctl.worker.boot import ChainletManifest, watch
 from chainctl.worker.models.model_worker import ModelWorker, concurrency_of
 from chainctl.worker.models.site import ModelSite, arguments_of
+from chainctl.worker.origin import Origin
 
 PACKAGES = "packages"
 Loop = Callable[[], asyncio.AbstractEventLoop]
@@ -39,6 +40,8 @@ def boot_model(
 
         manifest = with_files(truss_config, manifest)
     worker = loaded_model(module, qualname, truss_config, ModelSite.deployed(manifest), loop)
+    worker.origin = Origin(module, qualname, None, _root_of(module))
+    worker.servings.committed = manifest.generation
     if telemetry is not None:
         watch(worker, telemetry)
     return worker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Optional
 
 from chainctl.calls.call_context import CURRENT_CALL, CallContext
@@ -22,6 +22,8 @@ from chainctl.worker.models.requests import as_disconnect, request_of, require_r
 from chainctl.worker.models.responses import is_response, is_whole, streamed_reply, whole_reply
 from chainctl.worker.models.runner import ModelRunner, Outcome, is_generator, leaving
 from chainctl.worker.models.schemas import schemas_of
+from chainctl.worker.origin import Origin
+from chainctl.worker.servings import Made, Servings
 from chainctl.worker.stages import Visit
 from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
@@ -32,6 +34,7 @@ class ModelWorker:
 
     `concurrency` bounds `predict` and `websocket` alone: what is before and after `predict` runs beside it,
     and so do the methods with routes of their own. `name` is what the model is called in error answers.
+    `origin` is where its code is, None where that cannot be edited.
     Raises ChainsUsageError for a model that cannot be called.
     """
 
@@ -39,6 +42,8 @@ class ModelWorker:
         entries = entries_of(model)
         self._name = name
         self._of = type(model).__name__
+        self.servings = Servings(Made(0, model))
+        self.origin: Optional[Origin] = None
         self._model = model
         self._predict = entries.predict
         self._websocket = entries.websocket
@@ -86,7 +91,14 @@ class ModelWorker:
     async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
         assert self._websocket is not None
         CURRENT_CALL.set(context)
-        converse = self._websocket.stage().function
+        self.servings.of(context)
+        flights = self.servings.enter(context)
+        try:
+            await self._conversed(self._websocket.stage().function, socket)
+        finally:
+            flights.land()
+
+    async def _conversed(self, converse: Callable[[Any], Awaitable[None]], socket: WebSocketProtocol) -> None:
         since = await self.gate.enter()
         try:
             await converse(websocket_of(socket))
@@ -126,9 +138,12 @@ class ModelWorker:
 
     async def _answered(self, call: Call, entry: Entry, value: Any, request: Any) -> Reply:
         runner = self._bounded if entry is self._predict else self._free
+        self.servings.of(call.context)
+        flights = self.servings.enter(call.context)
         try:
-            visit = runner.visit(call.context, call.span, _nothing)
+            visit = runner.visit(call.context, call.span, flights.land)
         except Overloaded as error:
+            flights.land()
             return overload_reply(error)
         call.outlives_its_answer = True
         try:
@@ -168,7 +183,3 @@ def concurrency_of(truss_config: Mapping[str, Any]) -> int:
 
 def _no_method(method: str) -> Fault:
     return Fault.of(404, "not_found", f"the model has no method `{method}`")
-
-
-def _nothing() -> None:
-    """Note nothing: a model has no generations whose calls are counted."""
