@@ -6,11 +6,16 @@ Who annotates with these classes has starlette; it is not installed for anybody 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import importlib
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, Optional
 
+from chainctl.calls.call_context import CallContext
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
 from chainctl.wire.media import JSON
@@ -54,9 +59,23 @@ def request_of(call: Call, of: str) -> Any:
         "headers": list(headers.items()),
         "server": None,
         "client": None,
-        "state": {},
+        "state": {"watch_disconnect": functools.partial(_watched, call.context)},
     }
     return importlib.import_module(_REQUESTS).Request(scope, _Body(body))
+
+
+@contextlib.contextmanager
+def _watched(context: CallContext) -> Iterator[threading.Event]:
+    """Give sync code an event that is set when nobody waits for its call any more; async code is cancelled."""
+    gone = threading.Event()
+    watching: Future[None] = Future()
+    watching.add_done_callback(lambda ended: gone.set() if ended.cancelled() else None)
+    context.scope.enter(watching)
+    try:
+        yield gone
+    finally:
+        with contextlib.suppress(InvalidStateError):  # the call has ended meanwhile
+            watching.set_result(None)
 
 
 class _Body:
