@@ -25,7 +25,9 @@ from tests.bench.host import load_average, this_host
 from tests.bench.peers.chain_services import ChainRun, Package
 from tests.bench.peers.peer import ROOT
 from tests.bench.stage import Stage
-from tests.bench.stages_report import BATCHED, FETCHED, QUEUED, Measured, Queue, report
+from tests.bench.staged_models import PREDICT, READY, staged_models
+from tests.bench.stages_report import BATCHED, FETCHED, QUEUED, Measured, Modelled, Queue, report
+from tests.bench.venvs import cache_directory
 
 _ROW = ("Fetching", "Ordered", "Batching")
 _GAP_SEC = 0.005
@@ -53,13 +55,13 @@ class Client:
     async def connected(cls, port: int) -> Client:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
-    async def post(self, arguments: Any) -> Any:
-        """Call `run_remote`; return the result. Raises ValueError for another answer than a result."""
-        body = json.dumps(arguments).encode()
-        return await self._exchange(post_head("/run_remote", len(body), "application/json") + body)
+    async def post(self, value: Any, path: str = "/run_remote") -> Any:
+        """Make a call; return the result. Raises ValueError for another answer than a result."""
+        body = json.dumps(value).encode()
+        return await self._exchange(post_head(path, len(body), "application/json") + body)
 
-    async def health(self) -> Any:
-        return await self._exchange(_HEALTH)
+    async def health(self, path: str = "/healthz") -> Any:
+        return await self._exchange(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
 
     def close(self) -> None:
         self._writer.close()
@@ -74,13 +76,15 @@ class Client:
         return json.loads(body)
 
 
-async def at_once(port: int, calls: Sequence[Any]) -> tuple[float, list[Any]]:
+async def at_once(
+    port: int, calls: Sequence[Any], path: str = "/run_remote", health: str = "/healthz"
+) -> tuple[float, list[Any]]:
     """Make calls at once, each on a connection that is there already; return the seconds and the results."""
     clients = [await Client.connected(port) for _ in calls]
     try:
-        await asyncio.gather(*(client.health() for client in clients))
+        await asyncio.gather(*(client.health(health) for client in clients))
         began = time.perf_counter()
-        results = await asyncio.gather(*(c.post(call) for c, call in zip(clients, calls, strict=True)))
+        results = await asyncio.gather(*(c.post(call, path) for c, call in zip(clients, calls, strict=True)))
         return time.perf_counter() - began, list(results)
     finally:
         for client in clients:
@@ -120,6 +124,20 @@ def health_ms(port: int, begun: Path, stop: Path) -> list[float]:
     return took
 
 
+async def modelled(stage: Stage, times: int) -> tuple[Modelled, ...]:
+    """Measure one Truss directory under both servers, in turns."""
+    ports = staged_models(stage, cache_directory(os.environ))
+    took: dict[str, list[float]] = {name: [] for name in ports}
+    for turn in range(times + 1):
+        for name, port in ports.items():
+            seconds, results = await at_once(port, range(FETCHED), PREDICT, READY)
+            if results != list(range(FETCHED)):
+                raise ValueError(f"calls got the results of others: {results}")
+            if turn:  # the first ones warm up
+                took[name].append(seconds)
+    return tuple(Modelled(name, tuple(seconds)) for name, seconds in took.items())
+
+
 async def measured(run: ChainRun, times: int) -> Measured:
     """Start what is measured, warm it up with a call of each kind, and measure."""
     places = run.start("staged", _ROW)
@@ -141,7 +159,9 @@ async def measured(run: ChainRun, times: int) -> Measured:
         queues.append(await queued(port, "busy", again.stage.directory))
     finally:
         again.stage.end()
-    return Measured(tuple(s for s, _ in fetched), tuple(queues), tuple(s for s, _ in batched))
+    run.stage.end()
+    models = await modelled(run.stage, times)
+    return Measured(tuple(s for s, _ in fetched), tuple(queues), tuple(s for s, _ in batched), models)
 
 
 def main(arguments: Sequence[str]) -> None:

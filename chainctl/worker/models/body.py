@@ -16,7 +16,7 @@ from pydantic_core import SchemaSerializer, core_schema, from_json, to_json
 from chainctl.calls.answer import Buffer
 from chainctl.wire.frame_form import frame_value
 from chainctl.wire.invalid import InvalidValue
-from chainctl.wire.media import FRAME, JSON, MSGPACK, MSGPACK_TYPES
+from chainctl.wire.media import FRAME, JSON, MSGPACK, MSGPACK_TYPES, OCTETS
 from chainctl.wire.msgpack_form import packed, unpacked
 from chainctl.worker.output import OutputMismatch
 from chainctl.worker.worker import Call, Reply
@@ -71,10 +71,15 @@ def inner_value(media: str, body: Buffer) -> Any:
 
 
 def value_reply(value: Any, call: Call, of: str) -> Reply:
-    """Write a result: msgpack for who sent it or takes it, else JSON. `of` names the method in OutputMismatch."""
+    """Write a result: msgpack for who sent it or takes it, else JSON. `of` names the method in OutputMismatch.
+
+    Bytes for somebody who sent an octet stream are one already, as Truss has it.
+    """
     sent_msgpack = call.media in MSGPACK_TYPES
     if call.is_inner and JSON in call.accept:
         sent_msgpack = False
+    if isinstance(value, bytes) and call.media == OCTETS and not call.is_inner:
+        return Reply(200, value, OCTETS)
     if sent_msgpack or "msgpack" in call.accept:
         return Reply(200, _packed(value, of), call.media if sent_msgpack else MSGPACK)
     return Reply(200, json_bytes(value, of))

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.worker.boot import ChainletManifest, watch
-from chainctl.worker.models.model_worker import ModelWorker, concurrency_of
+from chainctl.worker.models.model_worker import ModelLimits, ModelWorker
 from chainctl.worker.models.site import ModelSite, arguments_of
 from chainctl.worker.origin import Origin
 
@@ -52,7 +52,8 @@ def loaded_model(
 ) -> ModelWorker:
     """Create and load a model anywhere. Code in the directory `packages` beside it can be imported.
 
-    That is looked through last, as Truss has it: nothing that is installed is hidden by it.
+    That is looked through last, as Truss has it: nothing that is installed is hidden by it. As there, too, a
+    model is told of its environment only where there is one.
     """
     root = _root_of(module)
     packages = str(root / PACKAGES)
@@ -62,8 +63,10 @@ def loaded_model(
     for part in qualname.split("."):
         cls = getattr(cls, part)
     model = cls(**arguments_of(cls, truss_config, site, root))
-    worker = ModelWorker(truss_config.get("model_name") or qualname, model, concurrency_of(truss_config))
-    _run(getattr(model, "setup_environment", None), loop, site.environment_form)
+    limits = ModelLimits.of(truss_config)
+    worker = ModelWorker(truss_config.get("model_name") or qualname, model, limits)
+    if site.environment:
+        _run(getattr(model, "setup_environment", None), loop, site.environment_form)
     _run(getattr(model, "load", None), loop)
     return worker
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from chainctl.calls.time_limit import TimeLimit
 from chainctl.wire.media import EVENTS, JSON, OCTETS
 from chainctl.worker.models.body import json_bytes, value_reply
 from chainctl.worker.stream_reply import StreamForm
@@ -14,24 +15,30 @@ from chainctl.worker.worker import Call, Reply
 _STREAMS_JSON = b"openai"  # its client asks for JSON whatever it wants
 
 
-async def items_reply(items: AsyncGenerator[Any, None], call: Call, of: str, name: str) -> Reply:
-    """Answer with what is yielded. Raises what is raised before the first item; later it breaks the answer off."""
+async def items_reply(
+    items: AsyncGenerator[Any, None], call: Call, of: str, name: str, silence_sec: float
+) -> Reply:
+    """Answer with what is yielded. Raises what is raised before the first item; later it breaks the answer off.
+
+    A stream that is silent for longer than `silence_sec` has failed: that is a TimeoutError.
+    """
     if call.is_inner:
         return value_reply(_together(await _all(items)), call, of)
     if _is_gathered(call):
         chunks = [chunk_of(item, of) for item in await _all(items)]
         return Reply(200, json_bytes(b"".join(chunks).decode(errors="replace"), of))
+    paced = _paced(items, silence_sec)
     form = StreamForm(
         EVENTS if EVENTS in call.accept else OCTETS, lambda item: chunk_of(item, of), chainlet=name
     )
     try:
-        first = [form.item(await anext(items))]
+        first = [form.item(await anext(paced))]
     except StopAsyncIteration:
         first = []
     except BaseException:
-        await items.aclose()
+        await paced.aclose()
         raise
-    return Reply(200, form.body(first, items, call.span), form.content_type)
+    return Reply(200, form.body(first, paced, call.span), form.content_type)
 
 
 def chunk_of(item: Any, of: str) -> bytes:
@@ -49,6 +56,23 @@ def _is_gathered(call: Call) -> bool:
         return False
     headers = {} if call.heading is None else call.heading.headers
     return _STREAMS_JSON not in headers.get(b"user-agent", b"").lower()
+
+
+async def _paced(items: AsyncGenerator[Any, None], silence_sec: float) -> AsyncGenerator[Any, None]:
+    """Yield items as they come, each in time. Raises TimeoutError."""
+    async with aclosing(items):
+        while True:
+            limit = TimeLimit(silence_sec)
+            try:
+                with limit:
+                    item = await anext(items)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                if not limit.has_expired:
+                    raise
+                raise TimeoutError(f"nothing was yielded for {silence_sec:g} s") from error
+            yield item
 
 
 async def _all(items: AsyncGenerator[Any, None]) -> list[Any]:

@@ -1,7 +1,7 @@
 """A method of a model in; what it takes, what it says of its types, and how it is called, out.
 
-A method takes nothing, its input, the request, or both. The request is told by its annotation: a class
-`Request` of starlette or of fastapi.
+A method takes nothing, its input, the request, or both. The request is told by its annotation: the class
+`Request` of starlette, which is that of fastapi too, or one derived from it.
 """
 
 from __future__ import annotations
@@ -128,8 +128,9 @@ def is_request(annotation: Any) -> bool:
     """Say whether an annotation asks for the request."""
     if isinstance(annotation, str):
         return annotation.rpartition(".")[2] == "Request"
-    module = str(getattr(annotation, "__module__", ""))
-    return getattr(annotation, "__name__", "") == "Request" and module.partition(".")[0] in _WEB
+    if not isinstance(annotation, type):
+        return False
+    return any(c.__name__ == "Request" and c.__module__.partition(".")[0] in _WEB for c in annotation.__mro__)
 
 
 def input_annotation(signature: inspect.Signature) -> Any:

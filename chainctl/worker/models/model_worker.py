@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from chainctl.calls.call_context import CURRENT_CALL, CallContext
@@ -29,16 +30,36 @@ from chainctl.worker.threads import CallThreads
 from chainctl.worker.worker import Call, Health, Reply
 
 
+@dataclass(frozen=True)
+class ModelLimits:
+    """How many calls `predict` takes at once, and how many seconds a stream may be silent."""
+
+    concurrency: int = 1
+    silence_sec: float = 60.0
+
+    @classmethod
+    def of(cls, truss_config: Mapping[str, Any]) -> ModelLimits:
+        """Read them from the configuration of a Truss directory; what it does not say is the default there, too."""
+        runtime = truss_config.get("runtime") or {}
+        return cls(
+            int(runtime.get("predict_concurrency") or cls.concurrency),
+            float(runtime.get("streaming_read_timeout") or cls.silence_sec),
+        )
+
+
+_DEFAULTS = ModelLimits()
+
+
 class ModelWorker:
     """Runs a model's calls: async methods on the event loop, sync ones in threads.
 
-    `concurrency` bounds `predict` and `websocket` alone: what is before and after `predict` runs beside it,
+    Limits bound `predict` and `websocket` alone: what is before and after `predict` runs beside it,
     and so do the methods with routes of their own. `name` is what the model is called in error answers.
     `origin` is where its code is, None where that cannot be edited.
     Raises ChainsUsageError for a model that cannot be called.
     """
 
-    def __init__(self, name: str, model: Any, concurrency: int = 1) -> None:
+    def __init__(self, name: str, model: Any, limits: ModelLimits = _DEFAULTS) -> None:
         entries = entries_of(model)
         self._name = name
         self._of = type(model).__name__
@@ -50,8 +71,9 @@ class ModelWorker:
         self._extras = entries.extras
         self.is_websocket = entries.websocket is not None
         self.body_limit: Optional[int] = None
-        self.gate = Gate(concurrency)
-        self._threads = CallThreads(concurrency)
+        self._limits = limits
+        self.gate = Gate(limits.concurrency)
+        self._threads = CallThreads(limits.concurrency)
         self._bounded = ModelRunner(
             name, self.gate, self._threads, None if self._predict is None else self._predict.batching
         )
@@ -168,17 +190,13 @@ class ModelWorker:
         if is_response(value):
             return await streamed_reply(value, call, leaving(outcome, visit))
         if is_generator(value):
-            return await items_reply(runner.production(outcome, visit), call, of, self._name)
+            items = runner.production(outcome, visit)
+            return await items_reply(items, call, of, self._name, self._limits.silence_sec)
         began = time.perf_counter_ns()
         reply = value_reply(value, call, of)
         if call.span is not None:
             call.span.encode_ns = time.perf_counter_ns() - began
         return reply
-
-
-def concurrency_of(truss_config: Mapping[str, Any]) -> int:
-    """How many calls of `predict` may run at once."""
-    return int((truss_config.get("runtime") or {}).get("predict_concurrency") or 1)
 
 
 def _no_method(method: str) -> Fault:

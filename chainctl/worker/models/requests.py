@@ -6,16 +6,23 @@ Who annotates with these classes has starlette; it is not installed for anybody 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import importlib
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, Optional
 
+from chainctl.calls.call_context import CallContext
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.websocket import WebSocketDisconnect, WebSocketProtocol
 from chainctl.wire.media import JSON
 from chainctl.worker.models.body import inner_value, json_bytes
 from chainctl.worker.worker import Call, Heading
 
+_REQUESTS = "starlette.requests"
 _OURS = b"x-chainctl-"
 _PLAIN = Heading("POST", "/run_remote")
 Message = MutableMapping[str, Any]
@@ -24,7 +31,7 @@ Message = MutableMapping[str, Any]
 def require_requests(of: str) -> None:
     """See that requests can be made, before there are any. Raises MissingDependencyError."""
     try:
-        import starlette.requests  # noqa: F401  # it is asked whether it is there
+        importlib.import_module(_REQUESTS)
     except ImportError:
         raise MissingDependencyError(
             f"`{of}` takes the request, and starlette is not installed here",
@@ -34,13 +41,11 @@ def require_requests(of: str) -> None:
 
 def request_of(call: Call, of: str) -> Any:
     """Make the request of a call; one from the same chain has its input as its body."""
-    from starlette.requests import Request
-
-    heading, body, media = call.heading or _PLAIN, bytes(call.body), call.media
-    if call.is_inner:
-        body, media = json_bytes(inner_value(media, body), of), JSON
+    heading, body = call.heading or _PLAIN, bytes(call.body)
     headers = {name: value for name, value in heading.headers.items() if not name.startswith(_OURS)}
-    headers[b"content-type"] = media.encode("latin-1") if call.is_inner else headers.get(b"content-type", b"")
+    if call.is_inner:
+        body = json_bytes(inner_value(call.media, body), of)
+        headers[b"content-type"], headers[b"content-length"] = JSON.encode(), str(len(body)).encode()
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -51,12 +56,26 @@ def request_of(call: Call, of: str) -> Any:
         "raw_path": heading.path.encode("latin-1", "replace"),
         "root_path": "",
         "query_string": heading.query.encode("latin-1"),
-        "headers": [(name, value) for name, value in headers.items() if value],
+        "headers": list(headers.items()),
         "server": None,
         "client": None,
-        "state": {},
+        "state": {"watch_disconnect": functools.partial(_watched, call.context)},
     }
-    return Request(scope, _Body(body))
+    return importlib.import_module(_REQUESTS).Request(scope, _Body(body))
+
+
+@contextlib.contextmanager
+def _watched(context: CallContext) -> Iterator[threading.Event]:
+    """Give sync code an event that is set when nobody waits for its call any more; async code is cancelled."""
+    gone = threading.Event()
+    watching: Future[None] = Future()
+    watching.add_done_callback(lambda ended: gone.set() if ended.cancelled() else None)
+    context.scope.enter(watching)
+    try:
+        yield gone
+    finally:
+        with contextlib.suppress(InvalidStateError):  # the call has ended meanwhile
+            watching.set_result(None)
 
 
 class _Body:

@@ -57,6 +57,11 @@ class ModelSecrets(Secrets):
             return default if value is None and isinstance(default, str) else value
 
         super().__init__(read, frozenset(declared))
+        self._count = len(declared)
+
+    def __len__(self) -> int:
+        """How many are declared: models ask whether there are any."""
+        return self._count
 
     def __getitem__(self, key: str) -> str:
         if self._declared is not None and key not in self._declared:

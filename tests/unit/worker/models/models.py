@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from chainctl.wire.media import JSON
-from chainctl.worker.models.model_worker import ModelWorker
+from chainctl.worker.models.model_worker import ModelLimits, ModelWorker
 from chainctl.worker.worker import Call, Heading, Reply
 
 PREDICT = "/v1/models/model:predict"
 
 
-def worker_of(model: Any, concurrency: int = 1) -> ModelWorker:
+def worker_of(model: Any, concurrency: int = 1, silence_sec: float = 60.0) -> ModelWorker:
     """A worker, as a service has it."""
-    return ModelWorker("greeter", model, concurrency)
+    return ModelWorker("greeter", model, ModelLimits(concurrency, silence_sec))
 
 
 def call(value: Any = None, *, accept: str = "", path: str = PREDICT, **headers: str) -> Call:

@@ -115,6 +115,18 @@ def test_results_in_json(result: Any, expected: Any) -> None:
     assert value_of(run(worker_of(Model()).call(call()))) == expected
 
 
+def test_bytes_for_who_speaks_in_them() -> None:
+    """An octet stream is answered with one; under its own name msgpack is msgpack."""
+
+    class Model:
+        def predict(self) -> bytes:
+            return b"raw"
+
+    worker = worker_of(Model())
+    assert bytes_of(run(worker.call(raw(b"\xc0", MSGPACK)))) == b"raw"
+    assert unpacked(bytes_of(run(worker.call(raw(b"\xc0", "application/msgpack"))))) == b"raw"
+
+
 def test_numbers_that_json_does_not_know() -> None:
     """They are written as Python writes them."""
 

@@ -15,7 +15,7 @@ from chainctl.errors import ChainsUsageError, MissingDependencyError
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.worker.boot import ChainletManifest
 from chainctl.worker.models.boot import boot_model, loaded_model
-from chainctl.worker.models.model_worker import ModelWorker
+from chainctl.worker.models.model_worker import ModelLimits, ModelWorker
 from chainctl.worker.models.site import ModelSite
 from tests.unit.worker.loopback import run
 from tests.unit.worker.models.models import call, error_of, value_of
@@ -71,6 +71,7 @@ class Model:
             "name": kwargs["config"]["model_name"],
             "data_dir": str(kwargs["data_dir"]),
             "environment": kwargs["environment"],
+            "count": len(kwargs["secrets"]),
             "secrets": [kwargs["secrets"]["key"], kwargs["secrets"]["written"], kwargs["secrets"].get("unset")],
         }
 """
@@ -85,6 +86,7 @@ def test_what_a_model_may_ask_for(place: Callable[[str], str], tmp_path: Path) -
         "name": "greeter",
         "data_dir": str(tmp_path / "data"),
         "environment": {"name": "staging"},
+        "count": 3,
         "secrets": ["s3cret", "default", None],
     }
     assert worker.gate.limit == 3
@@ -150,7 +152,8 @@ class Model:
 
 
 def test_what_comes_before_calls(place: Callable[[str], str]) -> None:
-    """`__init__`, then `setup_environment`, then `load`."""
+    """`__init__`, then `setup_environment` where there is one, then `load`."""
+    assert value_of(run(booted(place(ORDER.format(a=""))).call(call()))) == ["init", "load"]
     steps = ["init", ["setup", {"name": "prod"}], "load"]
     assert value_of(run(booted(place(ORDER.format(a="")), environment="prod").call(call()))) == steps
 
@@ -187,9 +190,11 @@ def test_async_methods_run_on_the_loop_of_calls(place: Callable[[str], str]) -> 
     loop = asyncio.new_event_loop()
     site = ModelSite.here({})
     worker = loaded_model(place(LOOPED), "Model", CONFIG, site, lambda: loop)
-    ordered = loaded_model(place(ORDER.format(a="async ")), "Model", CONFIG, site, lambda: loop)
+    there = ModelSite(lambda _: None, environment="prod")
+    ordered = loaded_model(place(ORDER.format(a="async ")), "Model", CONFIG, there, lambda: loop)
     assert value_of(loop.run_until_complete(worker.call(call())))
-    assert value_of(loop.run_until_complete(ordered.call(call()))) == ["init", ["setup", None], "load"]
+    steps = ["init", ["setup", {"name": "prod"}], "load"]
+    assert value_of(loop.run_until_complete(ordered.call(call()))) == steps
     loop.close()
 
 
@@ -213,6 +218,13 @@ def test_what_load_raises(place: Callable[[str], str]) -> None:
         booted(place(code))
     with pytest.raises(ModuleNotFoundError, match="no_such_model"):
         booted("no_such_model.model")
+
+
+def test_limits_of_a_configuration() -> None:
+    """What it does not say is as Truss has it."""
+    assert ModelLimits.of({}) == ModelLimits.of({"runtime": None}) == ModelLimits(1, 60.0)
+    runtime = {"predict_concurrency": 7, "streaming_read_timeout": 5}
+    assert ModelLimits.of({"runtime": runtime}) == ModelLimits(7, 5.0)
 
 
 def test_places_are_told(place: Callable[[str], str]) -> None:

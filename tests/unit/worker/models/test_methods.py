@@ -12,7 +12,7 @@ from chainctl import batched
 from chainctl.errors import ChainsUsageError
 from chainctl.worker.models.entry import entries_of
 from tests.unit.worker.loopback import run
-from tests.unit.worker.models.models import call, raw, value_of, worker_of
+from tests.unit.worker.models.models import call, inner, raw, value_of, worker_of
 
 if TYPE_CHECKING:
     import starlette.requests as web
@@ -113,8 +113,11 @@ def test_what_the_chain_adds_is_not_shown() -> None:
     assert answer == {"content-type": "application/json", "x-user": "ada"}
 
 
-def method(name: str, function: Callable[..., Any]) -> dict[str, Any]:
-    return {name: function}
+def test_the_request_of_a_chainlet() -> None:
+    """Its body is the input, as anybody else would send it; the input alone is read as ever."""
+    worker = worker_of(type("Model", (), {"predict": Takes.request})())
+    body = value_of(run(worker.call(inner(b'{"model_input": {"b": [1]}}'))))
+    assert body == {"body": '{"b":[1]}', "path": "/-/run_remote"}
 
 
 async def _socket(self: Any, websocket: Any) -> None: ...
