@@ -34,11 +34,10 @@ from chainctl.wire.fault import user_frames
 from chainctl.worker.boot import ChainletManifest, boot
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.models.cannot_start import CannotStartError
-from chainctl.worker.models.docker_server import ServerWorker, boot_server
+from chainctl.worker.models.docker_server import DEFAULT_LISTEN, ServerWorker, boot_server
 from chainctl.worker.models.server_process import ServerProcess
 from chainctl.worker.models.server_settings import ServerSettings, has_server
 
-DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 _KEEP_ALIVE_SEC = 75
 _SWEEP_SEC = 15
 _GC_THRESHOLDS = (10_000, 20, 20)
