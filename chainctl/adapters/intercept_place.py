@@ -145,6 +145,7 @@ def _shim(service: ServiceSpec, spec: ChainletSpec) -> str:
         "chain": service.chain,
         "chainlet": spec.name,
         "module": spec.module,
+        "truss_config": spec.truss_config,
         "qualname": spec.qualname,
         "debug_logs": options.enable_debug_logs,
         "ping_interval_sec": pings.ping_interval_seconds,

@@ -32,7 +32,7 @@ from chainctl.templates import render
 from chainctl.worker.models.asked_files import data_links
 
 USER_ID = 10001
-PORT = 8000
+PORT = 8080
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +176,23 @@ def _values(
         "apt_mirror": settings.apt_mirror,
         "env": env_pairs(config),
         "certificates": settings.certificates,
+        "truss_config": spec.truss_config,
+        "truss_links": _truss_links(spec, has_packages=packages),
         "has_data": data,
         "data_links": data_links(spec.truss_config),
         "has_packages": packages,
         "uid": USER_ID,
         "port": PORT,
     }
+
+
+def _truss_links(spec: ChainletSpec, *, has_packages: bool) -> list[tuple[str, str]]:
+    """Where a Truss model looks for its code and its packages by path, and where they are."""
+    if spec.truss_config is None:
+        return []
+    top = spec.module.partition(".")[0]
+    code = [(f"/app/{top}", f"code/{top}")] if spec.files else []
+    return [*code, *([("/packages", "app/packages")] if has_packages else [])]
 
 
 def _steps(config: RemoteConfig, base: Base, context: BuildContext) -> tuple[str, ...]:

@@ -93,7 +93,18 @@ def load_run(wish: RunWish) -> LoadedRun:
         require_outside(written.chainlet(name), url)
     graph = replaced_graph(written, replacements.urls, fakes) if replacements.names else written
     require_known(graph, wish.debugged, "--debug")
+    _require_processes(wish, graph)
     return LoadedRun(written, graph, fakes)
+
+
+def _require_processes(wish: RunWish, graph: ChainGraph) -> None:
+    """Check that Truss directories which others call get processes: each imports its own `model`."""
+    members = [s.name for s in graph.chainlets if s.truss_config is not None and s.name != graph.entrypoint]
+    if members and not wish.has_processes:
+        raise UsageError(
+            f"{', '.join(members)} of {Path(graph.path).name} runs in a process of its own: it is a Truss directory",
+            hint=f"use `--fidelity process`, or let a fake stand for it: `--replace {members[0]}=fakes.py:Fake`.",
+        )
 
 
 def _loaded(wish: RunWish) -> tuple[ChainGraph, tuple[ChainletSpec, ...]]:

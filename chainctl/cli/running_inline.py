@@ -142,6 +142,7 @@ def _request(wish: RunWish, loaded: LoadedRun) -> dict[str, Any]:
         "paths": list(dict.fromkeys([str(file.root), str(file.path.parent), *external, *others])),
         "module": entrypoint.module,
         "qualname": entrypoint.qualname,
+        "truss_config": entrypoint.truss_config,
         "fidelity": wish.fidelity,
         "secrets": _secret_values(graph, wish.secrets),
         "body": None if wish.body is None else wish.body.decode(),

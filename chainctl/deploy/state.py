@@ -66,11 +66,14 @@ class ObservedDoor:
 class Capacity:
     """What the machine of a target has for all services; None where it does not tell, or does not bound it.
 
-    `crowded` are chainlets that find no GPUs as long as their older services have theirs.
+    `crowded` are chainlets that find no GPUs as long as their older services have theirs. `is_held_to` where a
+    service gets what it asks for and no more: then nothing that asks for more than there is can run.
     """
 
     memory_bytes: int | None = None
     gpus: int | None = None
+    cpus: int | None = None
+    is_held_to: bool = False
     crowded: frozenset[str] = frozenset()
 
 

@@ -28,9 +28,14 @@ _NEEDS_NUMPY = "pydantic_numpy"
 
 def with_brought(config: RemoteConfig, imports: Iterable[Import]) -> RemoteConfig:
     """Return the configuration that an image is made from; the very same for a file of chainctl's own."""
+    found = list(imports)
+    is_for_truss = any(_dotted(one)[0] in ROOTS for one in found)
+    return with_brought_by_server(config, found) if is_for_truss else config
+
+
+def with_brought_by_server(config: RemoteConfig, imports: Iterable[Import]) -> RemoteConfig:
+    """Return the configuration for code that a Truss server runs, whatever it imports."""
     modules = [_dotted(one) for one in imports]
-    if not any(module[0] in ROOTS for module in modules):
-        return config
     image = config.docker_image
     kept = [text for text in image.pip_requirements if requirement_name(text) != "truss"]
     added = _missing(image, modules) if _takes_requirements(image) else []

@@ -40,6 +40,10 @@ def examine(file: ChainFile, extra_paths: list[str]) -> Introspection:
     alias.install()
     never = frozenset(sys.stdlib_module_names) | {"chainctl"} | alias.ROOTS
     sys.meta_path.append(PlaceholderFinder(never))
+    if file.is_truss:
+        from chainctl.graph.truss_model import introspect_truss
+
+        return introspect_truss(file)
     module = import_chain(file)
     if isinstance(module, Problem):
         return Introspection((module,))

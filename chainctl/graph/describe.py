@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,25 @@ from chainctl.sdk.chainlet import EntrypointMark
 from chainctl.sdk.config import RemoteConfig
 from chainctl.sdk.declaration import Declaration, declaration_of
 from chainctl.sdk.locate import SourceFile, Span
+from chainctl.sdk.subject import Subject
 from chainctl.wire.signature import ResultCodec
 
 
 class Description:
-    """Describes checked chainlets, and finds the problems that only their files and schemas show."""
+    """Describes checked chainlets, and finds the problems that only their files and schemas show.
 
-    def __init__(self, file: ChainFile, classes: list[type]) -> None:
+    `members` are described already: those that are Truss directories.
+    """
+
+    def __init__(self, file: ChainFile, classes: list[type], members: Mapping[type, ChainletSpec]) -> None:
         self._file = file
         self._declarations = [declaration_of(cls) for cls in classes]
         self._closures: dict[tuple[str, tuple[Path, ...]], Closure] = {}
-        self._specs: list[ChainletSpec] = []
+        self._specs = list(members.values())
         self.problems: list[Problem] = []
         for declaration in self._declarations:
-            self._describe(declaration)
+            if declaration.cls not in members:
+                self._describe(declaration)
 
     def graph(
         self, entrypoint: type, mark: EntrypointMark | None, warnings: tuple[Problem, ...]
@@ -74,6 +79,7 @@ class Description:
                 files=source_files(closure, self._file.root),
                 takes_stream=endpoint.item_parameter is not None,
                 is_websocket=endpoint.is_websocket,
+                config_line=Subject(cls).at("remote_config").line,
             )
         )
 

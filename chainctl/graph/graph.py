@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chainctl.errors import Problem
+from chainctl.graph.chain_file import TRUSS_CONFIG
 from chainctl.sdk.config import RemoteConfig
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ChainletSpec:
 
     `config` is the JSON form of its RemoteConfig, with only what the user wrote. `truss_config` is that of a Truss
     directory's `config.yaml` with all defaults, as its model is given it; None for a class of chainctl's own.
+    `config_line` is where it says what resources it needs, in `config_file` where there is one; 0 where nowhere.
     """
 
     name: str
@@ -59,10 +61,19 @@ class ChainletSpec:
     takes_stream: bool = False
     is_websocket: bool = False
     truss_config: Mapping[str, Any] | None = None
+    config_line: int = 0
 
     @property
     def remote_config(self) -> RemoteConfig:
         return RemoteConfig.from_json(self.config)
+
+    @property
+    def config_file(self) -> str | None:
+        """The `config.yaml` of a Truss directory, None for a class of chainctl's own."""
+        if self.truss_config is None:
+            return None
+        above = self.module.count(".") + 1 if self.path.endswith(".py") else 1
+        return "/".join([*self.path.split("/")[:-above], TRUSS_CONFIG])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from chainctl.errors import Problem
 from chainctl.graph.requirements import requirement_name
@@ -10,7 +10,7 @@ from chainctl.sdk.config import CustomImage, RemoteConfig
 from chainctl.sdk.locate import Span
 from chainctl.sdk.subject import Subject
 
-_REASONS = {
+REASONS = {
     "docker_auth": "images are pulled with the logins of Docker on this machine",
     "truss_server_version_override": "chainctl's own server is in every image",
     "truss": "chainctl has what its files import of it",
@@ -37,19 +37,24 @@ def ignored_problems(classes: Iterable[type]) -> Iterator[Problem]:
         yield _problem(sorted(uses, key=lambda use: (use[0].line, use[1])))
 
 
+def ignored_problem(place: Span, names: Iterable[str], reasons: Sequence[str]) -> Problem:
+    """Warn of settings without effect, by what they are called and why."""
+    return place.problem(
+        "CH0510",
+        f"ignored here: {', '.join(f'`{name}`' for name in names)}",
+        note="\n".join(reasons),
+        help="nothing fails for it; `chainctl explain CH0510` says what to write where it matters",
+        severity="warning",
+    )
+
+
 def _problem(uses: list[tuple[Span, str, list[str]]]) -> Problem:
     users: dict[str, list[str]] = {}
     for _, cls, names in uses:
         for name in names:
             users.setdefault(name, []).append(cls)
-    told = [f"`{name}` of {', '.join(who)}: {_REASONS[name]}" for name, who in users.items()]
-    return uses[0][0].problem(
-        "CH0510",
-        f"ignored here: {', '.join(f'`{name}`' for name in users)}",
-        note="\n".join(told),
-        help="nothing fails for it; `chainctl explain CH0510` says what to write where it matters",
-        severity="warning",
-    )
+    told = [f"`{name}` of {', '.join(who)}: {REASONS[name]}" for name, who in users.items()]
+    return ignored_problem(uses[0][0], users, told)
 
 
 def _written(config: RemoteConfig) -> list[str]:

@@ -13,11 +13,12 @@ from chainctl.graph.graph import Introspection
 from chainctl.graph.ignored import ignored_problems
 from chainctl.graph.lookup import lookup_problems
 from chainctl.graph.misuse import misuse_problems
+from chainctl.graph.truss_members import truss_members
 from chainctl.sdk.chainlet import EntrypointMark, entrypoint_mark, is_chainlet
 from chainctl.sdk.checks import problems_of
 from chainctl.sdk.declaration import init_parameters, resolve_target
 from chainctl.sdk.markers import DependencyMarker, target_of
-from chainctl.truss.kinds import unsupported
+from chainctl.truss.kinds import in_words_of, unsupported
 
 
 def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
@@ -31,15 +32,19 @@ def introspect(module: types.ModuleType, file: ChainFile) -> Introspection:
     known = dict.fromkeys([*reachable, *own])
     foreign = {cls: problem for cls in known if (problem := unsupported(cls)) is not None}
     problems += [problem for cls, problem in foreign.items() if cls in reachable]
-    checked = [cls for cls in known if not {cls, *_targets(cls)} & foreign.keys()]
-    problems += [p for cls in checked for p in problems_of(cls)]
+    members = truss_members(reachable, entrypoint)
+    problems += [problem for found in members.values() for problem in found.problems]
+    unchecked = foreign.keys() | members.keys()
+    checked = [cls for cls in known if cls not in unchecked and not foreign.keys() & {*_targets(cls)}]
+    problems += [in_words_of(cls, problem) for cls in checked for problem in problems_of(cls)]
     problems += ignored_problems(checked)
     problems += lookup_problems(reachable)
     problems += _cycle_problems(reachable)
     problems += _name_problems(reachable)
     if any(p.is_error for p in problems) or not isinstance(entrypoint, type):
         return Introspection(_sorted(problems))
-    described = Description(file, reachable)
+    specs = {cls: found.spec for cls, found in members.items() if found.spec is not None}
+    described = Description(file, reachable, specs)
     problems += described.problems + list(_unreachable(own, reachable))
     if any(p.is_error for p in problems):
         return Introspection(_sorted(problems))

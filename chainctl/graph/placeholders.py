@@ -18,8 +18,8 @@ from typing import Any
 from pydantic_core import CoreSchema, core_schema
 
 from chainctl.sdk.chainlet import ChainletMeta
-
-MISSING_KEY = "x-chainctl-missing"
+from chainctl.wire.missing import MISSING_KEY
+from chainctl.wire.missing import missing_in as missing_in
 
 
 class PlaceholderFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -170,14 +170,3 @@ class _Placeholder(metaclass=_PlaceholderMeta):
 def placeholder(dotted: str) -> Any:
     """Make the placeholder for one missing name."""
     return _PlaceholderMeta(dotted.rpartition(".")[2], (_Placeholder,), {"__chainctl_missing__": dotted})
-
-
-def missing_in(schema: Any) -> str | None:
-    """Return the first missing name that a JSON Schema contains."""
-    if isinstance(schema, dict):
-        if MISSING_KEY in schema:
-            return str(schema[MISSING_KEY])
-        schema = list(schema.values())
-    if isinstance(schema, list):
-        return next(filter(None, map(missing_in, schema)), None)
-    return None

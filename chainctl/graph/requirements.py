@@ -87,7 +87,7 @@ def requirement_texts(image: DockerImage) -> Iterator[str]:
 def invalid_requirements(name: str, config: RemoteConfig, place: Problem) -> Iterator[Problem]:
     """Report lines of `pip_requirements` that are no requirements."""
     for text in config.docker_image.pip_requirements:
-        if requirement_name(text) is None and not _is_pip_only(text):
+        if not is_requirement(text):
             yield Problem(
                 "CH0508",
                 f"`{name}` asks for {text!r}, which is no pip requirement",
@@ -97,6 +97,11 @@ def invalid_requirements(name: str, config: RemoteConfig, place: Problem) -> Ite
                 place.end_column,
                 help='write it as "package", "package==1.2" or "package @ https://…"',
             )
+
+
+def is_requirement(text: str) -> bool:
+    """Say whether pip would take a line."""
+    return requirement_name(text) is not None or _is_pip_only(text)
 
 
 def requirement_name(text: str) -> str | None:

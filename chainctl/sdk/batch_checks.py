@@ -26,7 +26,7 @@ def batch_problems(subject: Subject) -> Iterator[Problem]:
     batching = batching_of(function)
     if batching is None:
         return
-    yield from _limit_problems(subject, batching)
+    yield from limit_problems(subject, batching)
     yield from _shape_problems(subject, function)
 
 
@@ -41,9 +41,10 @@ def _misplaced_problems(subject: Subject) -> Iterator[Problem]:
             )
 
 
-def _limit_problems(subject: Subject, batching: Batching) -> Iterator[Problem]:
-    at = subject.at(ENDPOINT)
-    name = f"`{subject.name}.run_remote`: `batched"
+def limit_problems(subject: Subject, batching: Batching, method: str = ENDPOINT) -> Iterator[Problem]:
+    """Check what `batched` was given on a method."""
+    at = subject.at(method)
+    name = f"`{subject.name}.{method}`: `batched"
     size, latency, argument = batching.max_size, batching.max_latency, batching.argument
     if not (isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MOST_IN_A_BATCH):
         yield at.problem(

@@ -69,6 +69,16 @@ def is_chainlet(obj: object) -> bool:
     return isinstance(obj, type) and issubclass(obj, ChainletBase) and obj is not ChainletBase
 
 
+def stand_in_type(cls: type) -> Any:
+    """The type of what stands for a class where another depends on it, None for an object that is called like it."""
+    return getattr(cls, "stand_in_type", None)
+
+
+def is_model(cls: type) -> bool:
+    """Say whether a class is a model without a chain, which has the routes of a Truss server, too."""
+    return bool(getattr(cls, "is_truss_model", False))
+
+
 class EntrypointMark:
     """What `mark_entrypoint` leaves on a class. Not inherited: only its owner is marked."""
 

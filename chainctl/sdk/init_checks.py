@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chainctl.errors import Problem
-from chainctl.sdk.chainlet import has_own_init, is_chainlet
+from chainctl.sdk.chainlet import has_own_init, is_chainlet, stand_in_type
 from chainctl.sdk.context import DeploymentContext
 from chainctl.sdk.declaration import CONTEXT, resolve_target
 from chainctl.sdk.markers import ContextMarker, DependencyMarker, name_of, target_of
@@ -127,9 +127,10 @@ def _target_problems(
 
 
 def _fits(annotation: Any, target: type) -> bool:
+    """Say whether an annotation takes what stands for a class: of most, an object that is called like it."""
     if annotation is None or annotation is Any or inspect.getattr_static(annotation, "_is_protocol", False):
         return True
-    return isinstance(annotation, type) and issubclass(target, annotation)
+    return isinstance(annotation, type) and issubclass(stand_in_type(target) or target, annotation)
 
 
 def _repeated_dependencies(subject: Subject, parameters: Iterable[inspect.Parameter]) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 import types
 import typing
@@ -9,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from chainctl.sdk.batched import Batching, batching_of
+from chainctl.sdk.locate import SourceFile
 
 ENDPOINT = "run_remote"
 PREPROCESS = "preprocess"
 POSTPROCESS = "postprocess"
+_AROUND = (PREPROCESS, POSTPROCESS)
+_TRUSS_CHAINS = "truss_chains"
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,29 @@ def element_type(annotation: Any) -> Any:
 
 
 def static(cls: type, name: str) -> Any:
-    """A member as the class has it, unbound; None where it has none."""
-    return inspect.getattr_static(cls, name, None)
+    """A member as the class has it, unbound; None where it has none, or where it is no stage in spite of its name."""
+    found = inspect.getattr_static(cls, name, None)
+    return None if found is not None and name in _AROUND and _is_helper(cls, name) else found
+
+
+def _is_helper(cls: type, name: str) -> bool:
+    """Say whether a method stands in a file that was written for Truss Chains, where no name makes it a stage."""
+    owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
+    return _imports_truss_chains(SourceFile.of_module(owner.__module__))
+
+
+@functools.lru_cache(maxsize=64)
+def _imports_truss_chains(file: SourceFile) -> bool:
+    nodes = ast.walk(file.tree) if file.tree else ()
+    modules = (
+        name
+        for node in nodes
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+    )
+    return any(module.partition(".")[0] == _TRUSS_CHAINS for module in modules)
 
 
 def _is_async(function: Any) -> Optional[bool]:

@@ -67,7 +67,7 @@ class ChainletApp:
             await send_reply(send, body)
             return
         query = scope["query_string"].decode("latin-1")
-        answer = self.service.answer(path, headers, body, None, query)
+        answer = self.service.answer(path, headers, body, None, query, scope["method"])
         await until_gone(_answered(answer, send), receive)
 
     async def _body(self, receive: Receive) -> Union[bytes, Reply]:
@@ -96,7 +96,8 @@ class ChainletApp:
             await deny(send, scope, refuse(400, "bad_request", message))
         else:
             context = self.service.context(headers)
-            await serve_websocket(scope, receive, send, lambda socket: worker.websocket(socket, context))
+            method = "websocket" if self.service.serves_truss_routes else "run_remote"
+            await serve_websocket(scope, receive, send, lambda s: worker.websocket(s, context), method)
 
 
 async def deny(send: Send, scope: Scope, reply: Reply) -> None:

@@ -13,9 +13,9 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import uvicorn
 
@@ -27,7 +27,10 @@ from chainctl.truss import alias
 from chainctl.wire.fault import RemoteErrorDetail, error_body
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.local import LocalFidelity, run_local
-from chainctl.worker.worker import Call, Reply
+from chainctl.worker.worker import Call, Reply, Worker
+
+if TYPE_CHECKING:
+    from chainctl.worker.models.model_worker import ModelWorker
 
 _BACKLOG = 1024
 
@@ -37,7 +40,8 @@ class LocalRequest:
     """What to run. `body` is the JSON of the arguments; None means: serve on `port`.
 
     `urls` and `fakes` (module and class) stand for chainlets, by display name. With `shares_port` an
-    older process of the same run may have the port, too: it serves until this one can.
+    older process of the same run may have the port, too: it serves until this one can. A class with a
+    `truss_config` is the model of a Truss directory.
     """
 
     paths: list[str]
@@ -50,6 +54,7 @@ class LocalRequest:
     urls: Mapping[str, str] = field(default_factory=dict)
     fakes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     shares_port: bool = False
+    truss_config: Optional[Mapping[str, Any]] = None
 
 
 def main(descriptor: int) -> None:
@@ -57,21 +62,61 @@ def main(descriptor: int) -> None:
     request = LocalRequest(**json.load(sys.stdin))
     sys.path[:0] = request.paths
     alias.install()
+    with _event_loop(serves=request.body is None) as loop:
+        try:
+            worker = boot_local(request, loop)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
+            detail = RemoteErrorDetail.of(error)
+            _answer(descriptor, {"failed": detail.model_dump(), "text": detail.format()})
+            return
+        if request.body is None:
+            serve_local(worker, request, descriptor, loop)
+        else:
+            reply = loop.run_until_complete(run_once(worker, request.body.encode()))
+            _answer(descriptor, reply)
+
+
+@contextlib.contextmanager
+def _event_loop(*, serves: bool) -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop on which a model is loaded and then called; what is under way at the end is ended."""
+    loop = _fast_loop() if serves else asyncio.new_event_loop()
     try:
-        worker = boot_local(request)
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
-        detail = RemoteErrorDetail.of(error)
-        _answer(descriptor, {"failed": detail.model_dump(), "text": detail.format()})
-        return
-    if request.body is None:
-        serve_local(worker, request, descriptor)
-    else:
-        reply = asyncio.run(run_once(worker, request.body.encode()))
-        _answer(descriptor, reply)
+        yield loop
+    finally:
+        loop.run_until_complete(_wind_up(asyncio.all_tasks(loop)))
+        loop.close()
 
 
-def boot_local(request: LocalRequest) -> InProcessWorker:
-    """Create the entrypoint and all that it depends on in this process. Raises what user code raises."""
+async def _wind_up(left: set[asyncio.Task[Any]]) -> None:
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
+
+
+def _fast_loop() -> asyncio.AbstractEventLoop:
+    """The loop that services have in images, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def boot_local(request: LocalRequest, loop: asyncio.AbstractEventLoop) -> Union[InProcessWorker, ModelWorker]:
+    """Create the entrypoint and all that it depends on in this process. Raises what user code raises.
+
+    Calls run on `loop` afterwards: a model is loaded there.
+    """
+    if request.truss_config is not None:
+        from chainctl.worker.models.boot import loaded_model
+        from chainctl.worker.models.site import ModelSite
+
+        site = ModelSite.here(request.secrets)
+        return loaded_model(request.module, request.qualname, request.truss_config, site, lambda: loop)
     cls = _loaded(request.module, request.qualname)
     stand_ins = {**request.urls, **{name: _loaded(*place) for name, place in request.fakes.items()}}
     fidelity = LocalFidelity(request.fidelity)
@@ -86,7 +131,7 @@ def _loaded(module: str, qualname: str) -> Any:
     return value
 
 
-async def run_once(worker: InProcessWorker, body: bytes) -> dict[str, Any]:
+async def run_once(worker: Worker, body: bytes) -> dict[str, Any]:
     """Run one call and collect its answer; a stream that fails half-way is a failure."""
     reply = await worker.call(Call(body))
     if reply.parts is not None:
@@ -100,7 +145,9 @@ async def run_once(worker: InProcessWorker, body: bytes) -> dict[str, Any]:
     return {"status": reply.status, "body": b"".join(chunks).decode(errors="replace")}
 
 
-def serve_local(worker: InProcessWorker, request: LocalRequest, descriptor: int) -> None:
+def serve_local(
+    worker: Worker, request: LocalRequest, descriptor: int, loop: asyncio.AbstractEventLoop
+) -> None:
     """Serve the entrypoint on loopback until interrupted; says when it listens, or why it cannot."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -115,6 +162,7 @@ def serve_local(worker: InProcessWorker, request: LocalRequest, descriptor: int)
     _answer(descriptor, {"listening": f"http://127.0.0.1:{listener.getsockname()[1]}"})
     service = ChainletService(request.qualname)
     service.worker = worker
+    service.serves_truss_routes = service.takes_any_media = request.truss_config is not None
     config = uvicorn.Config(
         ChainletApp(service),
         host="127.0.0.1",
@@ -125,7 +173,7 @@ def serve_local(worker: InProcessWorker, request: LocalRequest, descriptor: int)
         access_log=False,
     )
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        loop.run_until_complete(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 def _answer(descriptor: int, value: dict[str, Any]) -> None:

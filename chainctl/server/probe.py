@@ -53,7 +53,7 @@ def call(listen: str, path: str, body: str, seconds: float) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    listen = os.environ.get("CHAINCTL_LISTEN", "tcp:0.0.0.0:8000")
+    listen = os.environ.get("CHAINCTL_LISTEN", "tcp:0.0.0.0:8080")
     path = arguments[0] if arguments else "/readyz"
     if len(arguments) == 3:
         return call(listen, path, arguments[1], float(arguments[2]))

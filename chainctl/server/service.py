@@ -3,7 +3,8 @@
 Routes: `POST /run_remote`, `GET /healthz` (the process answers), `/readyz` (calls can be taken),
 `/openz` (it is one of the replicas to turn to), `/schema`, `/openapi.json`, `/metrics`, `/-/spans`,
 `POST /-/aside?sec=N` (say for so long that it is none to turn to).
-Everything but the three health routes wants the chain's internal token.
+Everything but the three health routes wants the chain's internal token. A service of a model has the
+routes of a Truss server, too: see `truss_routes`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from chainctl.wire.fault import (
 from chainctl.wire.media import JSON, MSGPACK, READABLE
 from chainctl.worker.boot import TOKEN_HEADER
 from chainctl.worker.error_reply import reply_of
-from chainctl.worker.worker import Call, ForwardedRequest, Reply, Worker
+from chainctl.worker.worker import Call, ForwardedRequest, Heading, Reply, Worker
 
 DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
 RUN = "/run_remote"
@@ -81,6 +82,8 @@ class ChainletService:
     of the last call, kept only while `keeps_last_call`, and never where it was a stream or a large one.
     `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
     `serves` are the generations of calls within the chain that this replica takes. `loop` runs the calls.
+    With `serves_truss_routes` there are those of a Truss server, too; where it `takes_any_media`, the worker
+    decides how a body is read, whatever its content type.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class ChainletService:
         self.is_leaving = False
         self.serves: GenerationRange = EVERY
         self.loop: Optional[asyncio.AbstractEventLoop] = None
+        self.serves_truss_routes = self.takes_any_media = False
         self._aside_until = 0.0
         self.name = name
         self.body_limit = body_limit
@@ -139,15 +143,30 @@ class ChainletService:
         route = _route(path)
         allowed = _METHODS.get(route)
         is_inner = route != path or path in _INNER_ONLY
+        if allowed is None and self.serves_truss_routes:
+            return self._truss_refusal(method, path, headers)
         if allowed is None or (is_inner and (_DOOR in headers or route == path)):
-            return refuse(404, "not_found", f"there is no {path}; calls go to POST /run_remote")
+            return _no_route(path)
         if method != allowed and not (allowed == "GET" and method == "HEAD"):
             return _not_allowed(path, allowed, method)
         if route not in _OPEN_PATHS and not self.is_trusted(headers):
-            return refuse(401, "unauthorized", "this service answers only its own chain")
+            return _stranger()
         if route != RUN:
             return None
         return self._unreadable(headers)
+
+    def _truss_refusal(self, method: str, path: str, headers: Headers) -> Optional[Reply]:
+        from chainctl.server.truss_routes import Meaning, meanings_of
+
+        meanings = meanings_of(path)
+        meaning = meanings.get("GET" if method == "HEAD" else method)
+        if not meanings:
+            return _no_route(path)
+        if meaning is None:
+            return _not_allowed(path, next(iter(meanings)), method)
+        if not meaning.is_open and not self.is_trusted(headers):
+            return _stranger()
+        return self._unreadable(headers) if meaning is Meaning.CALL else None
 
     def is_trusted(self, headers: Headers) -> bool:
         """Say whether a request has the chain's token; there may be none."""
@@ -160,11 +179,16 @@ class ChainletService:
         body: Buffer = b"",
         chunks: Optional[AsyncIterator[Buffer]] = None,
         query: str = "",
+        method: str = "POST",
     ) -> Reply:
         """Answer a request that was not refused."""
         if not path.endswith(RUN):
-            return await self._describe(path, query)
-        context, is_inner = self.context(headers), path != RUN
+            if not self.serves_truss_routes or _route(path) in _METHODS:
+                return await self._describe(path, query)
+            described = await self._truss_described(method, path)
+            if described is not None:
+                return described
+        context, is_inner = self.context(headers), path.startswith(INNER + "/")
         if is_inner:
             context.generation = _generation(headers)
             if self.serves is not EVERY and chunks is None and self._is_elsewhere(context, headers):
@@ -172,7 +196,8 @@ class ChainletService:
         self.calls += 1
         if self.keeps_last_call and chunks is None and len(body) <= _LARGEST_KEPT:
             self.last_call = media_of(headers), bytes(body)
-        reply = await self._run(context, headers, body, chunks, is_inner=is_inner)
+        heading = Heading(method, path, query, headers) if self.serves_truss_routes else None
+        reply = await self._run(context, headers, body, chunks, heading, is_inner=is_inner)
         if reply.status >= _FAILED:
             self.errors += 1
         if not is_inner:  # who calls from outside may not know which id the call was given
@@ -188,7 +213,9 @@ class ChainletService:
     ) -> Reply:
         """Have the worker answer a request as it is, whatever its route."""
         self.calls += 1
-        reply = await self._run(self.context(headers), headers, body, chunks, is_inner=False, request=request)
+        reply = await self._run(
+            self.context(headers), headers, body, chunks, None, is_inner=False, request=request
+        )
         if reply.status >= _FAILED:
             self.errors += 1
         return reply
@@ -215,7 +242,7 @@ class ChainletService:
 
     def _unreadable(self, headers: Headers) -> Optional[Reply]:
         media = media_of(headers)
-        if media not in READABLE:
+        if media not in READABLE and not self.takes_any_media:
             return reply_of(unsupported_media_type(media, (JSON, MSGPACK)))
         encoding = headers.get(b"content-encoding", b"").strip().lower()
         if encoding in _COMPRESSED:
@@ -234,6 +261,7 @@ class ChainletService:
         headers: Headers,
         body: Buffer,
         chunks: Optional[AsyncIterator[Buffer]],
+        heading: Optional[Heading],
         *,
         is_inner: bool,
         request: Optional[ForwardedRequest] = None,
@@ -244,7 +272,18 @@ class ChainletService:
         span = self._span(context)
         accept = headers.get(b"accept", b"").decode("latin-1")
         shared = headers.get(_SHARED, b"").decode("latin-1") if is_inner else ""
-        call = Call(body, media_of(headers), accept, shared, is_inner, context, chunks, span, request=request)
+        call = Call(
+            body,
+            media_of(headers),
+            accept,
+            shared,
+            is_inner,
+            context,
+            chunks,
+            span,
+            heading=heading,
+            request=request,
+        )
         if span is None:
             return await self._within_deadline(self.worker, call)
         began = time.perf_counter_ns()
@@ -323,7 +362,7 @@ class ChainletService:
         if route in ("/metrics", "/spans"):
             return self._seen(path, query)
         if self.worker is None:
-            return _json(503, {"status": "starting", "chainlet": self.name})
+            return self._starting()
         if route == "/openz":
             is_open = self.is_open
             reply = _json(200 if is_open else 503, {"chainlet": self.name, "open": is_open})
@@ -332,11 +371,38 @@ class ChainletService:
         if route == "/aside":
             return self._stepped_aside(query)
         if route == "/readyz":
-            health = await self.worker.health()
-            status = {"status": "ready" if health.is_ready else "unhealthy", "chainlet": self.name}
-            return _json(200 if health.is_ready else 503, {**status, "reason": health.reason})
+            return await self._readiness(self.worker)
         schemas = self.worker.schemas()
         return _json(200, schemas if route == "/schema" else openapi(self.name, schemas))
+
+    async def _readiness(self, worker: Worker) -> Reply:
+        health = await worker.health()
+        status = {"status": "ready" if health.is_ready else "unhealthy", "chainlet": self.name}
+        return _json(200 if health.is_ready else 503, {**status, "reason": health.reason})
+
+    async def _truss_described(self, method: str, path: str) -> Optional[Reply]:
+        """Answer a route of a Truss server that is no call; None for a call that can be made."""
+        from chainctl.server.truss_routes import Meaning, meanings_of, method_at, offers, schema_of
+
+        meaning, worker = meanings_of(path)["GET" if method == "HEAD" else method], self.worker
+        if meaning is Meaning.ALIVE:
+            return _json(200, True)
+        if worker is None:
+            return None if meaning is Meaning.CALL else self._starting()
+        if meaning is Meaning.CALL:
+            called = method_at(path)
+            return None if offers(worker, called) else _no_method(self.name, called)
+        if meaning is Meaning.READY:
+            return await self._readiness(worker)
+        if meaning is Meaning.LOADED:
+            return _json(200, {"status": "loaded", "chainlet": self.name})
+        schema = schema_of(worker)
+        return (
+            refuse(404, "not_found", f"{self.name} has no schemas") if schema is None else _json(200, schema)
+        )
+
+    def _starting(self) -> Reply:
+        return _json(503, {"status": "starting", "chainlet": self.name})
 
     def _stepped_aside(self, query: str) -> Reply:
         name, _, seconds = query.partition("=")
@@ -376,6 +442,18 @@ def _number(digits: bytes) -> Optional[int]:
 
 def refuse(status: int, kind: str, message: str) -> Reply:
     return Reply(status, error_body(kind, message))
+
+
+def _no_route(path: str) -> Reply:
+    return refuse(404, "not_found", f"there is no {path}; calls go to POST /run_remote")
+
+
+def _no_method(name: str, method: str) -> Reply:
+    return refuse(404, "not_found", f"{name} has no method `{method}`")
+
+
+def _stranger() -> Reply:
+    return refuse(401, "unauthorized", "this service answers only its own chain")
 
 
 def _not_allowed(path: str, allowed: str, method: str) -> Reply:

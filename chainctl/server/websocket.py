@@ -26,15 +26,19 @@ FAILED = 1011
 RESTARTING = 1012
 TRY_AGAIN = 1013
 _NO_CODE = 1005
-_OURS = "x-chainctl-"
+_OURS = b"x-chainctl-"
 _LONGEST_REASON = 123  # bytes, in RFC 6455
 _LOG = logging.getLogger("chainctl.server")
 
 
 async def serve_websocket(
-    scope: Scope, receive: Receive, send: Send, run: Callable[[WebSocketProtocol], Awaitable[None]]
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    run: Callable[[WebSocketProtocol], Awaitable[None]],
+    method: str = "run_remote",
 ) -> None:
-    """Accept a connection, run the endpoint on it, and close it.
+    """Accept a connection, run the endpoint on it, and close it. `method` is its name for the log.
 
     The close code is 1000 when `run` returns, 1011 when it raises, which is logged, and 1013 when too
     many wait already. What `run` raises because the other side is gone is no error.
@@ -54,7 +58,7 @@ async def serve_websocket(
         _LOG.warning("%s", error)
         await websocket.close_quietly(TRY_AGAIN)
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary to user code
-        _LOG.error("run_remote raised %s", log_text(error))
+        _LOG.error("%s raised %s", method, log_text(error))
         await websocket.close_quietly(FAILED)
     else:
         await websocket.close_quietly(NORMAL)
@@ -65,6 +69,7 @@ class AsgiWebSocket:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._headers = _headers(scope)
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._ended: Optional[WebSocketDisconnect] = None
@@ -98,11 +103,9 @@ class AsgiWebSocket:
             _LOG.debug("%s", gone)
 
     async def receive(self) -> Union[str, bytes]:
+        message = await self._raw()
         if self._ended is not None:
             raise self._ended
-        message = await self._receive()
-        if message["type"] == "websocket.disconnect":
-            raise self._end(_code_of(message), message.get("reason"))
         text: Optional[str] = message.get("text")
         data: bytes = message.get("bytes") or b""
         return data if text is None else text
@@ -131,6 +134,24 @@ class AsgiWebSocket:
     async def send_json(self, data: Any) -> None:
         text = to_json(data, bytes_mode="base64", inf_nan_mode="constants").decode()
         await self._sent({"type": "websocket.send", "text": text})
+
+    def channel(self) -> tuple[Scope, Receive, Send]:
+        """What another object needs to speak on this connection; it is known here when that closes it."""
+        shown = [(name, value) for name, value in self._scope["headers"] if not _is_ours(name)]
+        return {**self._scope, "headers": shown}, self._raw, self._passed
+
+    async def _raw(self) -> Message:
+        if self._ended is not None:
+            raise self._ended
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self._end(_code_of(message), message.get("reason"))
+        return message
+
+    async def _passed(self, message: Message) -> None:
+        await self._sent(message)
+        if message["type"] == "websocket.close":
+            self._end(message.get("code", NORMAL), message.get("reason"))
 
     def iter_text(self) -> _Messages[str]:
         return _Messages(self.receive_text)
@@ -182,12 +203,16 @@ def _code_of(message: Message) -> int:
     return ABNORMAL if code == _NO_CODE and "reason" not in message else code
 
 
+def _is_ours(name: bytes) -> bool:
+    return name.lower().startswith(_OURS)
+
+
 def _headers(scope: Scope) -> dict[str, str]:
     """Headers of the client; what the chain adds for itself, its internal token too, is not shown."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        if name.startswith(_OURS):
+        if _is_ours(raw_name):
             continue
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers

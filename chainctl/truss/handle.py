@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from chainctl.errors import ChainsUsageError, MissingDependencyError
 from chainctl.sdk.context import API_KEY_SECRET
@@ -38,11 +38,25 @@ class ServiceUrls(NamedTuple):
 class TrussHandle:
     """A chainlet that is called by hand, by its display name or its class.
 
-    Raises MissingDependencyError where nothing is known of it, as in a process that was not deployed.
+    One that `depends` gives for a `TrussChainlet` is called by `run_remote`, too, which takes what the model's
+    first stage takes, and works wherever the chain runs. Raises MissingDependencyError where nothing is known of
+    it, as in a process that was not deployed.
     """
 
     def __init__(self, target: Union[str, type]) -> None:
         self.urls = get_service_urls(target)
+
+    @classmethod
+    def of_dependency(cls, target: type, run_remote: Callable[[Any], Awaitable[Any]]) -> TrussHandle:
+        """Return the handle of a service that is called by `run_remote`; its URL is looked up when it is asked for."""
+        return _Depended(target, run_remote)
+
+    async def run_remote(self, model_input: Any) -> Any:
+        """Call the model. Raises MissingDependencyError for a handle that was made by hand."""
+        raise MissingDependencyError(
+            "a handle that was made by hand knows an address, and no calls",
+            hint="take it by `chains.depends(…)` of a class that derives from `chains.TrussChainlet`.",
+        )
 
     def http_call_args(
         self, *, prefer_internal: bool = False, sync_path: Optional[str] = None, api_key: Optional[str] = None
@@ -61,6 +75,21 @@ class TrussHandle:
         key = api_key if api_key is not None else _secret(API_KEY_SECRET)
         headers = {_TOKEN_HEADER: token} if token else {}
         return {**headers, "Authorization": f"Api-Key {key}"} if key else headers
+
+
+class _Depended(TrussHandle):
+    """What `depends` gives for a Truss directory."""
+
+    def __init__(self, target: type, run_remote: Callable[[Any], Awaitable[Any]]) -> None:
+        self._target = target
+        self._run_remote = run_remote
+
+    @property
+    def urls(self) -> ServiceUrls:  # type: ignore[override]
+        return get_service_urls(self._target)
+
+    async def run_remote(self, model_input: Any) -> Any:
+        return await self._run_remote(model_input)
 
 
 def get_service_urls(target: Union[str, type]) -> ServiceUrls:

@@ -16,8 +16,8 @@ from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.watch.source_change import WHOLE_MODULE, Extent, SourceChange
 from chainctl.watch.uses import Definition, is_in, used_by
 
-_IMAGE = ("docker_image", "build_commands", "build_secret_keys")
-"""The keys of a configuration that are about the image only."""
+_IMAGE = ("docker_image", "build_commands", "build_secret_keys", "config.yaml")
+"""The keys of a configuration that are about the image only; what only its model sees of a config.yaml is, too."""
 
 
 class Rung(enum.IntEnum):
@@ -127,7 +127,8 @@ def _differs(old: ChainletSpec, new: ChainletSpec) -> str:
 
 def _keys(old: ChainletSpec, new: ChainletSpec) -> list[str]:
     keys = sorted({*old.config} | {*new.config})
-    return [key for key in keys if old.config.get(key) != new.config.get(key)]
+    found = [key for key in keys if old.config.get(key) != new.config.get(key)]
+    return found or (["config.yaml"] if old.truss_config != new.truss_config else [])
 
 
 def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Definition]) -> Step:
@@ -149,12 +150,14 @@ def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Defi
     rest = {(path, name) for path, change in touched.items() for name in change.names}
     bodies, rest = ({key for key in keys if not is_in(key, apart)} for keys in (bodies, rest))
     trees = {path: edit.trees[path] for path in files if path in edit.trees}
-    own = (new.path, f"{new.qualname}.__init__")
-    used = used_by(trees, [own], apart)
-    hits = (bodies | rest) & used
-    if hits:
-        reason = "`__init__` changed" if own in hits else f"`__init__` uses {_names(hits)}, which changed"
-        return Step(new.name, Rung.REINIT, reason)
+    for own in _makers(new):
+        hits = (bodies | rest) & used_by(trees, [own], apart)
+        if hits:
+            maker = f"`{own[1].removeprefix(f'{new.qualname}.')}`"
+            reason = f"{maker} changed" if own in hits else f"{maker} uses {_names(hits)}, which changed"
+            return Step(new.name, _made_anew(new), reason)
+    if rest and new.truss_config is not None:
+        return Step(new.name, Rung.RESTART, f"{_names(rest | bodies)} changed")
     unknown = sorted(files[path] for path, name in rest if name.endswith(WHOLE_MODULE))
     if unknown:
         return Step(new.name, Rung.REINIT, f"what importing {_listed(unknown)} does changed")
@@ -164,6 +167,17 @@ def _step(edit: Edit, old: ChainletSpec, new: ChainletSpec, apart: Sequence[Defi
         return Step(new.name, Rung.SWAP, ONLY_LINES)
     what = "the body" if len(bodies) == 1 else "bodies"
     return Step(new.name, Rung.SWAP, f"only {what} of {_names(bodies)} changed")
+
+
+def _makers(spec: ChainletSpec) -> list[Definition]:
+    """The methods that make what a service keeps: a model is loaded after it was created."""
+    names = ("__init__",) if spec.truss_config is None else ("__init__", "setup_environment", "load")
+    return [(spec.path, f"{spec.qualname}.{name}") for name in names]
+
+
+def _made_anew(spec: ChainletSpec) -> Rung:
+    """The least that makes anew what a service keeps; that of a model is too large to be there twice."""
+    return Rung.REINIT if spec.truss_config is None else Rung.RESTART
 
 
 def _apart(spec: ChainletSpec, graph: ChainGraph, trees: Mapping[str, ast.Module]) -> list[Definition]:

@@ -10,7 +10,13 @@ import base64
 import sys
 from typing import Any, Optional
 
-from pydantic_core import PydanticSerializationUnexpectedValue, SchemaSerializer, SchemaValidator, core_schema
+from pydantic_core import (
+    PydanticSerializationUnexpectedValue,
+    SchemaSerializer,
+    SchemaValidator,
+    core_schema,
+    from_json,
+)
 
 from chainctl.wire.frame import Buffer, BufferSink, BufferSource, Find, Place, framed, unframed
 from chainctl.wire.invalid import InvalidValue
@@ -52,6 +58,25 @@ class FrameForm:
                 raise InvalidValue.malformed(
                     "the message is no frame: its header names a buffer it does not have"
                 )
+
+
+def frame_value(message: Buffer, find: Optional[Find] = None) -> Any:
+    """Return the value of a frame whose type nobody knows. Raises InvalidValue."""
+    header, buffers = unframed(message, find)
+    source = BufferSource(buffers)
+    try:
+        return _restored(from_json(bytes(header)), source)
+    except (ValueError, TypeError, ImportError) as error:
+        raise InvalidValue.malformed(f"the message is no frame: {error}") from None
+
+
+def _restored(value: Any, source: BufferSource) -> Any:
+    if isinstance(value, list):
+        return [_restored(item, source) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = _stood_for(value, source)
+    return found if found is not value else {key: _restored(item, source) for key, item in value.items()}
 
 
 def holds_buffers(schema: core_schema.CoreSchema) -> bool:
@@ -127,12 +152,20 @@ def _resolved(value: Any, info: core_schema.ValidationInfo) -> Any:
     """Return what a stand-in stands for; anything else as it is. Raises ValueError."""
     if not isinstance(value, dict) or not isinstance(info.context, dict):
         return value
-    source: BufferSource = info.context[BUFFERS]
+    if (
+        value.keys() == {"$buffer", "dtype", "shape", "order"}
+        and "chainctl.pydantic_numpy" not in sys.modules
+    ):
+        return value  # no type that is read here has arrays
+    return _stood_for(value, info.context[BUFFERS])
+
+
+def _stood_for(value: dict[str, Any], source: BufferSource) -> Any:
     if value.keys() == {"$buffer"}:
         return source.get_bytes(value["$buffer"])
     if value.keys() == {"$bytes"} and isinstance(value["$bytes"], str):
         return base64.b64decode(value["$bytes"], validate=True)
-    if value.keys() == {"$buffer", "dtype", "shape", "order"} and "chainctl.pydantic_numpy" in sys.modules:
+    if value.keys() == {"$buffer", "dtype", "shape", "order"}:
         return _array(value, source)
     return value
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 from chainctl.calls.buffers import Buffers
 from chainctl.calls.client_loop import ClientLoop
@@ -17,19 +17,33 @@ from chainctl.calls.remote import remote_chainlet
 from chainctl.calls.shared_buffers import SharedBuffers
 from chainctl.calls.transport import Transport
 from chainctl.errors import MissingDependencyError
+from chainctl.sdk.chainlet import stand_in_type
 from chainctl.sdk.config import RPCOptions
 from chainctl.sdk.context import DeployedServiceDescriptor, DeploymentContext, Environment, Secrets
 from chainctl.sdk.declaration import CONTEXT, Declaration, Dependency, declaration_of
 from chainctl.sdk.read_secrets import READ_SECRETS
 from chainctl.segments.sharing import SegmentSharing
 from chainctl.telemetry.telemetry import Telemetry
+from chainctl.worker.gate import Gate
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import build
 
+DEFAULT_LISTEN = "tcp:0.0.0.0:8080"
 TOKEN_FILE = ".chainctl-token"  # a file's name
 TOKEN_HEADER = "x-chainctl-token"  # a header's name
 UNBOUNDED_SEC = 10 * 365 * 86400.0
+
+
+class Gated(Protocol):
+    """A worker that bounds its calls."""
+
+    gate: Gate
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,7 @@ def boot(
     worker.origin = Origin(module, qualname, resolver, root_of(module))
     worker.servings.committed = manifest.generation
     if telemetry is not None:
-        _watch(worker, telemetry)
+        watch(worker, telemetry)
     return worker
 
 
@@ -109,7 +123,8 @@ def root_of(module: str) -> Path:
     return path.parents[depth]
 
 
-def _watch(worker: InProcessWorker, telemetry: Telemetry) -> None:
+def watch(worker: Gated, telemetry: Telemetry) -> None:
+    """Tell of a worker's places in metrics."""
     gate = worker.gate
     telemetry.gauge("chainctl_calls_limit", "Calls that may run at once.", lambda: gate.limit)
     telemetry.gauge("chainctl_calls_in_flight", "Calls that run now.", lambda: gate.in_flight)
@@ -148,7 +163,9 @@ class StubResolver:
     def _stand_in(self, cls: type, service: DeployedServiceDescriptor) -> Any:
         if service.display_name in self._manifest.outside:
             return outside_chainlet(cls, service, self._loop, self._telemetry)
-        return remote_chainlet(cls, self._transport(service), self._buffers)
+        stand_in = remote_chainlet(cls, self._transport(service), self._buffers)
+        kind = stand_in_type(cls)
+        return stand_in if kind is None else kind.of_dependency(cls, stand_in.run_remote)
 
     def _transport(self, service: DeployedServiceDescriptor) -> Transport:
         return Transport(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -24,6 +23,7 @@ from chainctl.worker.arguments_stream import ArgumentsStream
 from chainctl.worker.call import EndpointCall
 from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply, reply_of
 from chainctl.worker.gate import Gate, Overloaded
+from chainctl.worker.health import health_of
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import RefusingResolver
 from chainctl.worker.servings import Flights, Serving, Servings
@@ -136,17 +136,7 @@ class InProcessWorker:
             flights.land()
 
     async def health(self) -> Health:
-        is_healthy = self.servings.at(self.servings.committed).is_healthy
-        if is_healthy is None:
-            return Health(True)
-        try:
-            result = await self._maybe_in_thread(is_healthy)
-        except PASSING:
-            raise
-        except BaseException as error:  # noqa: BLE001  # the boundary to user code
-            _LOG.exception("is_healthy raised")
-            return Health(False, f"is_healthy raised {type(error).__name__}: {error}")
-        return Health(bool(result), "" if result else "is_healthy returned False")
+        return await health_of(self.servings.at(self.servings.committed).is_healthy, self._threads)
 
     @property
     def waiting(self) -> int:
@@ -281,11 +271,6 @@ class InProcessWorker:
         if self._endpoint.is_async:
             return async_items(endpoint.run_stream(arguments), leave)
         return self._threads.items(endpoint.run_sync(arguments), leave)
-
-    async def _maybe_in_thread(self, function: Callable[[], Any]) -> Any:
-        if inspect.iscoroutinefunction(function):
-            return await function()
-        return await self._threads.run(function)
 
 
 async def _in_tasks(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -14,6 +14,16 @@ from chainctl.wire.media import JSON
 
 
 @dataclass(frozen=True)
+class Heading:
+    """The request line and the headers of a call, for workers that show them to user code."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ForwardedRequest:
     """A request as it came, for a worker that has a server of its own answer it.
 
@@ -35,7 +45,7 @@ class Call:
     buffers beside the message; only a call of the chain's own (`is_inner`) may refer to such. The
     worker writes the times of its parts into `span`, where there is one, and notes in
     `outlives_its_answer` that work goes on after the answer: a stream, a thread that cannot be stopped.
-    `request` is all of it where it is to be forwarded.
+    `heading` is there for workers that ask for it, `request` is all of it where it is to be forwarded.
     """
 
     body: Buffer = b""
@@ -47,6 +57,7 @@ class Call:
     chunks: Optional[AsyncIterator[Buffer]] = None
     span: Optional[Span] = None
     outlives_its_answer: bool = False
+    heading: Optional[Heading] = None
     request: Optional[ForwardedRequest] = None
 
 

@@ -1,15 +1,20 @@
-"""Desired and observed state and a target in; the plan between them, with GPUs of that target, out."""
+"""What is wanted and a target in; the plan to it with GPUs of that target, or what it lacks, out."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.placed_plan import misfit_error, wants_devices, with_devices
 from chainctl.deploy.placement import Misfit
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.reconcile import reconcile
+from chainctl.deploy.release import Release
+from chainctl.deploy.shortage import shortages
 from chainctl.deploy.state import DesiredState, ObservedState
 from chainctl.deploy.target import DeployTarget
+from chainctl.errors import ChainDefinitionError
+from chainctl.graph.graph import ChainGraph
 
 
 def reconcile_placed(desired: DesiredState, observed: ObservedState, target: DeployTarget) -> DeployPlan:
@@ -31,3 +36,15 @@ def reconcile_placed(desired: DesiredState, observed: ObservedState, target: Dep
             raise misfit_error(found)
         plan = again
     return found
+
+
+def require_machine(graph: ChainGraph, release: Release, target: DeployTarget) -> None:
+    """Check, before anything is built, that each service could run if nothing else did.
+
+    Raises ChainDefinitionError with the places that ask for more than there is, and EngineError.
+    """
+    wants_gpus = any(service.resources.gpu for service in release.services)
+    host: HostDevices | None = target.gpus() if wants_gpus else None
+    problems = list(shortages(graph, release.services, target.capacity(), host))
+    if problems:
+        raise ChainDefinitionError(problems)

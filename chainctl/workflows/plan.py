@@ -16,6 +16,7 @@ from chainctl.state.ledger import Record
 from chainctl.state.values import Action, Change
 from chainctl.workflows.components import change_line
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.placing import require_machine
 from chainctl.workflows.reasons import ExplainedImage, explain_images, image_lines
 from chainctl.workflows.rollout import plan_rollout, released
 
@@ -61,7 +62,9 @@ def preview(
 
     `warm` names services of older releases that a push would leave running, `components` says what it
     would do with those of the file. `edited` names services that run other code than their images have.
+    Raises ChainDefinitionError for what asks for more than the machine has.
     """
+    require_machine(draft.graph, draft.release, target)
     existing = backend.existing(image.ref for image in draft.images.images)
     plan, observed = plan_rollout(draft.release, target, released(last), warm, edited)
     images = explain_images(draft.images, existing, last)

@@ -27,6 +27,7 @@ from chainctl.events import BuildFinished, BuildStarted, Emit, Notice, PhaseStar
 from chainctl.state.ledger import Ledger, Record
 from chainctl.workflows.canary import watching
 from chainctl.workflows.draft import Draft
+from chainctl.workflows.placing import require_machine
 from chainctl.workflows.plan_file import PlanFile, plan_file, require_as_planned
 from chainctl.workflows.publish import publish_images
 from chainctl.workflows.reasons import ExplainedImage, explain_images
@@ -83,7 +84,8 @@ def push(
     """Bring a release up; with a registry, its images are pushed there before anything is started.
 
     With `planned`, only as long as all is as it was when that plan was made: else StalePlanError.
-    Raises BuildError and RegistryError (nothing running was touched), DeployError (what served still serves),
+    Raises ChainDefinitionError for what asks for more than the machine has, BuildError and RegistryError (nothing
+    running was touched), DeployError (what served still serves),
     CanaryError (what served has all traffic again), EngineError (push again to go on), LockHeldError,
     JobsFailedError (see Components).
     """
@@ -102,6 +104,7 @@ def push(
             require_as_planned(planned, now)
         if components is not None:
             components.before(draft.release)
+        require_machine(draft.graph, draft.release, target)
         explained = explain_images(draft.images, existing, last)
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)

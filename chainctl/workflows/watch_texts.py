@@ -78,6 +78,7 @@ def texts_of(graph: ChainGraph, read: Read) -> dict[str, bytes]:
 
 def came(graph: ChainGraph, known: Mapping[str, bytes], read: Read) -> dict[str, bytes]:
     """Read the files that a chain is made from and that were not known before."""
-    paths = {file.source for spec in graph.chainlets for file in spec.files} - known.keys()
+    configs = {spec.config_file for spec in graph.chainlets if spec.config_file}
+    paths = ({file.source for spec in graph.chainlets for file in spec.files} | configs) - known.keys()
     found = {path: read(path) for path in sorted(paths)}
     return {path: text for path, text in found.items() if text is not None}

@@ -62,7 +62,7 @@ FROM {BASE}
 COPY probe.py /app/chainctl/server/probe.py
 COPY shim.py /app/shim.py
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8080
 ENTRYPOINT ["python3", "/app/shim.py"]
 """
 SHIM = '''\
@@ -140,7 +140,7 @@ async def main():
         hog = [bytearray(8 << 20) for _ in range(1000)]
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    server = await asyncio.start_server(serve, "0.0.0.0", 8000)
+    server = await asyncio.start_server(serve, "0.0.0.0", 8080)
     await over.wait()
     server.close()
     while busy:

@@ -95,7 +95,7 @@ def test_a_service_learns_where_it_is(served: Rig) -> None:
     told = call(served.url, "/env").json
     assert (told["CHAINCTL_SERVICE"], told["CHAINCTL_CHAIN"]) == (served.spec().name, served.chain)
     assert (told["CHAINCTL_CHAINLET"], told["VERSION"]) == ("Hello", "1")
-    assert json.loads(told["CHAINCTL_SERVICES"]) == {"Other": "http://other-service:8000"}
+    assert json.loads(told["CHAINCTL_SERVICES"]) == {"Other": "http://other-service:8080"}
 
 
 def test_secrets_are_inside_and_nowhere_else(served: Rig) -> None:

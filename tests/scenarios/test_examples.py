@@ -82,6 +82,7 @@ CASES = [
     Example("notify", "notify/chain.py", lambda: '{"name": "Ada"}', _equals("Ada is patient\n")),
     Example("rag", "rag/chain.py", lambda: _documented("rag"), _cites_a_document),
     Example("stages", "stages/chain.py", lambda: _documented("stages"), _is_rated),
+    Example("truss", "truss", lambda: _documented("truss"), _equals('{"keywords":["cat","hat","red"]}\n')),
     Example("arrays", "arrays/chain.py", lambda: _documented("arrays"), _adds_ten),
     Example("audio", "audio/chain.py", _audio_request, _is_transcribed),
 ]
@@ -91,7 +92,7 @@ by_name = pytest.mark.parametrize("example", CASES, ids=lambda e: e.name)
 def _documented(name: str) -> str:
     """The arguments that the example's own README calls it with."""
     text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"(?:chainctl call \S+|chain\.py --input) '(\{.*?\})'", text, re.DOTALL)
+    found = re.search(r"(?:chainctl call \S+|\S --input) '(\{.*?\})'", text, re.DOTALL)
     assert found, f"examples/{name}/README.md shows no call"
     return found[1]
 
@@ -163,7 +164,7 @@ def test_pushed(
 
 def test_examples_directory_is_covered() -> None:
     """Every example in the repository is one of the cases above."""
-    found = {path.parent.name for path in EXAMPLES.glob("*/chain.py")}
+    found = {path.parent.name for name in ("chain.py", "config.yaml") for path in EXAMPLES.glob(f"*/{name}")}
     assert found == {case.name for case in CASES}
 
 

@@ -52,7 +52,7 @@ def test_gpus_are_given_once_kept_and_freed(chainctl: Chainctl, tmp_path: Path) 
         chainctl("down", "gpu-two", "--target", "local")
         push("gpu-one", 'gpu="L4", cpu_count=2')
         assert seen("gpu-one") == "GPU-bb"
-        assert "does not fit" in push("gpu-one", 'gpu="H100"', expect=5)
+        assert "CH0512" in push("gpu-one", 'gpu="H100"', expect=3)
         assert seen("gpu-one") == "GPU-bb"
     finally:
         for name in ("gpu-one", "gpu-two", "gpu-three"):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], Any]] = {
     "context": ({}, ["5", "data", "words", "Inner", "MissingDependencyError"]),
     "packages": ({"number": 4}, 8),
     "health": ({}, True),
+    "helpers": ({"text": " hm "}, "HM!"),
     "calls": ({"url": "", "prompt": "hm"}, "no address"),
 }
 SECRETS = "truss_word=magic\nbaseten_chain_api_key=k3y\n"
@@ -142,17 +144,19 @@ def test_the_plugin_runs_a_file(fidelity: str, chain: RunChain) -> None:
         ("hello", {"names": ["Ann"]}, "Hello, Ann"),
         ("arrays", {"size": 2}, [10.0, 11.0]),
         ("calls", {"url": "", "prompt": "by hand"}, "by hand"),
+        ("image", {"text": "bücher"}, "xn--bcher-kva"),
     ],
 )
 def test_a_file_answers_as_containers(
-    name: str, given: dict[str, Any], expected: Any, chainctl: Chainctl, secrets: str
+    name: str, given: dict[str, Any], expected: Any, chainctl: Chainctl, secrets: str, tmp_path: Path
 ) -> None:
     """Images have the alias, and what a Truss server brings along; a handle knows where its sibling is."""
+    files = copytree(FILES, tmp_path / "files")  # a lock of this machine's images is written beside them
     chain = f"truss-{name}-{uuid.uuid4().hex[:8]}"
     on_docker = ("--target", "docker")
     options = ("--name", chain, "--secrets", secrets, *on_docker)
     try:
-        chainctl("push", str(FILES / f"{name}.py"), *options, timeout=600)
+        chainctl("push", str(files / f"{name}.py"), *options, timeout=600)
         done = chainctl("call", chain, json.dumps(given), *on_docker, "--json")
         assert json.loads(done.stdout) == expected
     finally:

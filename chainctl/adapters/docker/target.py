@@ -91,7 +91,7 @@ class DockerTarget:
 
     def capacity(self) -> Capacity:
         info = self._engine.info()
-        return Capacity(memory_bytes=info.memory or None, gpus=len(info.gpus) or None)
+        return Capacity(info.memory or None, len(info.gpus) or None, info.cpus or None, is_held_to=True)
 
     def traffic(self, chain: str) -> Mapping[str, Traffic]:
         with Connection.opened(self._engine) as connection:

@@ -14,7 +14,7 @@ from chainctl.calls.forwarding_connection import ForwardedAnswer, ForwardingConn
 from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.fault import Fault
-from chainctl.worker.boot import ChainletManifest
+from chainctl.worker.boot import DEFAULT_LISTEN, ChainletManifest
 from chainctl.worker.error_reply import overload_reply, reply_of
 from chainctl.worker.gate import Gate, Overloaded
 from chainctl.worker.models.cannot_start import CannotStartError
@@ -35,7 +35,6 @@ _SET_AGAIN = frozenset(["host", "content-length", "expect", "traceparent", "x-re
 _CONNECT_SEC = 5.0
 _HEALTH_SEC = 5.0
 _OK = 200
-DEFAULT_LISTEN = "tcp:0.0.0.0:8000"
 
 
 def boot_server(

@@ -1,10 +1,10 @@
-# expect: CH1202 line 6
+# expect: CH1202 line 7
 import truss_chains as chains
 from truss_chains.remote_chainlet.truss_chainlet import TrussHandle
 
 
 class Speech(chains.TrussChainlet):
-    truss_dir = "speech"
+    truss_dir = "no-such-directory"
 
 
 @chains.mark_entrypoint

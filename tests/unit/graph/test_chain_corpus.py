@@ -15,7 +15,8 @@ from tests.unit.graph.chain_corpus import BROKEN, CHAINS, GOOD, chain_files, exp
 from tests.unit.graph.source_codes import codes_in_source
 
 # Reported when images are planned, chains are run here or files are rewritten, not when a chain is loaded.
-_REPORTED_ELSEWHERE = {"CH0504", "CH0602", "CH1203"}
+_REPORTED_ELSEWHERE = {"CH0504", "CH0512", "CH0602", "CH1203"}
+_OF_TRUSS_DIRECTORIES = {"CH1205", "CH1206", "CH1207", "CH1208", "CH1209"}
 
 
 @pytest.mark.parametrize("name", chain_files(BROKEN))
@@ -40,7 +41,8 @@ def test_corpus_announces_something() -> None:
 def test_corpus_covers_every_code() -> None:
     """Each code that loading a chain can report has a file that shows it."""
     shown = {finding.code for name in chain_files(BROKEN) for finding in expected(BROKEN, name)}
-    assert shown == {c for c in codes_in_source() if not c.startswith(("CH08", "CH10"))} - _REPORTED_ELSEWHERE
+    elsewhere = _REPORTED_ELSEWHERE | _OF_TRUSS_DIRECTORIES
+    assert shown == {c for c in codes_in_source() if not c.startswith(("CH08", "CH10"))} - elsewhere
 
 
 @pytest.mark.parametrize("name", chain_files(BROKEN))

@@ -25,6 +25,8 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Shown by an interpreter that hangs or dies, by local runs, and by files that are rewritten.
 _NOT_LOADED = {"CH0111", "CH0112", "CH0602", "CH1001", "CH1002", "CH1003", "CH1203"}
 
+_SPEECH = "class Model:\n    def predict(self, inputs):\n        return inputs\n"
+
 # Loads many small files one after the other in one interpreter, as the child loads one.
 _LOAD_ALL = """
 import json, sys
@@ -76,6 +78,9 @@ def _found_in_examples() -> Mapping[str, list[str]]:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         (root / "data").mkdir()
+        (root / "speech" / "model").mkdir(parents=True)
+        (root / "speech" / "config.yaml").touch()
+        (root / "speech" / "model" / "model.py").write_text(_SPEECH, encoding="utf-8")
         for page in PAGES:
             for name, block in zip(("shown", "corrected"), _blocks(page), strict=False):
                 if name == "corrected" or page.stem not in _NOT_LOADED:

@@ -487,12 +487,12 @@ def test_the_port_of_the_service_is_not_the_servers() -> None:
     """Callers know the service by it; as a local process it has none."""
     server = {
         "start_command": "true",
-        "server_port": 8000,
+        "server_port": 8080,
         "predict_endpoint": "/",
         "readiness_endpoint": "/",
     }
     process = ServerProcess(ServerSettings.of({"docker_server": server}), lambda why: None)
-    with pytest.raises(CannotStartError, match="8000 is the port of the service itself"):
+    with pytest.raises(CannotStartError, match="8080 is the port of the service itself"):
         boot_server({"docker_server": server}, ChainletManifest(), process, environ={})
     with pytest.raises(CannotStartError, match="ended with exit code 0 before it was ready"):
         boot_server(

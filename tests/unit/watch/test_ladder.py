@@ -155,3 +155,66 @@ def test_a_step_can_be_taken_higher_only() -> None:
     step = Step("Leaf", Rung.REINIT, "so")
     assert escalated(step, Rung.RESTART, "no") == Step("Leaf", Rung.RESTART, "no")
     assert escalated(step, Rung.SWAP, "no").rung is Rung.REINIT
+
+
+MODEL = """\
+import json
+
+
+class Model:
+    def __init__(self, **kwargs):
+        self.weights = None
+
+    def load(self):
+        self.weights = read()
+
+    def predict(self, inputs):
+        return clean(inputs)
+
+
+def read():
+    return 1
+
+
+def clean(text):
+    return text.strip()
+"""
+
+
+def model_step(old: str, new: str) -> tuple[str, str]:
+    """What an edit of a model's file takes."""
+    path, text = "/project/model/model.py", MODEL.replace(old, new, 1)
+    spec = replace(
+        chainlet("Model", files=["model/model.py"]), path=path, module="model.model", truss_config={}
+    )  # fmt: skip
+    before = graph_of({"Model": []}, specs=[spec])
+    (step,) = steps_of(
+        Edit({path: source_change(MODEL, text)}, frozenset(), {path: ast.parse(text)}), before, before
+    )
+    return str(step.rung), step.reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "step"),
+    [
+        ("strip()", "lower()", ("swap", "only the body of `clean` changed")),
+        ("return 1", "return 2", ("restart", "`load` uses `read`, which changed")),
+        ("self.weights = read()", "self.weights = 2", ("restart", "`load` changed")),
+        ("self.weights = None", "self.weights = 0", ("restart", "`__init__` changed")),
+        ("import json", "import re", ("restart", "`json`, `re` changed")),
+        ("import json\n", "import json\n\n# lines\n", ("swap", "only lines moved")),
+    ],
+)
+def test_a_model_keeps_what_it_has_loaded(old: str, new: str, step: tuple[str, str]) -> None:
+    """What is no edit of bodies alone starts it anew: two of it may not fit."""
+    assert model_step(old, new) == step
+
+
+def test_a_configuration_that_only_its_model_sees_makes_another_image() -> None:
+    """As it is part of what is started there."""
+    one, two = (
+        graph_of({"Model": []}, specs=[replace(chainlet("Model"), truss_config={"model_metadata": {"a": n}})])
+        for n in (1, 2)
+    )
+    (step,) = steps_of(Edit({}, frozenset({"/project/config.yaml"}), {}), one, two)
+    assert (step.rung, step.reason) == (Rung.REBUILD, "its config.yaml changed")

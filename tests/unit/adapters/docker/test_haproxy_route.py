@@ -33,7 +33,7 @@ def test_replicas_have_a_slot_each(replicas: int) -> None:
     text = route_text("chain-hello-12345678", replicas)
     files = {ROUTE_FILE: text.encode()}
     assert (route_in(files), replicas_in(files)) == ("chain-hello-12345678", replicas)
-    assert ("    server s1 chain-hello-12345678.1:8000\n" in text) == (replicas > 1)
+    assert ("    server s1 chain-hello-12345678.1:8080\n" in text) == (replicas > 1)
     assert text.count(" disabled\n") == 48 - replicas
 
 

@@ -68,7 +68,7 @@ def test_what_chainctl_tells_a_service_can_not_be_overruled() -> None:
         "CHAINCTL_CHAINLET=Hello",
         "CHAINCTL_CONTROL=/tmp/.chainctl-control",
         "CHAINCTL_SERVICE=tchain-hello-11111111",
-        'CHAINCTL_SERVICES={"Say Hello": "http://tchain-say-hello-22222222:8000"}',
+        'CHAINCTL_SERVICES={"Say Hello": "http://tchain-say-hello-22222222:8080"}',
         "MODE=fast",
     ]
 

@@ -1,0 +1,174 @@
+"""A model in; a Worker that runs its calls in this process out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from chainctl.calls.call_context import CURRENT_CALL, CallContext
+from chainctl.sdk.websocket import WebSocketProtocol
+from chainctl.wire.fault import Fault, upgrade_required
+from chainctl.wire.invalid import InvalidValue
+from chainctl.wire.media import STREAM
+from chainctl.worker.error_reply import PASSING, error_reply, input_reply, overload_reply, reply_of
+from chainctl.worker.gate import Gate, Overloaded
+from chainctl.worker.health import health_of
+from chainctl.worker.models.body import value_reply
+from chainctl.worker.models.entry import Entry, entries_of
+from chainctl.worker.models.items import items_reply
+from chainctl.worker.models.methods import EXTRAS, PREDICT
+from chainctl.worker.models.requests import as_disconnect, request_of, require_requests, websocket_of
+from chainctl.worker.models.responses import is_response, is_whole, streamed_reply, whole_reply
+from chainctl.worker.models.runner import ModelRunner, Outcome, is_generator, leaving
+from chainctl.worker.models.schemas import schemas_of
+from chainctl.worker.stages import Visit
+from chainctl.worker.threads import CallThreads
+from chainctl.worker.worker import Call, Health, Reply
+
+
+class ModelWorker:
+    """Runs a model's calls: async methods on the event loop, sync ones in threads.
+
+    `concurrency` bounds `predict` and `websocket` alone: what is before and after `predict` runs beside it,
+    and so do the methods with routes of their own. `name` is what the model is called in error answers.
+    Raises ChainsUsageError for a model that cannot be called.
+    """
+
+    def __init__(self, name: str, model: Any, concurrency: int = 1) -> None:
+        entries = entries_of(model)
+        self._name = name
+        self._of = type(model).__name__
+        self._model = model
+        self._predict = entries.predict
+        self._websocket = entries.websocket
+        self._extras = entries.extras
+        self.is_websocket = entries.websocket is not None
+        self.body_limit: Optional[int] = None
+        self.gate = Gate(concurrency)
+        self._threads = CallThreads(concurrency)
+        self._bounded = ModelRunner(
+            name, self.gate, self._threads, None if self._predict is None else self._predict.batching
+        )
+        free = Gate(None)
+        self._free = ModelRunner(name, free, CallThreads(free.limit))
+        for entry in self._entries():
+            if entry.takes_request:
+                require_requests(f"{self._of}.{entry.run.name}")
+
+    @property
+    def streams(self) -> bool:
+        """Whether `predict` yields what it has to say."""
+        return self._predict is not None and self._predict.run.is_generator
+
+    def offers(self, method: str) -> bool:
+        """Say whether the model has a method that calls can go to."""
+        return method in self._extras or (method == PREDICT and self._predict is not None)
+
+    async def call(self, call: Call) -> Reply:
+        method = PREDICT if call.heading is None else EXTRAS.get(call.heading.path, PREDICT)
+        entry = self._predict if method == PREDICT else self._extras.get(method)
+        if entry is None:
+            return reply_of(upgrade_required(self._name) if self.is_websocket else _no_method(method))
+        began = time.perf_counter_ns()
+        try:
+            value, request = self._given(call, entry)
+        except InvalidValue as error:
+            return input_reply(error)
+        except PASSING:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a user's own validators run here
+            return error_reply(error, self._name, call.span, entry.first.name)
+        if call.span is not None:
+            call.span.decode_ns = time.perf_counter_ns() - began
+        return await self._answered(call, entry, value, request)
+
+    async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
+        assert self._websocket is not None
+        CURRENT_CALL.set(context)
+        converse = self._websocket.stage().function
+        since = await self.gate.enter()
+        try:
+            await converse(websocket_of(socket))
+        except Exception as error:
+            gone = as_disconnect(error)
+            if gone is None:
+                raise
+            raise gone from error
+        finally:
+            self.gate.leave(since)
+
+    async def health(self) -> Health:
+        return await health_of(getattr(self._model, "is_healthy", None), self._threads)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for `predict`, or for their batch."""
+        return self.gate.waiting + self._bounded.waiting
+
+    def drain(self) -> None:
+        """Let nothing wait for calls that will not come."""
+        self._bounded.drain()
+
+    def schemas(self) -> dict[str, Any]:
+        given, made = schemas_of(type(self._model))
+        return {"input": given, "output": made}
+
+    def _entries(self) -> list[Entry]:
+        return [*([] if self._predict is None else [self._predict]), *self._extras.values()]
+
+    def _given(self, call: Call, entry: Entry) -> tuple[Any, Any]:
+        """What a call brings: its value, where a method takes one, and the request. Raises InvalidValue."""
+        if call.chunks is not None:
+            raise InvalidValue.malformed(f"a model takes no stream: send anything but {STREAM}")
+        value = entry.input_form.value(call) if entry.first.takes_input else None
+        return value, request_of(call, f"{self._of}.{entry.first.name}") if entry.takes_request else None
+
+    async def _answered(self, call: Call, entry: Entry, value: Any, request: Any) -> Reply:
+        runner = self._bounded if entry is self._predict else self._free
+        try:
+            visit = runner.visit(call.context, call.span, _nothing)
+        except Overloaded as error:
+            return overload_reply(error)
+        call.outlives_its_answer = True
+        try:
+            outcome = await runner.outcome(entry.stages(request), {"value": value}, visit)
+            return await self._reply(runner, outcome, call, entry, visit)
+        except PASSING:
+            raise
+        except Overloaded as error:
+            return overload_reply(error)
+        except BaseException as error:  # noqa: BLE001  # the boundary to user code
+            return error_reply(error, self._name, call.span, visit.at)
+        finally:
+            visit.release()
+
+    async def _reply(
+        self, runner: ModelRunner, outcome: Outcome, call: Call, entry: Entry, visit: Visit
+    ) -> Reply:
+        """Answer with what a call returned; while that goes on, the call is there."""
+        value, of = outcome.value, f"{self._of}.{entry.last.name}"
+        if is_response(value) and is_whole(value):
+            return whole_reply(value)
+        if is_response(value):
+            return await streamed_reply(value, call, leaving(outcome, visit))
+        if is_generator(value):
+            return await items_reply(runner.production(outcome, visit), call, of, self._name)
+        began = time.perf_counter_ns()
+        reply = value_reply(value, call, of)
+        if call.span is not None:
+            call.span.encode_ns = time.perf_counter_ns() - began
+        return reply
+
+
+def concurrency_of(truss_config: Mapping[str, Any]) -> int:
+    """How many calls of `predict` may run at once."""
+    return int((truss_config.get("runtime") or {}).get("predict_concurrency") or 1)
+
+
+def _no_method(method: str) -> Fault:
+    return Fault.of(404, "not_found", f"the model has no method `{method}`")
+
+
+def _nothing() -> None:
+    """Note nothing: a model has no generations whose calls are counted."""
