@@ -179,6 +179,7 @@ def _values(
         "truss_config": spec.truss_config,
         "truss_links": _truss_links(spec, has_packages=packages),
         "has_data": data,
+        "has_code": bool(spec.files),
         "data_links": data_links(spec.truss_config),
         "has_packages": packages,
         "uid": USER_ID,

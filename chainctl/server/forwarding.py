@@ -7,15 +7,17 @@ is for the chain's own services, as everywhere.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Optional
 
-from chainctl.calls.answer import Buffer
+from chainctl.calls.answer import BrokenAnswerError, Buffer
 from chainctl.server.app import Message, Receive, Scope, Send, send_reply, until_gone
 from chainctl.server.forwarded_websocket import forward_websocket, lines_of, target_of
 from chainctl.server.service import INNER, ChainletService, refuse
 from chainctl.worker.worker import ForwardedRequest
 
+_LOG = logging.getLogger("chainctl.server")
 OURS = frozenset(["/healthz", "/readyz", "/openz", "/metrics"])
 
 
@@ -39,7 +41,14 @@ class ForwardingApp:
         if not self._service.is_trusted(headers):
             await send_reply(send, refuse(401, "unauthorized", "this service answers only its own chain"))
             return
-        upload = _Upload(receive)
+        try:
+            await self._forward(scope, headers, _Upload(receive), send)
+        except _CallerGone as gone:
+            _LOG.debug("%s", gone)
+        except BrokenAnswerError:  # returning in the middle of an answer breaks the caller's connection too
+            _LOG.error("the server of %s broke off in the middle of an answer", self._service.name)
+
+    async def _forward(self, scope: Scope, headers: dict[bytes, bytes], upload: _Upload, send: Send) -> None:
         body = await upload.whole()
         request = _request(scope)
         chunks = None if body is not None else upload.chunks()
@@ -57,6 +66,10 @@ def _request(scope: Scope) -> ForwardedRequest:
     return ForwardedRequest(str(scope["method"]), target_of(scope), lines_of(scope), size)
 
 
+class _CallerGone(Exception):
+    """Nobody waits for an answer any more."""
+
+
 class _Upload:
     """The body of a request, and after it whether its sender is still there."""
 
@@ -69,7 +82,7 @@ class _Upload:
         """Return a body that came in one piece, None for a longer one."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionError("the caller went away")
+            raise _CallerGone("the caller went away before its request was read")
         if message.get("more_body", False):
             self._first = message
             return None
@@ -77,7 +90,7 @@ class _Upload:
         return bytes(message.get("body", b""))
 
     async def chunks(self) -> AsyncIterator[Buffer]:
-        """Yield a body as it comes. Raises ConnectionError when its sender goes away."""
+        """Yield a body as it comes. Raises _CallerGone."""
         message = self._first or await self._receive()
         while message["type"] != "http.disconnect":
             yield message.get("body", b"")
@@ -85,7 +98,7 @@ class _Upload:
                 self._is_read.set()
                 return
             message = await self._receive()
-        raise ConnectionError("the caller went away in the middle of its request")
+        raise _CallerGone("the caller went away in the middle of its request")
 
     async def after(self) -> Message:
         """Receive what comes after the body."""

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 import uvicorn
@@ -112,10 +112,12 @@ def boot_local(request: LocalRequest, loop: asyncio.AbstractEventLoop) -> Union[
     Calls run on `loop` afterwards: a model is loaded there.
     """
     if request.truss_config is not None:
-        from chainctl.worker.models.boot import loaded_model
+        from chainctl.worker.models.boot import data_beside, loaded_model
+        from chainctl.worker.models.fetch import fetched_here
         from chainctl.worker.models.site import ModelSite
 
-        site = ModelSite.here(request.secrets)
+        data_dir = fetched_here(request.truss_config, request.secrets, data_beside(request.module))
+        site = replace(ModelSite.here(request.secrets), data_dir=data_dir)
         return loaded_model(request.module, request.qualname, request.truss_config, site, lambda: loop)
     cls = _loaded(request.module, request.qualname)
     stand_ins = {**request.urls, **{name: _loaded(*place) for name, place in request.fakes.items()}}

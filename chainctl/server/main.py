@@ -29,9 +29,8 @@ from chainctl.server.starter import Starter
 from chainctl.telemetry.sampling import sampler_of
 from chainctl.telemetry.telemetry import Telemetry
 from chainctl.truss import alias
-from chainctl.worker.boot import ChainletManifest
+from chainctl.worker.boot import DEFAULT_LISTEN, ChainletManifest
 
-DEFAULT_LISTEN = "tcp:0.0.0.0:8080"
 _KEEP_ALIVE_SEC = 75
 _SWEEP_SEC = 15
 _BACKLOG = 2048

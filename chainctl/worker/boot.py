@@ -29,6 +29,7 @@ from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import build
 
+DEFAULT_LISTEN = "tcp:0.0.0.0:8080"
 TOKEN_FILE = ".chainctl-token"  # a file's name
 TOKEN_HEADER = "x-chainctl-token"  # a header's name
 UNBOUNDED_SEC = 10 * 365 * 86400.0

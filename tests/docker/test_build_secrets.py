@@ -262,7 +262,8 @@ def template_line(part: str, **values: object) -> str:
     every: dict[str, object] = {
         "base": Base(BASE), "is_locked": False, "certificates": (), "apt_requirements": [], "python": "python3",
         "requirement_files": ["all.txt"], "build_commands": [], "build_secrets": [], "index_credentials": "",
-        "apt_mirror": "", "uid": 1, "port": 2, "has_packages": False, "has_data": False, "data_links": [], "env": [],
+        "apt_mirror": "", "uid": 1, "port": 2, "has_packages": False, "has_data": False, "env": [],
+        "data_links": [], "truss_links": [], "has_code": True,
         "chain": "c", "chainlet": "Leaf",
     }  # fmt: skip
     (line,) = (line for line in render("Dockerfile.j2", every | values).split("\n") if part in line)

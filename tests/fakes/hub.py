@@ -66,11 +66,13 @@ class FakeHub:
 
 
 @contextmanager
-def fake_hub(repos: Mapping[str, FakeRepo] = {}) -> Iterator[FakeHub]:  # it is only read
+def fake_hub(
+    repos: Mapping[str, FakeRepo] = {}, host: str = "127.0.0.1"
+) -> Iterator[FakeHub]:  # it is only read
     """Serve repositories until the end of the block."""
     hub = FakeHub(dict(repos))
-    servers = [_Server(("127.0.0.1", 0), hub) for _ in range(2)]
-    hub.endpoint, hub.large_endpoint = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    servers = [_Server((host, 0), hub) for _ in range(2)]
+    hub.endpoint, hub.large_endpoint = (f"http://{host}:{server.server_port}" for server in servers)
     threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
     for thread in threads:
         thread.start()

@@ -16,6 +16,7 @@ from chainctl.templates import page, render, template_root
 from tests.unit.build.dockerfile_reader import words
 
 SHIM = {
+    "truss_config": None,
     "chain": "shop",
     "chainlet": "Leaf",
     "module": "chain",
@@ -74,7 +75,7 @@ def test_a_label_is_read_back_as_it_was(text: str) -> None:
         "certificates": (), "apt_requirements": [], "python": "python3", "requirement_files": [],
         "build_commands": [], "build_secrets": [], "index_credentials": "", "apt_mirror": "",
         "uid": 1, "port": 2, "has_packages": False, "has_data": False,
-        "data_links": [], "env": [],
+        "data_links": [], "truss_links": [], "has_code": True, "env": [],
         "chain": text, "chainlet": "Leaf",
     }  # fmt: skip
     lines = render("Dockerfile.j2", values).split("\n")

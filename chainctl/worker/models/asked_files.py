@@ -21,6 +21,8 @@ CACHE_PLACE = "/var/cache/chainctl"
 """Where the volume is in a container; the cache is the directory CACHE_NAME in it."""
 FOLDERS_PLACE = "/app/model_cache"
 DATA_PLACE = "/app/data"
+SECRETS_PLACE = "/run/secrets"
+TRUSS_SECRETS = "/secrets"
 DEFAULT_TOKEN = "hf_access_token"  # a secret's name
 _MAIN = "main"
 _KEY_LENGTH = 32
@@ -104,11 +106,14 @@ def is_safe(path: str) -> bool:
 
 
 def data_links(truss_config: Optional[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Links that an image has, each with where it leads: so files of a cache are at their paths in it."""
+    """Links that an image has, each with where it leads: so files of a cache are at their paths in it.
+
+    A server that the image brings reads its secrets where Truss has them.
+    """
     cache = f"{CACHE_PLACE}/{CACHE_NAME}"
-    return [
-        (f"{DATA_PLACE}/{one.path}", f"{cache}/{one.place}") for one in asked_files(truss_config).external
-    ]
+    secrets = [(TRUSS_SECRETS, SECRETS_PLACE)] if (truss_config or {}).get("docker_server") else []
+    files = asked_files(truss_config).external
+    return [*secrets, *((f"{DATA_PLACE}/{one.path}", f"{cache}/{one.place}") for one in files)]
 
 
 def is_commit(text: str) -> bool:

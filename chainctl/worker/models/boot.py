@@ -71,6 +71,11 @@ def loaded_model(
     return worker
 
 
+def data_beside(module: str) -> Path:
+    """Return the data directory of a model that runs from its own directory; there may be none."""
+    return _root_of(module) / "data"
+
+
 def _root_of(module: str) -> Path:
     """The directory from which a module will be imported. Raises ModuleNotFoundError."""
     top = module.partition(".")[0]

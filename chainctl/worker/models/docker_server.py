@@ -14,9 +14,10 @@ from chainctl.calls.forwarding_connection import ForwardedAnswer, ForwardingConn
 from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.fault import Fault
-from chainctl.worker.boot import ChainletManifest
+from chainctl.worker.boot import DEFAULT_LISTEN, ChainletManifest
 from chainctl.worker.error_reply import overload_reply, reply_of
 from chainctl.worker.gate import Gate, Overloaded
+from chainctl.worker.models.cannot_start import CannotStartError
 from chainctl.worker.models.fetch import with_files
 from chainctl.worker.models.server_process import ServerProcess
 from chainctl.worker.models.server_settings import HOST, ServerSettings
@@ -44,15 +45,28 @@ def boot_server(
     environ: Mapping[str, str] = os.environ,
 ) -> ServerWorker:
     """Fetch what the server reads, start it, and wait until it is ready. Raises CannotStartError."""
+    settings = ServerSettings.of(truss_config)
+    _require_other_port(settings, environ)
     with_files(truss_config, manifest, environ)
     process.start(environ)
-    worker = ServerWorker(manifest.service, ServerSettings.of(truss_config))
+    worker = ServerWorker(manifest.service, settings)
     if telemetry is not None and worker.gate is not None:
         gate = worker.gate
         telemetry.gauge("chainctl_calls_limit", "Calls that may run at once.", lambda: gate.limit)
         telemetry.gauge("chainctl_calls_in_flight", "Calls that run now.", lambda: gate.in_flight)
         telemetry.gauge("chainctl_calls_waiting", "Calls that wait for their turn.", lambda: gate.waiting)
     return worker
+
+
+def _require_other_port(settings: ServerSettings, environ: Mapping[str, str]) -> None:
+    """A port is one server's: that of the service is known to all who call it."""
+    kind, _, rest = environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN).partition(":")
+    if kind == "tcp" and rest.rpartition(":")[2] == str(settings.port):
+        raise CannotStartError(
+            f"docker_server.server_port {settings.port} is the port of the service itself",
+            hint=f"have `start_command` use another one, such as {settings.port + 1}, write it as server_port "
+            "in config.yaml, then push again.",
+        )
 
 
 class ServerWorker:

@@ -7,8 +7,9 @@ comes later finds the files in the cache.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional
 
@@ -28,15 +29,32 @@ def with_files(
     truss_config: Mapping[str, Any], manifest: ChainletManifest, environ: Mapping[str, str] = os.environ
 ) -> ChainletManifest:
     """Fetch what a model wants, and return a manifest with the data directory that has it. Raises CannotStartError."""
-    endpoint = environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
-    places = CachePlaces.of(environ)
-    data_dir = fetch_all(truss_config, manifest.secrets_dir, places, manifest.data_dir, endpoint=endpoint)
+    token_of = partial(_token_in, manifest.secrets_dir)
+    data_dir = fetch_all(
+        truss_config, token_of, CachePlaces.of(environ), manifest.data_dir, endpoint=_endpoint(environ)
+    )
     return replace(manifest, data_dir=data_dir)
+
+
+def fetched_here(
+    truss_config: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    data_dir: Path,
+    environ: Mapping[str, str] = os.environ,
+) -> Optional[Path]:
+    """Do the same for a model that runs from its own directory; None where that is where its data is."""
+    if asked_files(truss_config).is_empty:
+        return None
+    there = data_dir if data_dir.is_dir() else None
+    places = CachePlaces.of(environ)
+    return fetch_all(
+        truss_config, lambda name: secrets.get(name, "").strip(), places, there, endpoint=_endpoint(environ)
+    )
 
 
 def fetch_all(
     truss_config: Mapping[str, Any],
-    secrets_dir: Path,
+    token_of: Callable[[str], str],
     places: CachePlaces,
     data_dir: Optional[Path],
     *,
@@ -46,7 +64,8 @@ def fetch_all(
     """Fetch external_data and model_cache; return the directory that has the model's data.
 
     That is `data_dir` where its files are there already, as an image has links to them, and else a
-    directory of the cache with links to both. Raises CannotStartError.
+    directory of the cache with links to both. `token_of` returns the value of a secret, "" where there is none.
+    Raises CannotStartError.
     """
     asked = asked_files(truss_config)
     web = web or Web()
@@ -54,12 +73,16 @@ def fetch_all(
         _fetch_external(web, file, places.root)
     hub = Hub(web, places.hub, endpoint.rstrip("/"))
     for repo in asked.repos:
-        snapshot = hub.snapshot(repo, _token(secrets_dir, repo.secret))
+        snapshot = hub.snapshot(repo, token_of(repo.secret))
         if repo.folder:
             _show_folder(places.folders / repo.folder, snapshot)
     if all(_is_seen(data_dir, file, places.root) for file in asked.external):
         return data_dir
     return _merged(places, data_dir, asked.external)
+
+
+def _endpoint(environ: Mapping[str, str]) -> str:
+    return environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
 
 
 def _fetch_external(web: Web, file: ExternalFile, root: Path) -> None:
@@ -85,7 +108,7 @@ def _fetch_external(web: Web, file: ExternalFile, root: Path) -> None:
         progress.end()
 
 
-def _token(secrets_dir: Path, name: str) -> str:
+def _token_in(secrets_dir: Path, name: str) -> str:
     """Return a secret's value, "" where the service has none: most repositories want no token."""
     path = secrets_dir / PurePosixPath(name).name
     try:

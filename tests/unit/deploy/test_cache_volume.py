@@ -11,10 +11,12 @@ from chainctl.adapters.intercept_place import Place
 from chainctl.adapters.local.paths import LocalPaths, cache_below
 from chainctl.adapters.local.process_env import caching
 from chainctl.build.plan import plan_build
+from chainctl.build.requirements import FORWARDING_REQUIREMENTS, runtime_requirements
 from chainctl.build.settings import BuildSettings
 from chainctl.deploy.compose_release import FETCH_SEC, compose_release
 from chainctl.deploy.release import CacheVolume, ServiceSpec
 from chainctl.deploy.settings import DeploySettings
+from chainctl.worker.models.asked_files import data_links
 from tests.fakes.chains import chainlet, graph_of, snapshot_of
 
 EXTERNAL = {"external_data": [{"url": "http://host/a", "local_data_path": "in/a.bin"}], "model_cache": []}
@@ -61,6 +63,17 @@ def test_an_image_has_links_to_external_files() -> None:
         f'RUN mkdir -p "$(dirname {quoted})" && ln -sfn \'/var/cache/chainctl/models/external/'
     )
     assert line.endswith(f"/a b.bin' {quoted}")
+
+
+def test_a_server_of_its_image_may_fetch_by_itself_and_finds_its_secrets() -> None:
+    """So it has a cache, the time for it, and a link to where Truss has secrets."""
+    server = {"docker_server": {"start_command": "vllm serve", "server_port": 8001}}
+    assert composed(server).cache is not None
+    assert composed(server).start_timeout_sec == FETCH_SEC
+    assert data_links(server) == [("/secrets", "/run/secrets")]
+    spec = replace(chainlet("Model"), truss_config=server)
+    graph = graph_of({"Model": []}, specs=[spec])
+    assert set(FORWARDING_REQUIREMENTS) < set(runtime_requirements(graph, spec))
 
 
 def test_a_container_is_told_where_its_cache_is() -> None:

@@ -21,6 +21,11 @@ import pytest
 from websockets.asyncio.client import unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from chainctl.worker.boot import ChainletManifest
+from chainctl.worker.models.cannot_start import CannotStartError
+from chainctl.worker.models.docker_server import boot_server
+from chainctl.worker.models.server_process import ServerProcess
+from chainctl.worker.models.server_settings import ServerSettings
 from tests.unit.server.test_served_process import messages_of
 
 _PATIENCE_SEC = 20
@@ -93,6 +98,10 @@ async def app(scope, receive, send):
             gone.append("stream")
             return
         await send({"type": "http.response.body", "body": b"data: 2\\n\\n"})
+        return
+    if path == "/break":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
         return
     body = b""
     while (message := await receive()).get("more_body"):
@@ -333,6 +342,14 @@ def test_an_answer_is_passed_on_as_it_comes(served: Served) -> None:
         assert response.read() == b"data: 2\n\n"
 
 
+def test_an_answer_that_breaks_off_is_not_taken_for_whole(served: Served) -> None:
+    """It breaks off for the caller as well, and is told in a line."""
+    with pytest.raises(http.client.IncompleteRead):
+        served.ask("GET", "/break")
+    served.until(lambda: "the server of Llm broke off in the middle of an answer" in served.log)
+    assert "Traceback" not in served.log
+
+
 def test_the_server_hears_of_callers_who_go_away(tmp_path_factory: pytest.TempPathFactory) -> None:
     """While it works, while it streams, and in the middle of a request."""
     with serving(tmp_path_factory.mktemp("s"), runtime={"predict_concurrency": 1}) as served:
@@ -346,6 +363,7 @@ def test_the_server_hears_of_callers_who_go_away(tmp_path_factory: pytest.TempPa
                 begin(connection)
                 served.until(lambda said=said: said in served.log)
         served.until(lambda: sorted(served.gone()) == ["slow", "stream", "upload"])
+        assert "Traceback" not in served.log
 
 
 def _begin_slow(connection: http.client.HTTPConnection) -> None:
@@ -438,9 +456,9 @@ def test_calls_wait_until_the_server_is_ready(tmp_path_factory: pytest.TempPathF
     os.mkfifo(fifo)
     upstream = f"{sys.executable} {directory}/app/upstream.py $(cat {fifo})"
     with serving(directory, f"echo waiting for weights; {upstream}") as served:
+        served.until(lambda: served.ask("GET", "/healthz")[0] == 200)
         served.until(lambda: "waiting for weights" in served.log)
         assert served.ask("GET", "/readyz")[0] == 503
-        assert served.ask("GET", "/healthz")[0] == 200
         status, headers, _ = served.ask("POST", "/v1/chat/completions", b"hi")
         assert (status, headers["retry-after"]) == (503, "1")
         fifo.write_text(str(_port_of(served)))
@@ -463,6 +481,23 @@ def test_a_server_that_ends_while_it_starts_is_told(tmp_path_factory: pytest.Tem
         )
         assert "mend `docker_server.start_command`" in served.log
         assert "Traceback" not in served.log
+
+
+def test_the_port_of_the_service_is_not_the_servers() -> None:
+    """Callers know the service by it; as a local process it has none."""
+    server = {
+        "start_command": "true",
+        "server_port": 8080,
+        "predict_endpoint": "/",
+        "readiness_endpoint": "/",
+    }
+    process = ServerProcess(ServerSettings.of({"docker_server": server}), lambda why: None)
+    with pytest.raises(CannotStartError, match="8080 is the port of the service itself"):
+        boot_server({"docker_server": server}, ChainletManifest(), process, environ={})
+    with pytest.raises(CannotStartError, match="ended with exit code 0 before it was ready"):
+        boot_server(
+            {"docker_server": server}, ChainletManifest(), process, environ={"CHAINCTL_LISTEN": "unix:/s"}
+        )
 
 
 def test_a_server_that_ends_ends_the_service(tmp_path_factory: pytest.TempPathFactory) -> None:

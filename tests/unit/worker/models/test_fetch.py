@@ -48,7 +48,12 @@ class Place:
 
     def fetch(self, config: Mapping[str, Any], data_dir: Path | None = None) -> Path | None:
         web = Web(timeout_sec=20, pause=self.pauses.append)
-        return fetch_all(config, self.secrets, self.places, data_dir, endpoint=self.hub.endpoint, web=web)
+        places, endpoint = self.places, self.hub.endpoint
+        return fetch_all(config, self.token_of, places, data_dir, endpoint=endpoint, web=web)
+
+    def token_of(self, name: str) -> str:
+        path = self.secrets / name
+        return path.read_text().strip() if path.is_file() else ""
 
     @property
     def repo(self) -> Path:
@@ -267,7 +272,7 @@ def test_a_fetch_that_is_killed_is_continued_by_the_next(place: Place, tmp_path:
         f"config = {cached(allow_patterns=['sub/*'])!r}\n"
         "root = Path(sys.argv[1])\n"
         "places = CachePlaces(root / 'cache', root / 'model_cache')\n"
-        "fetch_all(config, root / 'secrets', places, None, endpoint=sys.argv[2])\n"
+        "fetch_all(config, lambda _: '', places, None, endpoint=sys.argv[2])\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), place.hub.endpoint])
     try:
@@ -412,6 +417,16 @@ def test_a_model_without_files_from_elsewhere_is_given_what_it_was(tmp_path: Pat
     environ = {"CHAINCTL_CACHE": str(tmp_path / "cache")}
     assert with_files({"external_data": None, "model_cache": []}, manifest, environ) == manifest
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deployed_model_has_its_token_in_a_file(place: Place, tmp_path: Path) -> None:
+    """Which is read when it is needed; the hub is the one that the environment names."""
+    place.hub.repos[REPO].token = "hf_secret"
+    (place.secrets / "hf_access_token").write_text("hf_secret\n")
+    manifest = ChainletManifest(secrets_dir=place.secrets, data_dir=tmp_path / "data")
+    environ = {"CHAINCTL_CACHE": str(place.places.root), "HF_ENDPOINT": f"{place.hub.endpoint}/"}
+    assert with_files(cached(), manifest, environ) == manifest
+    assert contents(place.repo / "snapshots" / COMMIT) == FILES
 
 
 def test_progress_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
