@@ -107,7 +107,11 @@ def _reloaded(wish: RunWish, watched: Edits, child: Child) -> Child:
         console.failure(error)
         console.line(UNCHANGED)
         return child
-    child.end()
+    try:
+        child.end()
+    except BaseException:  # we are to end as well, while the older one finishes its requests
+        younger.end()
+        raise
     console.line(RELOADED)
     return younger
 
