@@ -47,10 +47,6 @@ def _maps_secrets_elsewhere(config: _Config) -> bool:
     return any(path != _SECRET_FILES + name for name, path in paths.items())
 
 
-def _has_other_pause(config: _Config) -> bool:
-    return int(config["runtime"]["streaming_read_timeout"]) != 60
-
-
 _TABLE: dict[str, tuple[Callable[[_Config], bool], str]] = {
     "base_image.docker_auth": (_written("base_image", "docker_auth"), REASONS["docker_auth"]),
     "requirements: truss": (_asks_for_truss, "chainctl has what a model's files import of it"),
@@ -58,7 +54,6 @@ _TABLE: dict[str, tuple[Callable[[_Config], bool], str]] = {
     "resources.node_count": (_written("resources", "node_count"), "a model runs on one machine"),
     "resources.fabric": (_written("resources", "fabric"), "there is no fabric between machines"),
     "resources.use_gpu": (_asks_for_any_gpu, "it says not which: `accelerator` does"),
-    "runtime.streaming_read_timeout": (_has_other_pause, REASONS["streaming_read_timeout"]),
     "runtime.enable_tracing_data": (
         _written("runtime", "enable_tracing_data"),
         REASONS["enable_b10_tracing"],

@@ -18,7 +18,7 @@ COPY app/data/ /app/data/
 COPY app/packages/ /app/packages/
 ENV HOME=/tmp PYTHONPATH=/app/code:/app/packages:/app BACKSLASH="C:\\dir\\" DOLLAR="\$HOME \${PATH:-x} \$\$" EMPTY="" QUOTES="say \"hi\" and 'ho'" SPACES="  in and around  "
 LABEL chainctl.chain="shop" chainctl.chainlet="Leaf"
-EXPOSE 8000
+EXPOSE 8080
 ENTRYPOINT ["/opt/py/bin/python", "/app/shim.py"]
 USER 10001:10001
 COPY app/shim.py /app/shim.py

@@ -9,7 +9,7 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/chainctl &&
 # All above is the same in every image with the same base, packages and build commands.
 ENV HOME=/tmp PYTHONPATH=/app/code:/app
 LABEL chainctl.chain="shop" chainctl.chainlet="Leaf"
-EXPOSE 8000
+EXPOSE 8080
 ENTRYPOINT ["python3", "/app/shim.py"]
 USER 10001:10001
 COPY app/shim.py /app/shim.py
