@@ -17,7 +17,7 @@ from chainctl.errors import UsageError
 from chainctl.graph.graph import ChainGraph
 from chainctl.sdk.config import DockerImage
 
-_IGNORE_FILES = (".chainctlignore", ".dockerignore")
+_IGNORE_FILES = (".chainctlignore", ".dockerignore", ".truss_ignore")
 _ALWAYS_IGNORED = (".git/", "__pycache__/", "*.pyc", ".venv/", ".mypy_cache/", ".pytest_cache/", ".DS_Store")
 # The container side of chainctl: copied into every image, and closed under its own imports.
 _RUNTIME_FILES = ("__init__.py", "version.py", "errors.py", "pydantic_numpy.py", "streaming.py")
@@ -66,7 +66,7 @@ def _projects(places: Iterable[str]) -> dict[str, str]:
 
 
 class IgnoreRules:
-    """The rules of `.chainctlignore`, or else `.dockerignore`, and what is never shipped."""
+    """The rules of `.chainctlignore`, else `.dockerignore` or `.truss_ignore`, and what is never shipped."""
 
     def __init__(self, root: Path, patterns: Iterable[str]) -> None:
         self._root = root

@@ -171,7 +171,7 @@ def test_a_watched_directory(target: str, tmp_path: Path) -> None:
             watched.await_line(lambda text: text.startswith("  pushed"), 120)
             assert answer()[:2] == ["second", "two"]
             save(config, f"{CONFIG.replace('one', 'two')}# no more\n")
-            watched.await_line(lambda text: text.startswith("  edit"), 60)
+            watched.await_line(lambda text: "what is saved is what serves" in text, 60)
             save(config, "environment_variables: [\n")
             watched.await_line(lambda text: text.startswith("not served"), 60)
             assert answer()[:2] == ["second", "two"]
