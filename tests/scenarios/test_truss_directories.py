@@ -181,6 +181,7 @@ def test_a_watched_directory(target: str, tmp_path: Path) -> None:
 
 CONFIG = """\
 environment_variables: {WORD: one}
+python_version: py311
 resources: {cpu: "1", memory: 256Mi}
 """
 MODEL = """\

@@ -8,7 +8,10 @@ from typing import Any
 from chainctl.graph.truss_directory.findings import START, Findings, Place
 from chainctl.graph.truss_directory.keys import WEBSOCKET
 from chainctl.graph.truss_directory.kinds import is_empty
-from chainctl.graph.truss_directory.nodes import Listing, Node, Table
+from chainctl.graph.truss_directory.nodes import Listing, Node, Scalar, Table
+
+SERVICE_PORT = 8080
+"""In a container."""
 
 
 def check_agreement(tree: Table, config: Mapping[str, Any], found: Findings) -> None:
@@ -110,6 +113,13 @@ def _check_server(tree: Table, found: Findings) -> None:
             place_of(tree, "docker_server"),
             "`docker_server` has no `start_command`",
             help="write the command that starts the server of the image; its own entrypoint is not run",
+        )
+    port = _value(tree, "docker_server", "server_port")
+    if isinstance(port, Scalar) and port.value == SERVICE_PORT:
+        found.add(
+            port.place,
+            f"`docker_server.server_port` is {SERVICE_PORT}, where the service itself listens",
+            help="let the server listen elsewhere, as its `start_command` can say, and write that port",
         )
 
 

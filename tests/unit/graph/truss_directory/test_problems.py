@@ -193,6 +193,10 @@ def test_aliases_and_merges_that_are_few_work(tmp_path: Path) -> None:
         ),
         (f"docker_server: {{start_command: x, {_SERVER}}}", "`docker_server` has no `server_port`"),
         (
+            f"docker_server: {{start_command: x, server_port: 8080, {_SERVER}}}",
+            "`docker_server.server_port` is 8080, where the service itself listens",
+        ),
+        (
             f"docker_server: {{server_port: 80, no_build: true, {_SERVER}}}",
             "`docker_server` has no `start_command`",
         ),
