@@ -56,6 +56,7 @@ def loaded_model(
     model is told of its environment only where there is one.
     """
     root = _root_of(module)
+    sys.path.insert(0, str(root))  # an image has a link to the code, too: it is to be known by one path
     packages = str(root / PACKAGES)
     if packages not in sys.path and Path(packages).is_dir():
         sys.path.append(packages)
