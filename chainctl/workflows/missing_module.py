@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from packaging.utils import canonicalize_name
+
 from chainctl.deploy.release import Release
 from chainctl.errors import Problem
 from chainctl.graph.graph import ChainGraph, ChainletSpec
@@ -29,7 +31,7 @@ def missing_module(lines: Sequence[str], graph: ChainGraph, release: Release) ->
     if spec is None or any(file.path.split("/")[0].removesuffix(".py") == module for file in spec.files):
         return None
     root = module.partition(".")[0]
-    wanted = sorted(distributions_of(root))[0]
+    wanted = min(map(canonicalize_name, distributions_of(root)))
     return Problem(
         "CH0602",
         f"`{spec.name}` imports `{module}`, and its environment has nothing that provides it",

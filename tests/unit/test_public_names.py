@@ -65,11 +65,14 @@ def test_import_is_light() -> None:
     assert run.stdout.strip() == "['chainctl', 'chainctl.version']"
 
 
+_CHOSEN = {"pydantic_numpy.py": frozenset(["numpy"]), "forwarded_websocket.py": frozenset(["websockets"])}
+"""What only some images have, by the file that only they need."""
+
+
 @pytest.mark.parametrize("path", CONTAINER_FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_container_side_is_closed(path: Path) -> None:
     """What is copied into images imports the standard library, itself, and what images install."""
-    chosen = {"numpy"} if path.name == "pydantic_numpy.py" else set()
-    allowed = sys.stdlib_module_names | CONTAINER_PACKAGES | chosen
+    allowed = sys.stdlib_module_names | CONTAINER_PACKAGES | _CHOSEN.get(path.name, frozenset())
     outside = [name for name in _imports(path) if not _is_allowed(name, allowed)]
     assert outside == []
 
