@@ -85,7 +85,7 @@ def intercept_chainlet(
 def _tell_begin(wanted: Interception, world: World, port: int | None, console: Console) -> None:
     console.line(
         f"{wanted.service.chain}/{wanted.spec.name} of release {wanted.release} ({world.name}) "
-        f"starts here from {wanted.graph.path}:{wanted.spec.line}."
+        f"starts here from {wanted.spec.path}:{wanted.spec.line}."
     )
     if port is not None:
         console.line(f"A debugger can attach at {HOST}:{port}.")

@@ -152,9 +152,9 @@ async def send_reply(send: Send, reply: Reply) -> None:
 
 
 def _header_lines(reply: Reply) -> list[tuple[bytes, bytes]]:
-    lines = (
-        {"content-type": reply.content_type, **reply.headers}.items() if reply.lines is None else reply.lines
-    )
+    lines = [("content-type", reply.content_type)] if reply.lines is None else [*reply.lines]
+    written = {name.lower() for name, _ in lines}
+    lines += [(name, value) for name, value in reply.headers.items() if name.lower() not in written]
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
 
 

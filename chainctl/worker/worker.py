@@ -65,7 +65,8 @@ class Call:
 class Reply:
     """The answer to one call: HTTP status, content type, and the body, in parts or as it comes.
 
-    `release` is called when the caller has the body. `lines`, where there are some, are all of its headers.
+    `release` is called when the caller has the body. `lines`, where there are some, are the headers as
+    they were made: some may be there twice.
     """
 
     status: int

@@ -37,16 +37,16 @@ def is_whole(response: Any) -> bool:
 
 def whole_reply(response: Any) -> Reply:
     """Answer with a response that has its body."""
-    content_type, headers = _headers(response.raw_headers)
-    return Reply(response.status_code, bytes(response.body), content_type, headers)
+    content_type, headers, lines = _headers(response.raw_headers)
+    return Reply(response.status_code, bytes(response.body), content_type, headers, lines=lines)
 
 
 async def streamed_reply(response: Any, call: Call, leave: Callable[[], None]) -> Reply:
     """Begin a response, and answer with what it sends; `leave` is called when its body ended."""
     parts = _parts(_Sending(response, call), leave, call.span)
     start = await anext(parts)
-    content_type, headers = _headers(start["headers"])
-    return Reply(start["status"], parts, content_type, headers)
+    content_type, headers, lines = _headers(start["headers"])
+    return Reply(start["status"], parts, content_type, headers, lines=lines)
 
 
 async def _parts(
@@ -134,11 +134,14 @@ async def _never() -> Message:
     return message
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> tuple[str, dict[str, str]]:
-    """The content type, and the other headers, of which one that comes twice is one with both values."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in raw:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        if name not in _OWN:
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers.pop("content-type", OCTETS), headers
+Lines = list[tuple[str, str]]
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> tuple[str, dict[str, str], Optional[Lines]]:
+    """The content type, and the other headers by name; all of them as lines where one is there twice."""
+    lines = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+    lines = [(name, value) for name, value in lines if name not in _OWN]
+    headers = dict(lines)
+    content_type = headers.pop("content-type", OCTETS)
+    is_repeated = len({name for name, _ in lines}) < len(lines)
+    return content_type, headers, lines if is_repeated else None

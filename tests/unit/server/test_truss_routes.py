@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import chainctl as chains
@@ -112,6 +113,32 @@ def test_other_methods_of_a_model() -> None:
     assert post(chat, "/v1/chat/completions", 7).json == 7
     for path in (PREDICT, "/run_remote"):
         assert (post(chat, path, 7).status, post(chat, path, 7).error_kind) == (404, "not_found")
+
+
+def test_a_header_that_a_response_has_twice() -> None:
+    """Both come, beside those that the service adds."""
+
+    class Baker:
+        def predict(self, inputs: Any) -> PlainTextResponse:
+            response = PlainTextResponse("baked")
+            response.set_cookie("a", "1")
+            response.set_cookie("b", "2")
+            return response
+
+    sent: list[Any] = []
+    given = [{"type": "http.request", "body": b"{}"}]
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return given.pop() if given else await asyncio.Event().wait()
+
+    scope = {"type": "http", "method": "POST", "path": PREDICT, "query_string": b"", "headers": []}
+    run(app_of(Baker())(scope, receive, send))
+    names = [name for name, _ in sent[0]["headers"]]
+    assert names.count(b"set-cookie") == 2
+    assert {b"content-type", b"content-length", b"x-request-id"} <= set(names)
 
 
 def test_schema_of_a_model() -> None:
