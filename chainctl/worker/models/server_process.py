@@ -21,11 +21,18 @@ _PROBE_SEC = 5.0
 _FIRST_PAUSE_SEC = 0.05
 _LONGEST_PAUSE_SEC = 1.0
 _LONGEST_LINE = 64 * 1024
+_GUARDED = """\
+exec 3<&0 </dev/null
+(read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
+exec 3<&-
+exec /bin/sh -c "$1"
+"""
+"""Runs a command beside one that reads from us: when we are gone, however that came, all of the group is killed."""
 _LOG = logging.getLogger("chainctl.models")
 
 
 class ServerProcess:
-    """One server, in a process group of its own. What it writes becomes lines of our log.
+    """One server, in a process group of its own, that does not outlive us. What it writes becomes lines of our log.
 
     `ended` is called from another thread when it ends by itself after it was ready, with how it did.
     """
@@ -44,8 +51,8 @@ class ServerProcess:
             if self._stopping.is_set():
                 raise _stopped()
             self._process = subprocess.Popen(  # the user's own command, as config.yaml has it
-                ["/bin/sh", "-c", self._settings.command],
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", _GUARDED, "sh", self._settings.command],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=dict(environ),
@@ -69,7 +76,7 @@ class ServerProcess:
             process.wait(grace_sec)
         except subprocess.TimeoutExpired:
             _LOG.warning("the server did not end in %g s and is killed", grace_sec)
-        _signal(process, signal.SIGKILL)  # what it has started may still be there
+        _end_group(process)
         process.wait()
 
     def _await_ready(self, reader: threading.Thread) -> None:
@@ -81,7 +88,7 @@ class ServerProcess:
                 raise _stopped()
             if code is not None:
                 reader.join(_PROBE_SEC)
-                _signal(self._process, signal.SIGKILL)
+                _end_group(self._process)
                 raise CannotStartError(
                     f"the server ended with {_words(code)} before it was ready: {self._settings.command}",
                     hint="mend `docker_server.start_command` in config.yaml, then push again; its output is above.",
@@ -117,6 +124,13 @@ class ServerProcess:
 
 def _stopped() -> CannotStartError:
     return CannotStartError("the service was stopped before its server was ready")
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left: what the server has started may still be there, and who reads from us is."""
+    _signal(process, signal.SIGKILL)
+    assert process.stdin is not None
+    process.stdin.close()
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

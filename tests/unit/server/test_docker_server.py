@@ -522,6 +522,26 @@ def test_the_server_ends_with_the_service(tmp_path_factory: pytest.TempPathFacto
         served.until(lambda: not _is_alive(pid))
 
 
+def test_the_server_does_not_outlive_a_service_that_is_killed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Nothing of its group does: the service may start again at once, at the same port."""
+    with serving(tmp_path_factory.mktemp("s")) as served:
+        served.until(served.is_ready)
+        port = _port_of(served)
+        served.process.send_signal(signal.SIGKILL)
+        served.process.wait(_PATIENCE_SEC)
+        served.until(lambda: not _is_open(port))
+
+
+def _is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_calls_under_way_are_answered_before_the_server_ends(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
