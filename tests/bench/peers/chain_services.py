@@ -47,8 +47,8 @@ class Package:
 
     def python(self, rendered: Path) -> Path:
         """Return the Python that services run in: what the image would install, and numpy."""
-        listed = next(rendered.glob("*/requirements/runtime.txt")).read_text().splitlines()
-        wanted = [line for line in listed if line.strip() and not line.startswith("#")]
+        listed = next(rendered.glob("*/requirements/locked.txt")).read_text().splitlines()
+        wanted = [line.split()[0] for line in listed if re.match(r"\w[\w.-]*==", line)]
         return python_of("chainctl-services", [*wanted, "numpy"], self.cache)
 
 
