@@ -220,8 +220,7 @@ def old_python(spec: ChainletSpec, image: str, python: str) -> Problem:
     return Problem(
         "CH0811",
         f"`{spec.name}`: the base image {image} has Python {python}, and the runtime needs {oldest} or newer",
-        spec.path,
-        spec.line,
+        *spec.place_of("python_version"),
         help="name a newer one in `docker_image.base_image`, or another interpreter of the image in"
         " `python_executable_path`",
     )
@@ -265,7 +264,7 @@ def _version(text: str) -> tuple[int, ...]:
 def _pip_lines(spec: ChainletSpec, texts: Mapping[str, str]) -> Lines:
     """What stands in a pip requirements file, and in the list of the chain file."""
     image = spec.remote_config.docker_image
-    listed = read_list(image.pip_requirements, spec.path, spec.line, texts)
+    listed = read_list(image.pip_requirements, *spec.place_of("requirements"), texts)
     file = image.requirements_file or image.pip_requirements_file
     if file is None or file.path.name in ("pyproject.toml", "uv.lock"):
         return listed

@@ -61,7 +61,10 @@ def _print(answer: Answer, *, as_json: bool) -> None:
 
 
 def request_body(data: str | None) -> bytes:
-    """Read the JSON object to send: given, from a file (@FILE), or from stdin (-). Raises UsageError."""
+    """Read the JSON to send: given, from a file (@FILE), or from stdin (-). Raises UsageError.
+
+    It is an object, unless a model of Truss takes it, which has one input.
+    """
     if data is None:
         raw = b"{}" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read() or b"{}"
     elif data == "-":
@@ -72,13 +75,11 @@ def request_body(data: str | None) -> bytes:
         raw = os.fsencode(data)
     body = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        value = json.loads(body.decode())
+        json.loads(body.decode())
     except (ValueError, RecursionError) as error:
         raise UsageError(
             f"the arguments are no JSON: {error}", hint="""quote them: '{"name": "value"}'."""
         ) from None
-    if not isinstance(value, dict):
-        raise UsageError("the arguments are no JSON object", hint="""name them: '{"name": "value"}'.""")
     return body
 
 

@@ -100,6 +100,12 @@ def load_run(wish: RunWish) -> LoadedRun:
 def _require_processes(wish: RunWish, graph: ChainGraph) -> None:
     """Check that Truss directories which others call get processes: each imports its own `model`."""
     members = [s.name for s in graph.chainlets if s.truss_config is not None and s.name != graph.entrypoint]
+    served = (graph.chainlet(graph.entrypoint).truss_config or {}).get("docker_server")
+    if served and not wish.has_processes:
+        raise UsageError(
+            f"{Path(graph.root).name} is served by a server of its own, which needs a process",
+            hint="use `--fidelity process`.",
+        )
     if members and not wish.has_processes:
         raise UsageError(
             f"{', '.join(members)} of {Path(graph.path).name} runs in a process of its own: it is a Truss directory",

@@ -34,7 +34,7 @@ from chainctl.workflows.error_lines import error_lines
 
 def run_in_one_process(wish: RunWish, loaded: LoadedRun) -> bytes | None:
     """Run the chain in a child interpreter, which creates all chainlets. Raises ChainctlError."""
-    require_installed(loaded.graph)
+    require_installed(loaded.graph, otherwise=_OTHERWISE)
     if wish.reloads:
         _serve_and_reload(wish, loaded)
     child = Child(_request(wish, loaded), _environ(wish, loaded))
@@ -101,7 +101,7 @@ def _reloaded(wish: RunWish, watched: Edits, child: Child) -> Child:
     try:
         loaded = load_run(wish)
         watched.follow(loaded.graph)
-        require_installed(loaded.graph)
+        require_installed(loaded.graph, otherwise=_OTHERWISE)
         younger, _ = _started(wish, loaded)
     except ChainctlError as error:
         console.failure(error)
@@ -155,6 +155,9 @@ def _request(wish: RunWish, loaded: LoadedRun) -> dict[str, Any]:
         "fakes": {spec.name: (spec.module, spec.qualname) for spec in loaded.fakes},
         "shares_port": wish.reloads,
     }
+
+
+_OTHERWISE = ", or have an environment made of them: `--fidelity isolated`"
 
 
 def _environ(wish: RunWish, loaded: LoadedRun) -> Mapping[str, str]:
@@ -223,7 +226,7 @@ def _refused(why: str) -> UsageError:
 
 def _checked(answer: dict[str, Any]) -> bytes:
     body = str(answer["body"])
-    if answer["status"] == 200:
+    if answer["status"] < 300:
         return body.encode()
     error = json.loads(body)["error"]
     first, *rest = str(error["message"]).splitlines() or [""]

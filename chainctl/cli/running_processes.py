@@ -103,7 +103,7 @@ class ProcessRun:
     def _drafted(self, loaded: LoadedRun, staging: Staging) -> tuple[Draft, Staging]:
         graph, vault = loaded.graph, self._world.vault
         if self.wish.fidelity != "isolated":
-            require_installed(graph)
+            require_installed(graph, otherwise=", or have an environment made of them: `--fidelity isolated`")
             return draft_release(graph, self._decided, take_snapshot, vault), staging
         isolation = Isolation.of(self._settings, self._decided.build, self.console)
         lock = isolation.lock(loaded)

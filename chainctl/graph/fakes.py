@@ -23,6 +23,7 @@ from chainctl.graph.imports import Closure, Import, closure_of
 from chainctl.graph.requirements import distributions_of, requirement_name, requirement_texts
 from chainctl.sdk.config import DockerImage, RemoteConfig
 from chainctl.sdk.fake_checks import fake_problems
+from chainctl.truss.kinds import TrussChainlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ def _loaded(file: ChainFile) -> type | Problem:
 
 
 def _real(spec: ChainletSpec) -> type:
+    """The class that a fake is held to; of a Truss directory, what others call."""
+    if spec.truss_config is not None:
+        return TrussChainlet
     value: Any = importlib.import_module(spec.module)
     for part in spec.qualname.split("."):
         value = getattr(value, part)
@@ -102,6 +106,8 @@ def _spec(real: ChainletSpec, cls: type, file: ChainFile, chain: ChainFile) -> C
         line=span.line,
         config=_config(real, cls, closure.external),
         files=_files(closure, chain.root, file.root),
+        truss_config=None,
+        config_lines={},
     )
 
 

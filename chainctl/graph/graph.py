@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chainctl.errors import Problem
@@ -44,6 +44,7 @@ class ChainletSpec:
     `config` is the JSON form of its RemoteConfig, with only what the user wrote. `truss_config` is that of a Truss
     directory's `config.yaml` with all defaults, as its model is given it; None for a class of chainctl's own.
     `config_line` is where it says what resources it needs, in `config_file` where there is one; 0 where nowhere.
+    `config_lines` has the lines of the keys of that file.
     """
 
     name: str
@@ -62,10 +63,16 @@ class ChainletSpec:
     is_websocket: bool = False
     truss_config: Mapping[str, Any] | None = None
     config_line: int = 0
+    config_lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def remote_config(self) -> RemoteConfig:
         return RemoteConfig.from_json(self.config)
+
+    def place_of(self, key: str) -> tuple[str, int]:
+        """Return the file and the line that say what a key of `config.yaml` does; of a chainlet, its class."""
+        file = self.config_file
+        return (self.path, self.line) if file is None else (file, self.config_lines.get(key, 1))
 
     @property
     def config_file(self) -> str | None:

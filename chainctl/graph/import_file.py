@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import sysconfig
 import traceback
 import types
 from pathlib import Path
@@ -17,10 +15,10 @@ from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.forward import forward_reference_problem
 from chainctl.sdk import config
 from chainctl.sdk.frozen import FrozenModel
+from chainctl.sdk.locate import is_installed
 from chainctl.truss.alias import ROOTS
 
 _WRONG_CALL = re.compile(r"\) (missing \d|got (an unexpected|multiple values|some)|takes )")
-_STDLIB = sysconfig.get_path("stdlib") + os.sep
 _CONFIG_NAMES = frozenset(
     value.__name__ for value in vars(config).values()
     if isinstance(value, type) and issubclass(value, FrozenModel)
@@ -112,14 +110,10 @@ def _at_user_frame(
 ) -> Problem:
     """Place a problem at the innermost frame that is in the user's project."""
     frames = traceback.extract_tb(error.__traceback__)
-    mine = [f for f in frames if Path(f.filename).is_relative_to(file.root) and not _is_installed(f.filename)]
+    mine = [f for f in frames if Path(f.filename).is_relative_to(file.root) and not is_installed(f.filename)]
     if not mine:
         return Problem(code, message, str(file.path), note=note, help=help)
     frame = mine[-1]
     column = (frame.colno or 0) + 1
     end = (frame.end_colno or 0) + 1 if frame.end_lineno == frame.lineno else 0
     return Problem(code, message, frame.filename, frame.lineno or 0, column, end, note, help)
-
-
-def _is_installed(filename: str) -> bool:
-    return "site-packages" in filename or filename.startswith(_STDLIB)

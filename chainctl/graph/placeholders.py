@@ -7,8 +7,10 @@ dotted name, so that one which ends up in a signature can be reported.
 
 from __future__ import annotations
 
+import ast
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
 import types
 import typing
@@ -18,8 +20,11 @@ from typing import Any
 from pydantic_core import CoreSchema, core_schema
 
 from chainctl.sdk.chainlet import ChainletMeta
+from chainctl.sdk.locate import SourceFile, is_installed
 from chainctl.wire.missing import MISSING_KEY
 from chainctl.wire.missing import missing_in as missing_in
+
+_IMPORT_ERRORS = ("'ImportError'", "'ModuleNotFoundError'", "'Exception'", "'BaseException'")
 
 
 class PlaceholderFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -36,7 +41,7 @@ class PlaceholderFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         root, _, rest = fullname.partition(".")
-        if root in self._never or (rest and not self._is_ours(fullname)):
+        if root in self._never or (rest and not self._is_ours(fullname)) or _can_do_without():
             return None
         self.found.add(root)
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
@@ -49,6 +54,40 @@ class PlaceholderFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: types.ModuleType) -> None:
         """There is nothing to execute."""
+
+
+def _can_do_without() -> bool:
+    """Say whether who imports is prepared for that: installed code that catches the error, or only asks.
+
+    A placeholder would lead it to use what is not there. What a user's own file guards may be what it needs
+    in the image, so that is given one.
+    """
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_name == "find_spec" and "util" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    if frame is None:
+        return False
+    if frame.f_code.co_filename == importlib.util.__file__:  # where it is not frozen
+        return True
+    return is_installed(frame.f_code.co_filename) and _is_guarded(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _is_guarded(filename: str, line: int) -> bool:
+    """Whether an error of a line is caught in its own function, as one that an import may raise."""
+    tree = SourceFile.read(filename).tree
+    blocks = (node for node in ast.walk(tree) if isinstance(node, (ast.Try, ast.With))) if tree else ()
+    return any(
+        node.body[0].lineno <= line <= (node.body[-1].end_lineno or 0) and _catches(node) for node in blocks
+    )
+
+
+def _catches(block: ast.Try | ast.With) -> bool:
+    if isinstance(block, ast.With):
+        return any("suppress" in ast.dump(item.context_expr) for item in block.items)
+    caught = [handler.type for handler in block.handlers]
+    return any(kind is None or any(name in ast.dump(kind) for name in _IMPORT_ERRORS) for kind in caught)
 
 
 class PlaceholderModule(types.ModuleType):

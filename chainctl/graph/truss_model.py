@@ -86,6 +86,7 @@ def _spec(directory: TrussDirectory, cls: type | None, name: str) -> ChainletSpe
         is_websocket=hasattr(cls, "websocket"),
         truss_config=directory.config,
         config_line=directory.lines.get("resources", 0),
+        config_lines=dict(directory.lines),
     )
 
 

@@ -80,7 +80,8 @@ def _endpoint_problems(subject: Subject, real: type) -> Iterator[Problem]:
     if is_complete and _positional(subject.cls)[: len(positional)] != positional:
         order = ", ".join(f"`{name}`" for name in positional)
         yield _differs(subject, real, at, f"does not take {order} in this order, by position and by name")
-    if "return" not in hints_of(subject, last) or not is_same_type(wanted.returns, found.returns):
+    is_untyped = "return" not in hints_of(subject, last) and wanted.returns is not Any
+    if is_untyped or not is_same_type(wanted.returns, found.returns):
         what = f"gives {_written(found.returns)}, not {_written(wanted.returns)}"
         yield _differs(subject, real, subject.at_return(last), what)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import sys
+import sysconfig
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Optional, Union
 
 from chainctl.errors import Problem
 
+_STDLIB = sysconfig.get_path("stdlib") + "/"
 FunctionNode = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 
 
@@ -31,6 +33,11 @@ class Span:
         return Problem(
             code, message, self.path, self.line, self.column, self.end_column, note, help, severity
         )
+
+
+def is_installed(filename: str) -> bool:
+    """Say whether a file is of the standard library or of an installed package, and none of the user's."""
+    return "site-packages" in filename or filename.startswith(_STDLIB)
 
 
 class SourceFile:

@@ -21,6 +21,7 @@ import httptools
 from chainctl.calls.answer import Buffer
 from chainctl.calls.receive_buffer import DIRECT_BYTES, new_buffer
 from chainctl.server.service import RUN, ChainletService, media_of, refuse
+from chainctl.wire.fault import user_frames
 from chainctl.wire.media import STREAM
 from chainctl.worker.worker import Reply
 
@@ -259,8 +260,10 @@ class LeanConnection(asyncio.BufferedProtocol):
             is_answered = True
         except asyncio.CancelledError:
             raise
-        except Exception:  # noqa: BLE001  # whatever broke off is logged, and the connection ends
-            if not self._is_lost:
+        except Exception as error:  # noqa: BLE001  # whatever broke off is logged, and the connection ends
+            if not self._is_lost and user_frames(error):  # who ran the user's code has told of it
+                _LOG.error("an answer broke off: %s", type(error).__name__)
+            elif not self._is_lost:
                 _LOG.exception("an answer broke off")
         finally:
             self._served(is_answered=is_answered)

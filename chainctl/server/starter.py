@@ -106,7 +106,8 @@ class Starter:
         manifest, telemetry = self._manifest, self._service.telemetry
         if self._truss_config is None:
             worker = boot(*self._place, manifest, telemetry, self._sharing)
-            self._service.serves_truss_routes = is_model(type(worker.servings.newest.instance))
+            is_a_model = is_model(type(worker.servings.newest.instance))
+            self._service.serves_truss_routes = self._service.takes_any_media = is_a_model
             return worker
         if self._process is not None:
             from chainctl.worker.models.docker_server import boot_server

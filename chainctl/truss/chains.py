@@ -31,7 +31,7 @@ _ERRORS = ("ChainsRuntimeError", "ChainsUsageError", "MissingDependencyError")
 def __getattr__(name: str) -> object:
     if name in _OWN:
         value = getattr(importlib.import_module(_OWN[name]), name)
-    elif name in _PUBLIC or name in _ERRORS:
+    elif name in importlib.import_module("chainctl").__all__:  # what only chainctl has can be used, too
         value = getattr(importlib.import_module("chainctl"), name)
     else:
         raise AttributeError(f"`truss_chains` as chainctl knows it has no {name!r}")

@@ -26,6 +26,7 @@ class StreamForm:
     end: bytes = b""
     failure: Optional[Callable[[bytes], bytes]] = None
     chainlet: str = ""
+    method: str = "run_remote"
 
     async def body(
         self, first: Sequence[bytes], rest: AsyncGenerator[Any, None], span: Optional[Span] = None
@@ -55,7 +56,7 @@ class StreamForm:
                 yield self.end
 
     def _last_words(self, error: BaseException) -> Optional[bytes]:
-        body = error_fault(error, self.chainlet).body
+        body = error_fault(error, self.chainlet, self.method).body
         return None if self.failure is None else self.failure(body)
 
 

@@ -58,7 +58,7 @@ def call(
             _headers(content_type, api_key, traceparent),
         )
         answer = connection.getresponse()
-        if answer.status != 200:
+        if answer.status >= 300:
             raise _failure(answer.status, answer.read(), chain)
         on_error.pop_all()
     return Answer(answer.headers.get("content-type", ""), _chunks(connection, answer, chain))

@@ -107,6 +107,28 @@ def test_a_chain_with_members_runs_here(chainctl: Chainctl, secrets: str) -> Non
     assert "--fidelity process" in refused
 
 
+def test_a_fake_stands_for_a_member(chainctl: Chainctl, tmp_path: Path, secrets: str) -> None:
+    """It is called as the handle is."""
+    (tmp_path / "fakes.py").write_text(FAKES, encoding="utf-8")
+    fakes = [f"--replace={name}={tmp_path}/fakes.py:{name}" for name in ("Whole", "Streaming")]
+    done = chainctl(
+        "run-local", str(CHAIN), "--input", '{"name": "Bo"}', "--secrets", secrets, "--json", *fakes
+    )
+    assert json.loads(done.stdout) == ["whole", "streamed", "streamed"]
+
+
+def test_an_input_may_be_any_json(chainctl: Chainctl, tmp_path: Path) -> None:
+    """A model has one input; the arguments of a chainlet have names."""
+    directory = _made(tmp_path)
+    save(
+        directory / "model" / "model.py",
+        "class Model:\n    def predict(self, inputs):\n        return sum(inputs)\n",
+    )
+    assert chainctl("run-local", str(directory), "--input", "[1, 2]", "--json").stdout.strip() == "3"
+    hello = str(ROOT / "examples" / "hello" / "chain.py")
+    assert "should be an object" in chainctl("run-local", hello, "--input", "[1, 2]", expect=1).stderr
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_model_that_is_called_by_websocket(target: str, push: Push) -> None:
     url = push("socket", target)
@@ -179,6 +201,16 @@ def test_a_watched_directory(target: str, tmp_path: Path) -> None:
         Chainctl(environ, ROOT)("down", name, "--target", target)
 
 
+FAKES = """\
+class Whole:
+    async def run_remote(self, model_input):
+        return {"text": "whole"}
+
+
+class Streaming:
+    async def run_remote(self, model_input):
+        return "streamed" if "stream" in model_input else {"text": "streamed"}
+"""
 CONFIG = """\
 environment_variables: {WORD: one}
 python_version: py311

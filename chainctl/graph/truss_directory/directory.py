@@ -12,7 +12,7 @@ from typing import Any
 
 from chainctl.errors import ChainDefinitionError, Problem
 from chainctl.graph.brought import with_brought_by_server
-from chainctl.graph.imports import closure_of
+from chainctl.graph.imports import Import, closure_of
 from chainctl.graph.requirements import RUNTIME_MODULES, requirement_problems
 from chainctl.graph.truss_directory.agreement import check_agreement, lines_of, place_of
 from chainctl.graph.truss_directory.findings import CONFIG, MISSING, START, UNREADABLE, Findings
@@ -201,9 +201,25 @@ def _with_requirements(directory: TrussDirectory) -> TrussDirectory:
         packages = [path.path for path in config.docker_image.external_package_dirs or ()]
         imports = closure_of(directory.model_file, [directory.root, *packages]).external
     config = with_brought_by_server(config, imports)
-    missing = requirement_problems(directory.class_name, config, imports)
-    told = tuple(replace(p, note=_LOADED, help=_in_requirements(p.help)) for p in missing)
+    top = directory.module.partition(".")[0]
+    own = [one for one in imports if one.module.partition(".")[0] == top]
+    absent = tuple(_absent(one) for one in own if one.is_top_level)
+    missing = requirement_problems(directory.class_name, config, (one for one in imports if one not in own))
+    told = absent + tuple(replace(p, note=_LOADED, help=_in_requirements(p.help)) for p in missing)
     return replace(directory, remote_config=config, warnings=told)
+
+
+def _absent(imported: Import) -> Problem:
+    """A module of the directory's own that is not there."""
+    file = f"{imported.module.replace('.', '/')}.py"
+    return Problem(
+        MISSING,
+        f"`{imported.module}` is imported when the file is loaded, and there is no {file}",
+        imported.path,
+        imported.line,
+        imported.column,
+        help="write the file, or correct the import",
+    )
 
 
 _LOADED = "a service loads the file before it makes the model"

@@ -7,6 +7,8 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Optional
 
+from pydantic_core import to_json
+
 from chainctl.calls.address import Address
 from chainctl.calls.answer import BrokenAnswerError, Buffer, NotSentError, Parts
 from chainctl.calls.call_context import CallContext
@@ -14,9 +16,12 @@ from chainctl.calls.forwarding_connection import ForwardedAnswer, ForwardingConn
 from chainctl.calls.http_client import HttpClient, request_head
 from chainctl.sdk.websocket import WebSocketProtocol
 from chainctl.wire.fault import Fault
+from chainctl.wire.invalid import InvalidValue
+from chainctl.wire.media import JSON
 from chainctl.worker.boot import DEFAULT_LISTEN, ChainletManifest
-from chainctl.worker.error_reply import overload_reply, reply_of
+from chainctl.worker.error_reply import input_reply, overload_reply, reply_of
 from chainctl.worker.gate import Gate, Overloaded
+from chainctl.worker.models.body import inner_value
 from chainctl.worker.models.cannot_start import CannotStartError
 from chainctl.worker.models.fetch import with_files
 from chainctl.worker.models.server_process import ServerProcess
@@ -87,6 +92,11 @@ class ServerWorker:
         self._http = HttpClient(self._address, connect_sec=_CONNECT_SEC, connections=ForwardingConnection)
 
     async def call(self, call: Call) -> Reply:
+        if call.is_inner:
+            try:
+                call.body, call.media = to_json(inner_value(call.media, call.body)), JSON
+            except InvalidValue as error:
+                return input_reply(error)
         request = call.request or ForwardedRequest(
             "POST",
             "/run_remote",

@@ -28,9 +28,8 @@ async def items_reply(
         chunks = [chunk_of(item, of) for item in await _all(items)]
         return Reply(200, json_bytes(b"".join(chunks).decode(errors="replace"), of))
     paced = _paced(items, silence_sec)
-    form = StreamForm(
-        EVENTS if EVENTS in call.accept else OCTETS, lambda item: chunk_of(item, of), chainlet=name
-    )
+    media, method = EVENTS if EVENTS in call.accept else OCTETS, of.rpartition(".")[2]
+    form = StreamForm(media, lambda item: chunk_of(item, of), chainlet=name, method=method)
     try:
         first = [form.item(await anext(paced))]
     except StopAsyncIteration:

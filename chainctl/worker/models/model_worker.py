@@ -20,7 +20,13 @@ from chainctl.worker.models.entry import Entry, entries_of
 from chainctl.worker.models.items import items_reply
 from chainctl.worker.models.methods import EXTRAS, PREDICT
 from chainctl.worker.models.requests import as_disconnect, request_of, require_requests, websocket_of
-from chainctl.worker.models.responses import is_response, is_whole, streamed_reply, whole_reply
+from chainctl.worker.models.responses import (
+    gathered_reply,
+    is_response,
+    is_whole,
+    streamed_reply,
+    whole_reply,
+)
 from chainctl.worker.models.runner import ModelRunner, Outcome, is_generator, leaving
 from chainctl.worker.models.schemas import schemas_of
 from chainctl.worker.origin import Origin
@@ -185,6 +191,8 @@ class ModelWorker:
     ) -> Reply:
         """Answer with what a call returned; while that goes on, the call is there."""
         value, of = outcome.value, f"{self._of}.{entry.last.name}"
+        if is_response(value) and call.is_inner:
+            return await gathered_reply(value, call, leaving(outcome, visit), of)
         if is_response(value) and is_whole(value):
             return whole_reply(value)
         if is_response(value):

@@ -9,15 +9,20 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, MutableMapping
+from contextlib import aclosing
 from typing import Any, Optional
 
+from pydantic_core import to_json
+
+from chainctl.errors import ChainsRuntimeError
 from chainctl.telemetry.span import Span
-from chainctl.wire.media import OCTETS
+from chainctl.wire.media import JSON, OCTETS
 from chainctl.worker.failure import log_text
 from chainctl.worker.worker import Call, Reply
 
 _LOG = logging.getLogger("chainctl.worker")
 Message = MutableMapping[str, Any]
+_LOWEST_ERROR = 400
 _OWN = ("content-length", "transfer-encoding", "connection")
 _LEFT_TO_THEMSELVES: set[asyncio.Task[None]] = set()
 """What responses do after their body; the event loop alone would forget it."""
@@ -47,6 +52,26 @@ async def streamed_reply(response: Any, call: Call, leave: Callable[[], None]) -
     start = await anext(parts)
     content_type, headers, lines = _headers(start["headers"])
     return Reply(start["status"], parts, content_type, headers, lines=lines)
+
+
+async def gathered_reply(response: Any, call: Call, leave: Callable[[], None], of: str) -> Reply:
+    """Answer another chainlet with all that a response sends: JSON as it is, text as one text.
+
+    Raises ChainsRuntimeError for anything else: who wants that calls by hand. `of` names the method.
+    """
+    reply = await streamed_reply(response, call, leave)
+    stream: Any = reply.body
+    async with aclosing(stream) as chunks:
+        body = b"".join([chunk async for chunk in chunks])
+    media = reply.content_type.partition(";")[0].strip().lower()
+    if media == JSON or reply.status >= _LOWEST_ERROR:
+        return Reply(reply.status, body, JSON)
+    if media.startswith("text/"):
+        return Reply(reply.status, to_json(body.decode(errors="replace")))
+    raise ChainsRuntimeError(
+        f"`{of}` answered with {media}, which `run_remote` of a handle cannot return",
+        hint="call it by hand: `http_call_args()` of the handle says where and how.",
+    )
 
 
 async def _parts(

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import pydantic
@@ -150,3 +151,33 @@ def test_schemas() -> None:
     model = pydantic.create_model("Model", items=items)
     assert missing_in(pydantic.TypeAdapter(model | None).json_schema()) == "torch.Tensor"
     assert missing_in(pydantic.TypeAdapter(dict[str, int]).json_schema()) is None
+
+
+INSTALLED = """\
+import importlib.util
+
+try:
+    import no_such_extra
+except ImportError:
+    no_such_extra = None
+
+import no_such_need
+
+IS_THERE = importlib.util.find_spec("no_such_question") is not None
+"""
+
+
+def test_installed_code_may_do_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it guards, or only asks for, is not there for it; what it needs is."""
+    place = tmp_path / "site-packages"
+    place.mkdir()
+    (place / "installed_one.py").write_text(INSTALLED, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(place))
+    finder = PlaceholderFinder(frozenset())
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, finder])
+    module = importlib.import_module("installed_one")
+    assert module.no_such_extra is None
+    assert not module.IS_THERE
+    assert finder.found == {"no_such_need"}
+    for name in ("installed_one", "no_such_need"):
+        del sys.modules[name]
