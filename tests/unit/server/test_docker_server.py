@@ -312,9 +312,11 @@ def test_strangers_are_kept_out_and_the_health_routes_are_ours(served: Served) -
 
 
 def test_a_chainlet_of_the_chain_calls_the_predict_path(served: Served) -> None:
-    """Through the lean protocol, as all calls within a chain."""
-    seen = served.seen("POST", "/-/run_remote", b'{"a": 1}', **{"content-type": "application/json"})
-    assert (seen["target"], seen["body"]) == ("/generate?", '{"a": 1}')
+    """Through the lean protocol, as all calls within a chain. What it gives is the body, whole."""
+    media = {"content-type": "application/json"}
+    seen = served.seen("POST", "/-/run_remote", b'{"model_input": {"a": 1}}', **media)
+    assert (seen["target"], seen["body"]) == ("/generate?", '{"a":1}')
+    assert served.ask("POST", "/-/run_remote", b'{"a": 1}', {**TOKEN, **media})[0] == 422
 
 
 def test_bodies_are_passed_on_as_they_come(served: Served) -> None:
