@@ -92,7 +92,7 @@ def serve(
     starter.shape(app)
     threading.Thread(target=starter.run, name="chainctl-boot", daemon=True).start()
     control = _control(os.environ, service)
-    signal.signal(signal.SIGTERM, _keep_going)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
     signal.signal(signal.SIGWINCH, lambda _number, _frame: service.leave())
     server.run()
     starter.close()
@@ -116,7 +116,10 @@ class _Server(uvicorn.Server):
         self.running: Future[asyncio.AbstractEventLoop] = Future()
 
     def stop(self) -> None:
-        """Let it end, from any thread."""
+        """Let it end, from any thread, also before it has begun.
+
+        It handles signals itself while it runs; afterwards it raises them again, when more is to be done here.
+        """
         self.should_exit = True
 
     async def startup(self, sockets: Optional[list[socket.socket]] = None) -> None:
@@ -127,10 +130,6 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: Optional[list[socket.socket]] = None) -> None:
         self._service.drain()
         await super().shutdown(sockets)
-
-
-def _keep_going(number: int, frame: object) -> None:
-    """Stand for SIGTERM's default: uvicorn raises the signal again when it has shut down, and more is to be done."""
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
