@@ -115,7 +115,8 @@ class Starter:
             return boot_server(self._truss_config, manifest, self._process, telemetry)
         from chainctl.worker.models.boot import boot_model
 
-        return boot_model(*self._place, self._truss_config, manifest, self._running, telemetry)
+        name = self._service.name
+        return boot_model(*self._place, self._truss_config, manifest, self._running, telemetry, name)
 
 
 def _readable(error: BaseException) -> str:

@@ -82,7 +82,15 @@ def inputs_of(spec: ChainletSpec) -> tuple[str, ...]:
     image = spec.remote_config.docker_image
     files = [image.requirements_file, image.pip_requirements_file]
     given = [*files, image.data_dir, *(image.external_package_dirs or ())]
-    return tuple(str(place) for place in given if place is not None)
+    places = [str(place) for place in given if place is not None]
+    return tuple(dict.fromkeys([*places, *_truss_inputs(spec)]))
+
+
+def _truss_inputs(spec: ChainletSpec) -> list[str]:
+    """The directories of a Truss directory that its image has when they are there: they may come later."""
+    file, config = spec.config_file, spec.truss_config or {}
+    names = [config.get("data_dir"), config.get("bundled_packages_dir")]
+    return [os.path.join(os.path.dirname(file), name) for name in names if name] if file else []  # noqa: PTH118, PTH120  # text
 
 
 def is_below(path: str, place: str) -> bool:

@@ -27,19 +27,19 @@ def boot_model(
     manifest: ChainletManifest,
     loop: Loop,
     telemetry: Optional[Telemetry] = None,
+    name: str = "",
 ) -> ModelWorker:
     """Fetch what the model reads, import its module, create it, load it.
 
-    Raises what user code raises, ChainsUsageError, CannotStartError.
-
-    `loop` gives the event loop that calls will run on, and waits for it: async methods run there, so that
-    what they make works in calls.
+    Raises what user code raises, ChainsUsageError, CannotStartError. `name` is what its service is called, by
+    default as its class. `loop` gives the event loop that calls will run on, and waits for it: async methods run
+    there, so that what they make works in calls.
     """
     if truss_config.get("external_data") or truss_config.get("model_cache"):
         from chainctl.worker.models.fetch import with_files  # what few models need
 
         manifest = with_files(truss_config, manifest)
-    worker = loaded_model(module, qualname, truss_config, ModelSite.deployed(manifest), loop)
+    worker = loaded_model(module, qualname, truss_config, ModelSite.deployed(manifest), loop, name)
     worker.origin = Origin(module, qualname, None, _root_of(module))
     worker.servings.committed = manifest.generation
     if telemetry is not None:
@@ -48,7 +48,7 @@ def boot_model(
 
 
 def loaded_model(
-    module: str, qualname: str, truss_config: Mapping[str, Any], site: ModelSite, loop: Loop
+    module: str, qualname: str, truss_config: Mapping[str, Any], site: ModelSite, loop: Loop, name: str = ""
 ) -> ModelWorker:
     """Create and load a model anywhere. Code in the directory `packages` beside it can be imported.
 
@@ -65,7 +65,7 @@ def loaded_model(
         cls = getattr(cls, part)
     model = cls(**arguments_of(cls, truss_config, site, root))
     limits = ModelLimits.of(truss_config)
-    worker = ModelWorker(truss_config.get("model_name") or qualname, model, limits)
+    worker = ModelWorker(name or qualname, model, limits)
     if site.environment:
         _run(getattr(model, "setup_environment", None), loop, site.environment_form)
     _run(getattr(model, "load", None), loop)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chainctl.graph.graph import ChainGraph
-from chainctl.watch.ladder import Edit, Rung, Step, escalated, steps_of
+from chainctl.watch.ladder import Edit, Rung, Step, escalated, inputs_of, steps_of
 from chainctl.watch.source_change import source_change
 from tests.fakes.chains import chainlet, graph_of
 
@@ -218,3 +218,12 @@ def test_a_configuration_that_only_its_model_sees_makes_another_image() -> None:
     )
     (step,) = steps_of(Edit({}, frozenset({"/project/config.yaml"}), {}), one, two)
     assert (step.rung, step.reason) == (Rung.REBUILD, "its config.yaml changed")
+
+
+def test_directories_of_a_truss_directory_may_come_later() -> None:
+    """They are watched before they are there."""
+    config = {"data_dir": "data", "bundled_packages_dir": "packages"}
+    spec = replace(
+        chainlet("Model"), path="/project/model/model.py", module="model.model", truss_config=config
+    )
+    assert inputs_of(spec) == ("/project/data", "/project/packages")
