@@ -139,5 +139,7 @@ def _hint(status: int, chain: str) -> str:
             return "`GET /schema` on the chain's URL shows what it takes."
         case 401:
             return "give the key in the environment variable `CHAINCTL_API_KEY`."
+        case 426:
+            return "connect to the chain's URL with `ws://` in place of `http://`: `chainctl ps` shows it."
         case _:
             return f"`chainctl logs {chain}` shows what the services wrote."
