@@ -141,9 +141,10 @@ def test_the_plugin_runs_a_file(fidelity: str, chain: RunChain) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [
-        ("hello", {"names": ["Ann"]}, "Hello, Ann"),
-        ("arrays", {"size": 2}, [10.0, 11.0]),
+        *((name, *case) for name, case in ANSWERS.items() if name != "calls"),
         ("calls", {"url": "", "prompt": "by hand"}, "by hand"),
+        ("errors", {"how": "value"}, "ValueError True"),
+        ("errors", {"how": "unknown"}, "GenericRemoteException True"),
         ("image", {"text": "bücher"}, "xn--bcher-kva"),
     ],
 )
@@ -151,14 +152,27 @@ def test_a_file_answers_as_containers(
     name: str, given: dict[str, Any], expected: Any, chainctl: Chainctl, secrets: str, tmp_path: Path
 ) -> None:
     """Images have the alias, and what a Truss server brings along; a handle knows where its sibling is."""
+    assert json.loads(_in_containers(name, given, chainctl, secrets, tmp_path, "--json")) == expected
+
+
+@pytest.mark.docker
+def test_streams_as_containers(chainctl: Chainctl, secrets: str, tmp_path: Path) -> None:
+    """As between local processes."""
+    given = {"words": ["red", "fox"]}
+    assert _in_containers("streams", given, chainctl, secrets, tmp_path).strip() == "2: red fox (6)"
+
+
+def _in_containers(
+    name: str, given: dict[str, Any], chainctl: Chainctl, secrets: str, tmp_path: Path, *options: str
+) -> str:
+    """Push a file, call it, and take it down; what it answered."""
     files = copytree(FILES, tmp_path / "files")  # a lock of this machine's images is written beside them
     chain = f"truss-{name}-{uuid.uuid4().hex[:8]}"
     on_docker = ("--target", "docker")
-    options = ("--name", chain, "--secrets", secrets, *on_docker)
     try:
-        chainctl("push", str(files / f"{name}.py"), *options, timeout=600)
-        done = chainctl("call", chain, json.dumps(given), *on_docker, "--json")
-        assert json.loads(done.stdout) == expected
+        push = ("push", str(files / f"{name}.py"), "--name", chain, "--secrets", secrets, *on_docker)
+        chainctl(*push, timeout=600)
+        return chainctl("call", chain, json.dumps(given), *on_docker, *options).stdout
     finally:
         chainctl("down", chain, *on_docker)
 
