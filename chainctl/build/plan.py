@@ -26,13 +26,13 @@ from chainctl.build.requirements import requirement_files, runtime_requirements
 from chainctl.build.settings import BuildSettings
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.build.steps import step_digests
+from chainctl.calls.address import SERVICE_PORT
 from chainctl.graph.graph import ChainGraph, ChainletSpec
 from chainctl.sdk.config import RemoteConfig, WebsocketOptions
 from chainctl.templates import render
 from chainctl.worker.models.asked_files import data_links
 
 USER_ID = 10001
-PORT = 8080
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _values(
         "data_links": data_links(spec.truss_config),
         "has_packages": packages,
         "uid": USER_ID,
-        "port": PORT,
+        "port": SERVICE_PORT,
     }
 
 

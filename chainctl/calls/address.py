@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Optional
 from urllib.parse import urlsplit
 
+SERVICE_PORT = 8080
+"""Where a service listens in its container."""
+
 
 @dataclass(frozen=True)
 class Address:

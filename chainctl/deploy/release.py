@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-SERVICE_PORT = 8080
 INTERCEPT_REPLICA = 99
 """The number of what stands in for a chainlet that runs on a developer's machine: more than there are of others."""
 _DNS_LABEL_LIMIT = 63

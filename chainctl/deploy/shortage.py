@@ -50,12 +50,10 @@ def _shown(gpu: Gpu) -> str:
 
 def _problem(graph: ChainGraph, service: ServiceSpec, what: str) -> Problem:
     spec = graph.chainlet(service.chainlet)
-    is_truss = spec.config_file is not None
-    keys = "`resources`" if is_truss else "its `Compute`"
+    keys = "its `Compute`" if spec.config_file is None else "`resources`"
     return Problem(
         "CH0512",
         f"{spec.name} asks for {what}",
-        spec.config_file or spec.path,
-        spec.config_line or (1 if is_truss else spec.line),
+        *spec.place_of("resources"),
         help=f"ask for less in {keys}, or push to a machine that has it",
     )

@@ -79,7 +79,7 @@ class Description:
                 files=source_files(closure, self._file.root),
                 takes_stream=endpoint.item_parameter is not None,
                 is_websocket=endpoint.is_websocket,
-                config_line=Subject(cls).at("remote_config").line,
+                config_lines={"resources": Subject(cls).at("remote_config").line},
             )
         )
 

@@ -43,8 +43,7 @@ class ChainletSpec:
 
     `config` is the JSON form of its RemoteConfig, with only what the user wrote. `truss_config` is that of a Truss
     directory's `config.yaml` with all defaults, as its model is given it; None for a class of chainctl's own.
-    `config_line` is where it says what resources it needs, in `config_file` where there is one; 0 where nowhere.
-    `config_lines` has the lines of the keys of that file.
+    `config_lines` are the lines of its keys; of a chainlet there is that of its configuration, as `resources`.
     """
 
     name: str
@@ -62,7 +61,6 @@ class ChainletSpec:
     takes_stream: bool = False
     is_websocket: bool = False
     truss_config: Mapping[str, Any] | None = None
-    config_line: int = 0
     config_lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -72,7 +70,7 @@ class ChainletSpec:
     def place_of(self, key: str) -> tuple[str, int]:
         """Return the file and the line that say what a key of `config.yaml` does; of a chainlet, its class."""
         file = self.config_file
-        return (self.path, self.line) if file is None else (file, self.config_lines.get(key, 1))
+        return file or self.path, self.config_lines.get(key, self.line if file is None else 1)
 
     @property
     def config_file(self) -> str | None:

@@ -85,7 +85,6 @@ def _spec(directory: TrussDirectory, cls: type | None, name: str) -> ChainletSpe
         files=_files(directory),
         is_websocket=hasattr(cls, "websocket"),
         truss_config=directory.config,
-        config_line=directory.lines.get("resources", 0),
         config_lines=dict(directory.lines),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
+from chainctl.calls.address import SERVICE_PORT
 from chainctl.calls.buffers import Buffers
 from chainctl.calls.client_loop import ClientLoop
 from chainctl.calls.outside import outside_chainlet
@@ -29,7 +30,7 @@ from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.origin import Origin
 from chainctl.worker.resolvers import build
 
-DEFAULT_LISTEN = "tcp:0.0.0.0:8080"
+DEFAULT_LISTEN = f"tcp:0.0.0.0:{SERVICE_PORT}"
 TOKEN_FILE = ".chainctl-token"  # a file's name
 TOKEN_HEADER = "x-chainctl-token"  # a header's name
 UNBOUNDED_SEC = 10 * 365 * 86400.0

@@ -25,9 +25,10 @@ from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import find, find_own
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.adapters.docker.target_wait import first_answer
+from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import SplitRoute
-from chainctl.deploy.release import INTERCEPT_REPLICA, SERVICE_PORT, replica_name
+from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
 from chainctl.errors import DeployError
 
 _REACHED_SEC = 10.0

@@ -11,8 +11,8 @@ from chainctl.adapters.docker.haproxy_traffic import TRAFFIC_QUESTIONS, parse_tr
 from chainctl.adapters.docker.labels import DOOR_ALIAS
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_exec import run_in
+from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.canary import Traffic
-from chainctl.deploy.release import SERVICE_PORT
 from chainctl.errors import DeployError
 
 _TALK = f'exec 3<>/dev/tcp/127.0.0.1/{CONTROL_PORT}; printf "%s\\n" "$1" >&3; cat <&3'

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from chainctl.adapters.docker.replica_hosts import hosts_of, replica_at
-from chainctl.deploy.release import SERVICE_PORT
+from chainctl.calls.address import SERVICE_PORT
 
 ROUTE_FILE = "route.cfg"
 BACKEND = "live"

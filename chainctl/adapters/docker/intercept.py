@@ -18,8 +18,9 @@ from chainctl.adapters.docker.target_containers import create, find_own, remove,
 from chainctl.adapters.docker.target_exec import run_in
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.adapters.intercept.program import stand_in_program
+from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.intercept import Standing, held, stand_in_name
-from chainctl.deploy.release import INTERCEPT_REPLICA, SERVICE_PORT, ServiceSpec
+from chainctl.deploy.release import INTERCEPT_REPLICA, ServiceSpec
 from chainctl.deploy.replication import LEAVE_SIGNAL
 
 _GONE_SEC = 10.0

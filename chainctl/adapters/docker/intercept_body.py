@@ -7,7 +7,8 @@ import json
 from chainctl.adapters.docker.labels import INTERCEPT, ROLE, Role, network_name, replica_labels
 from chainctl.adapters.docker.services_body import USER_ID, aliases, confinement
 from chainctl.adapters.docker.target_containers import Body
-from chainctl.deploy.release import SERVICE_PORT, ServiceSpec
+from chainctl.calls.address import SERVICE_PORT
+from chainctl.deploy.release import ServiceSpec
 
 _MEMORY = 512 * 1024 * 1024
 _PIDS = 64

@@ -21,8 +21,9 @@ from chainctl.adapters.docker.labels import (
     shared_volume,
 )
 from chainctl.adapters.docker.target_containers import Body
+from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.devices import Device
-from chainctl.deploy.release import SERVICE_PORT, CacheVolume, DataMount, Gpu, ServiceSpec, replica_of
+from chainctl.deploy.release import CacheVolume, DataMount, Gpu, ServiceSpec, replica_of
 from chainctl.deploy.shared_memory import shared_bytes
 
 SECRETS_DIR = PurePosixPath("/run/secrets")

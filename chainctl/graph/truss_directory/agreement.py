@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chainctl.calls.address import SERVICE_PORT
 from chainctl.graph.truss_directory.findings import START, Findings, Place
 from chainctl.graph.truss_directory.keys import WEBSOCKET
 from chainctl.graph.truss_directory.kinds import is_empty
 from chainctl.graph.truss_directory.nodes import Listing, Node, Scalar, Table
-
-SERVICE_PORT = 8080
-"""In a container."""
 
 
 def check_agreement(tree: Table, config: Mapping[str, Any], found: Findings) -> None:

@@ -20,7 +20,7 @@ GPUS = HostDevices((Device("a", 0, "NVIDIA L4", 24 << 30),), (Holding("a", "some
 def told(
     config: Mapping[str, Any], capacity: Capacity = MACHINE, host: HostDevices | None = GPUS
 ) -> list[str]:
-    spec = replace(chainlet("Model", config={"compute": config}), config_line=7)
+    spec = replace(chainlet("Model", config={"compute": config}), config_lines={"resources": 7})
     graph = graph_of({"Model": []}, specs=[spec])
     found = list(shortages(graph, release_of(graph).services, capacity, host))
     assert {(problem.path, problem.line) for problem in found} <= {("/project/chain.py", 7)}
