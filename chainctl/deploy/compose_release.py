@@ -15,6 +15,7 @@ from chainctl.deploy.release import (
     Gpu,
     Release,
     Resources,
+    Scaling,
     SecretRef,
     ServiceSpec,
     Strategy,
@@ -89,12 +90,11 @@ def _service(
     image = str(images.image_of(spec.name).ref)
     data = data_of(config, PurePath(graph.path).parent)
     cache = cache_of(spec)
+    labels = tuple(sorted(config.compute.node_labels.items()))
     configured = [repr(resources), env, [s.name for s in secrets], settings.token_fingerprint]
     fingerprint = Fingerprint(
         image=image,
-        config=digest_of([*configured, *_identities(data), *_gpu_parts(resources.gpu), *_cache_parts(cache)])[
-            :16
-        ],
+        config=digest_of([*configured, *_identities(data), *_more_parts(resources.gpu, cache, labels)])[:16],
         calls=digest_of([[c.chainlet, c.service] for c in calls])[:16],
     )
     return ServiceSpec(
@@ -111,8 +111,10 @@ def _service(
         data=data,
         cache=cache,
         strategy=Strategy(config.strategy) if config.strategy else None,
-        replicas=config.compute.replicas,
-        declared_replicas=config.compute.replicas,
+        replicas=config.compute.first_replicas,
+        declared_replicas=config.compute.first_replicas,
+        scaling=_scaling(config.compute),
+        node_labels=labels,
     )
 
 
@@ -163,13 +165,27 @@ def _gpu(compute: Compute) -> Gpu | None:
     )
 
 
-def _cache_parts(cache: CacheVolume | None) -> list[list[str]]:
-    """Told only where there is one: the names of services without stay as they were."""
-    return [["cache", cache.name, cache.directory, cache.folders]] if cache else []
+def _scaling(compute: Compute) -> Scaling | None:
+    """Return the bounds of replicas that follow the load; without a least number there is always one."""
+    if compute.max_replicas is None:
+        return None
+    least = 1 if compute.min_replicas is None else compute.min_replicas
+    aim = compute.target_concurrency or compute.concurrency or 1
+    return Scaling(least, compute.max_replicas, aim, compute.scale_down_delay)
 
 
-def _gpu_parts(gpu: Gpu | None) -> list[list[object]]:
-    return [["gpu memory", gpu.memory_bytes]] if gpu and gpu.memory_bytes is not None else []
+def _more_parts(
+    gpu: Gpu | None, cache: CacheVolume | None, labels: tuple[tuple[str, str], ...]
+) -> list[list[object]]:
+    """Told only where there are some: the names of services without stay as they were."""
+    parts: list[list[object]] = []
+    if gpu and gpu.memory_bytes is not None:
+        parts.append(["gpu memory", gpu.memory_bytes])
+    if cache:
+        parts.append(["cache", cache.name, cache.directory, cache.folders])
+    if labels:
+        parts.append(["node labels", labels])
+    return parts
 
 
 def _env(spec: ChainletSpec, settings: DeploySettings) -> tuple[tuple[str, str], ...]:

@@ -20,7 +20,8 @@ class EnsureNetwork:
 class StartService:
     """Start a replica of a service from its image, replacing a stopped one of the same name.
 
-    `devices` are its GPUs; where there are none, and it asks for some, the target chooses.
+    `devices` are its GPUs; where there are none, and it asks for some, the target chooses. With `renews`
+    the service runs, with other values: the target replaces all its replicas by itself, while it serves.
     """
 
     service: ServiceSpec
@@ -28,6 +29,7 @@ class StartService:
     replaces: str | None = None
     replica: int = 1
     devices: tuple[Device, ...] = ()
+    renews: bool = False
 
 
 @dataclass(frozen=True, slots=True)

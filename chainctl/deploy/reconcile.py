@@ -20,7 +20,7 @@ from chainctl.deploy.operations import (
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.recreation import Recreation, after_recreation, first_stops, recreations
 from chainctl.deploy.release import INTERCEPT_REPLICA, ServiceSpec, in_dependency_order
-from chainctl.deploy.renewal import Renewal, renewals, renewing, stand_ins
+from chainctl.deploy.renewal import Renewal, renewals, renewing, rolling, stand_ins
 from chainctl.deploy.replication import (
     ended_intercepts,
     entrypoint_replicas,
@@ -49,10 +49,11 @@ def reconcile(desired: DesiredState, observed: ObservedState) -> DeployPlan:
     if not observed.has_network:
         operations.append(EnsureNetwork(desired.chain, "the chain has no network yet"))
     operations += _changes(desired, observed, starts, recreated)
-    operations += _standing_in(renewed, observed)
+    operations += rolling(renewed) if observed.rolls else _standing_in(renewed, observed)
     operations += _front_door(desired, observed)
-    operations += _turning(renewed, desired)
-    operations += renewing(renewed, desired, _route_after(operations, observed))
+    if not observed.rolls:
+        operations += _turning(renewed, desired)
+        operations += renewing(renewed, desired, _route_after(operations, observed))
     warm = _warm(desired, observed, recreated)
     ended = {
         op.service for op in operations if isinstance(op, StopService) and op.replica != INTERCEPT_REPLICA

@@ -6,7 +6,7 @@ import enum
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 INTERCEPT_REPLICA = 99
 """The number of what stands in for a chainlet that runs on a developer's machine: more than there are of others."""
@@ -90,6 +90,20 @@ class CacheVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """Between which numbers the replicas of a service follow its load.
+
+    Wanted are as many as give each `target_concurrency` calls under way or waiting. `down_after_sec` is how
+    long fewer must be enough before there are fewer. With a `least` of 0 it may sleep.
+    """
+
+    least: int
+    most: int
+    target_concurrency: int
+    down_after_sec: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """Digests of what a service is made of, kept apart so that a change can be explained.
 
@@ -123,8 +137,9 @@ class ServiceSpec:
     registry, "" where it was pushed to none: it says where the image is, not what it is, so that the
     service's name does not cover it. `strategy` is how it takes the place of an older one; None lets
     the plan choose. The name does not cover that either, nor `replicas`, how many of it run:
-    `declared_replicas` is what the chain file said when that was decided. Of `secrets` it covers the
-    names, not the values: a rotation renews the service under its name, and its callers stay.
+    `declared_replicas` is what the chain file said when that was decided, `scaling` between which numbers
+    they follow the load. Of `secrets` it covers the names, not the values: a rotation renews the service under
+    its name, and its callers stay. `node_labels` are those of the machines that it may run on.
     """
 
     name: str
@@ -143,6 +158,8 @@ class ServiceSpec:
     strategy: Strategy | None = None
     replicas: int = 1
     declared_replicas: int = 1
+    scaling: Scaling | None = None
+    node_labels: tuple[tuple[str, str], ...] = ()
 
     @property
     def secrets_digest(self) -> str:
@@ -219,7 +236,9 @@ class Release:
         published = sorted(s.published for s in self.services if s.published)
         parts = [self.chain, self.entrypoint, names, self.front_door.digest]
         counts = sorted([s.name, s.replicas, s.declared_replicas] for s in self.services if _is_scaled(s))
-        scale = [{"replicas": counts}] if counts else []
+        scale: list[object] = [{"replicas": counts}] if counts else []
+        bounds = sorted([s.name, asdict(s.scaling)] for s in self.services if s.scaling)
+        scale += [{"scaling": bounds}] if bounds else []
         values = sorted([s.name, s.secrets_digest] for s in self.services if s.secrets)
         more = [*scale, *([{"secrets": values}] if values else [])]
         return digest_of([*parts, published, *more] if published else [*parts, *more])

@@ -72,6 +72,16 @@ def stand_ins(found: Iterable[Renewal], observed: ObservedState) -> Iterator[Sta
         yield StartService(one.service, cause, replica=one.stand_in)
 
 
+def rolling(found: Iterable[Renewal]) -> Iterator[StartService | AwaitReady]:
+    """Yield what has a target that rolls replace all replicas of services, one service after another."""
+    for one in found:
+        yield StartService(one.service, one.cause, renews=True)
+        yield from (
+            AwaitReady(one.service, "it is renewed", replica)
+            for replica in range(1, one.service.replicas + 1)
+        )
+
+
 def renewing(
     found: Iterable[Renewal], desired: DesiredState, before: tuple[str | None, int]
 ) -> Iterator[Operation]:

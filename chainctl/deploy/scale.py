@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chainctl.deploy.release import Release, ServiceSpec
+from chainctl.deploy.state import DesiredState, ObservedState, ServiceStatus
 
 
 def scaled(release: Release, counts: Mapping[str, int]) -> Release:
@@ -22,6 +23,27 @@ def in_scale_of(release: Release, last: Release | None) -> Release:
     before = {service.chainlet: service for service in last.services} if last else {}
     services = (replace(s, replicas=_count(s, before.get(s.chainlet))) for s in release.services)
     return replace(release, services=tuple(services))
+
+
+def as_running(desired: DesiredState, observed: ObservedState) -> DesiredState:
+    """Return what is wanted with as many replicas as there are now of what follows its load.
+
+    A new service has as many as the one that it takes the place of; one that sleeps is woken, for a release
+    serves only once it has been ready.
+    """
+    services = (_followed(service, observed) for service in desired.services)
+    return replace(desired, services=tuple(services))
+
+
+def _followed(service: ServiceSpec, observed: ObservedState) -> ServiceSpec:
+    scaling = service.scaling
+    if scaling is None:
+        return service
+    running = [s for s in observed.services if s.status is ServiceStatus.RUNNING and not s.intercepted_by]
+    names = {s.name for s in running if s.chainlet == service.chainlet}
+    counts = {name: sum(s.name == name for s in running) for name in names}
+    now = counts.get(service.name) or max(counts.values(), default=0) or service.replicas
+    return replace(service, replicas=min(max(now, scaling.least, 1), scaling.most))
 
 
 def _count(service: ServiceSpec, before: ServiceSpec | None) -> int:

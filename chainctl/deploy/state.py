@@ -79,13 +79,18 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """All that a target has of one chain. `capacity` is looked at only where services are replaced."""
+    """All that a target has of one chain. `capacity` is looked at only where services are replaced.
+
+    `rolls` says that the target itself replaces the replicas of a service that is changed under its name: one
+    by one, each new one ready before an old one ends, and back by itself where that fails.
+    """
 
     chain: str
     services: tuple[ObservedService, ...] = ()
     front_door: ObservedDoor | None = None
     has_network: bool = False
     capacity: Capacity = field(default=Capacity(), compare=False)
+    rolls: bool = field(default=False, compare=False)
 
     def service(self, name: str) -> ObservedService | None:
         """Return the first replica that there is."""

@@ -23,12 +23,13 @@ def undoing(plan: DeployPlan, begun: Sequence[Operation], *, kept: str | None = 
     """Return what leads back: the traffic first, then new services go, then old ones that ended come again.
 
     Nothing once the route has flipped, callers have turned, or a replica ends whose calls others take: then the
-    new ones have the traffic. The replica named `kept` stays, as the evidence of why it failed.
+    new ones have the traffic. The replica named `kept` stays, as the evidence of why it failed. What renews a
+    service while it serves is taken back by the target.
     """
     if any(_is_for_good(op) for op in begun):
         return []
     splits = [op for op in begun if isinstance(op, SplitRoute)]
-    new = [op for op in begun if isinstance(op, StartService) and _name(op) != kept]
+    new = [op for op in begun if isinstance(op, StartService) and _name(op) != kept and not op.renews]
     return [
         *(Route(plan.chain, op.before, _CAUSE, op.service, op.before_replicas, op.replicas) for op in splits),
         *(_stop(plan, op) for op in reversed(new)),

@@ -102,6 +102,11 @@ class Compute(FrozenModel):
     runs of `run_remote`. Left alone, a sync chainlet runs one call at a time (its model may not
     be thread-safe) and an async one is not bounded here. `replicas` is how many run of it;
     `chainctl scale` asks for another number, which holds until the one written here changes.
+
+    With `max_replicas` their number follows the load, from `min_replicas` (0 lets the chainlet sleep) on:
+    as many as give each `target_concurrency` calls under way or waiting, which are its `predict_concurrency`,
+    or 1, when not given. `scale_down_delay` is how many seconds fewer must be enough before there are fewer.
+    `node_labels` are those of the machines of a cluster that it may run on.
     """
 
     cpu_count: int = pydantic.Field(default=1, ge=1)
@@ -112,6 +117,11 @@ class Compute(FrozenModel):
     predict_concurrency: Union[int, Literal["cpu_count"]] = 1
     instance_type: Optional[str] = None
     replicas: int = pydantic.Field(default=1, ge=1, le=MOST_REPLICAS)
+    min_replicas: Optional[int] = pydantic.Field(default=None, ge=0, le=MOST_REPLICAS)
+    max_replicas: Optional[int] = pydantic.Field(default=None, ge=1, le=MOST_REPLICAS)
+    target_concurrency: Optional[int] = pydantic.Field(default=None, ge=1)
+    scale_down_delay: float = pydantic.Field(default=60.0, ge=0)
+    node_labels: StrDict = StrDict()
 
     @pydantic.field_validator("memory", "gpu_memory")
     @classmethod
@@ -135,10 +145,34 @@ class Compute(FrozenModel):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _bounds_of_replicas(self) -> Compute:
+        least, most = self.min_replicas, self.max_replicas
+        if most is None:
+            for name in ("min_replicas", "target_concurrency"):
+                if getattr(self, name) is not None:
+                    raise ValueError(
+                        f"`{name}` needs `max_replicas`: without, the number of replicas is fixed"
+                    )
+        elif least is not None and least > most:
+            raise ValueError("`min_replicas` is at most `max_replicas`")
+        elif "replicas" in self.model_fields_set and not (least or 0) <= self.replicas <= most:
+            raise ValueError(
+                "`replicas`, how many there are at first, is from `min_replicas` to `max_replicas`"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _memory_of_a_gpu(self) -> Compute:
         if self.gpu_memory is not None and self.gpu is None:
             raise ValueError('`gpu_memory` needs a `gpu`: name its type, or "any"')
         return self
+
+    @property
+    def first_replicas(self) -> int:
+        """How many there are at first: one at least, as a release serves only once it has been ready."""
+        if self.max_replicas is None:
+            return self.replicas
+        return min(max(self.replicas, self.min_replicas or 1), self.max_replicas)
 
     @property
     def memory_bytes(self) -> int:

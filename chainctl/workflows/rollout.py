@@ -9,6 +9,7 @@ from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.recreation import needs_capacity
 from chainctl.deploy.release import Release
 from chainctl.deploy.renewal import needs_room
+from chainctl.deploy.scale import as_running
 from chainctl.deploy.state import ObservedState, desired_state
 from chainctl.deploy.target import DeployTarget
 from chainctl.state.ledger import Ledger, Record
@@ -40,6 +41,7 @@ def plan_rollout(
     desired = replace(
         desired_state(release), warm=warm, previous=previous, edited=edited, generation=generation
     )
+    desired = as_running(desired, observed)
     if needs_capacity(desired, observed) or needs_room(desired, observed):
         observed = replace(observed, capacity=target.capacity())
     return reconcile_placed(desired, observed, target), observed

@@ -16,6 +16,7 @@ from chainctl.deploy.release import Release, SecretRef, ServiceSpec, Strategy
 from chainctl.deploy.renewal import needs_room
 from chainctl.deploy.scale import scaled
 from chainctl.deploy.state import Capacity, desired_state
+from chainctl.deploy.take_back import undoing
 from chainctl.errors import DeployError
 from tests.fakes.chains import silent, still_clock
 from tests.fakes.target import MemoryTarget
@@ -208,3 +209,19 @@ def test_a_route_of_a_renewal_is_the_last_word() -> None:
     assert isinstance(target.applied[-2], Route)
     bring_up(target, after)
     assert reconcile(desired_state(after), target.observe(CHAIN)).is_empty
+
+
+def test_a_target_that_rolls_replaces_all_replicas_by_itself() -> None:
+    """One start, awaited for each of them; it is no stop, so nothing of it is taken back by the plan."""
+    before, after = (scaled(reading("Leaf", value), {"Leaf": 2}) for value in ("old", "new"))
+    target = serving(before)
+    observed = replace(target.observe(CHAIN), rolls=True)
+    plan = reconcile(replace(desired_state(after), previous=before.services), observed)
+    leaf = before.service_of("Leaf").name
+    assert lines(plan) == [
+        f"+ service {leaf} (Leaf): secret key rotated",
+        f"? ready {leaf} (Leaf): it is renewed",
+        f"? ready {leaf}.2 (Leaf): it is renewed",
+    ]
+    assert "1 to renew" in plan_text(plan)
+    assert undoing(plan, plan.operations) == []

@@ -12,8 +12,8 @@ from chainctl.deploy.execute import execute
 from chainctl.deploy.operations import AwaitReady, Route, StartService, StopService
 from chainctl.deploy.plan import line_of, plan_text, total_of
 from chainctl.deploy.reconcile import reconcile
-from chainctl.deploy.release import Release, replica_name, replica_of
-from chainctl.deploy.scale import in_scale_of, scaled
+from chainctl.deploy.release import Release, Scaling, replica_name, replica_of
+from chainctl.deploy.scale import as_running, in_scale_of, scaled
 from chainctl.deploy.state import ServiceStatus, desired_state
 from chainctl.errors import DeployError
 from tests.fakes.chains import silent, still_clock
@@ -148,3 +148,27 @@ def test_any_scale_leads_to_any_other(first: dict[str, int], second: dict[str, i
                 assert operation.has_others
             case _:
                 assert isinstance(operation, Route)
+
+
+def following(least: int, most: int) -> Release:
+    """A release whose leaf follows its load."""
+    bounds = Scaling(least, most, target_concurrency=2)
+    services = (replace(s, scaling=bounds) if s.chainlet == "Leaf" else s for s in ONE.services)
+    return replace(ONE, services=tuple(services))
+
+
+@pytest.mark.parametrize(("running", "bounds", "wanted"), [(3, (1, 5), 3), (4, (1, 2), 2), (1, (2, 5), 2)])
+def test_what_follows_its_load_keeps_its_number(running: int, bounds: tuple[int, int], wanted: int) -> None:
+    """A push does not undo what the load asked for, within the bounds of the file."""
+    observed = serving(scaled(ONE, {"Leaf": running})).observe(CHAIN)
+    release = following(*bounds)
+    desired = as_running(desired_state(release), observed)
+    counts = {service.chainlet: service.replicas for service in desired.services}
+    assert counts["Leaf"] == wanted
+    assert {count for name, count in counts.items() if name != "Leaf"} == {1}
+
+
+def test_what_sleeps_is_woken_by_a_release() -> None:
+    """It serves only once it has been ready."""
+    desired = as_running(desired_state(following(0, 5)), MemoryTarget().observe(CHAIN))
+    assert {service.replicas for service in desired.services} == {1}
