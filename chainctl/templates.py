@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import jinja2
 
 _PACKAGE = Path(__file__).resolve().parent
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./-]{3,}")
-_NOT_PLAIN = frozenset(["true", "false", "null", "none"])
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]{2,}")
+_NOT_PLAIN = frozenset(["true", "false", "null", "none", "yes", "off"])
 
 
 def render(name: str, values: Mapping[str, object]) -> str:
@@ -57,6 +57,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["shellquote"] = _shell_quoted
     environment.filters["dockerquote"] = _docker_quoted
     environment.filters["yaml"] = yaml_scalar
+    environment.filters["yamlblock"] = yaml_block
     return environment
 
 
@@ -93,6 +94,15 @@ def yaml_scalar(value: object) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _NOT_PLAIN:
         return value
     return '"' + "".join(map(_yaml_character, value)) + '"'
+
+
+def yaml_block(text: str, indent: int) -> str:
+    """Write a text of several lines as a block that people can read, where YAML has one for it."""
+    lines = text.split("\n")
+    is_readable = text[:1].strip() and all(line.isprintable() for line in lines) and lines[-1] == ""
+    if not is_readable or lines[-2] == "":
+        return yaml_scalar(text)
+    return "|\n" + "\n".join(" " * indent + line if line else "" for line in lines[:-1])
 
 
 def _yaml_character(character: str) -> str:

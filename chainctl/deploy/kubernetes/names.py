@@ -27,9 +27,6 @@ MANAGER = "chainctl"
 SERVICE_COMPONENT = "service"
 DOOR_COMPONENT = "door"
 
-TOKEN_KEY = ".chainctl-token"  # a file's name
-API_KEY = "api-key"
-TLS_KEY = "tls.pem"
 DATA_KEY = "data"
 DATA_LIMIT_BYTES = 1 << 20
 """What a ConfigMap can hold."""
@@ -108,6 +105,11 @@ def service_selector(service: str, chain: str) -> dict[str, str]:
     return {CHAIN: label_value(chain), SERVICE: service}
 
 
+def chainlet_selector(chainlet: str, chain: str) -> dict[str, str]:
+    """Return the labels that the pods of a chainlet have, of whatever release they are."""
+    return {CHAIN: label_value(chain), CHAINLET: label_value(chainlet)}
+
+
 def door_selector(chain: str) -> dict[str, str]:
     """Return the labels that the pods of a chain's front door have and no others."""
     return {CHAIN: label_value(chain), COMPONENT: DOOR_COMPONENT}
@@ -124,6 +126,11 @@ def service_annotations(spec: ServiceSpec) -> dict[str, str]:
         GENERATION_PART: str(spec.fingerprint.generation),
         SECRETS_PART: spec.secrets_digest,
     }
+
+
+def door_annotations(digest: str) -> dict[str, str]:
+    """Return what tells a front door from one that was made from other settings."""
+    return {DOOR_DIGEST: digest}
 
 
 def fingerprint_in(annotations: Mapping[str, str]) -> Fingerprint:
