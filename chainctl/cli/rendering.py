@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from chainctl.adapters.files import take_snapshot
 from chainctl.build.instructions import python_of
@@ -14,14 +13,13 @@ from chainctl.cli.locking import Locker
 from chainctl.cli.variables import with_file_variables
 from chainctl.cli.wiring import TARGETS, docker_registry, draft_settings, ledger_of
 from chainctl.deploy.compose_file import ComposeSettings, compose_tree
-from chainctl.deploy.kubernetes.names import require_data_fits
 from chainctl.deploy.kubernetes.settings import ClusterSettings
 from chainctl.deploy.kubernetes.tree import kubernetes_tree
 from chainctl.deploy.release import Release
 from chainctl.deploy.rendered import Rendered
 from chainctl.errors import UsageError
 from chainctl.workflows.draft import Draft, draft_release
-from chainctl.workflows.render_release import NamedSecrets, as_published, by_digest
+from chainctl.workflows.render_release import NamedSecrets, as_published, by_digest, fitting_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def _kind(wish: RenderWish) -> Callable[[Draft, Release], Rendered]:
         cluster = replace(
             cluster, namespace=wish.namespace or cluster.namespace, ingress_host=wish.ingress_host
         )
-        return lambda draft, release: _for_kubernetes(draft, release, cluster)
+        return lambda _, release: kubernetes_tree(fitting_data(release), cluster)
     if wish.target != "compose":
         raise UsageError(
             f"nothing can be rendered for the target {wish.target}",
@@ -63,15 +61,6 @@ def _kind(wish: RenderWish) -> Callable[[Draft, Release], Rendered]:
             "Compose has no namespaces and no Ingress", hint="leave out `--namespace` and `--ingress-host`."
         )
     return _for_compose
-
-
-def _for_kubernetes(_draft: Draft, release: Release, cluster: ClusterSettings) -> Rendered:
-    for spec in release.services:
-        for data in spec.data:
-            path = Path(data.source)
-            if "://" not in data.source and path.is_file():
-                require_data_fits(release.chain, data.source, path.stat().st_size)
-    return kubernetes_tree(release, cluster)
 
 
 def _for_compose(draft: Draft, release: Release) -> Rendered:

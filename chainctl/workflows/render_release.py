@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chainctl.build.context import ImageRef
 from chainctl.build.plan import BuildPlan
+from chainctl.deploy.kubernetes.names import require_data_fits
 from chainctl.deploy.release import Release
 from chainctl.deploy.rendered import Rendered
 from chainctl.errors import UsageError
@@ -52,6 +53,16 @@ def as_published(release: Release, earlier: Iterable[Release]) -> Release:
     known = {s.image: s.published for one in earlier for s in one.services if s.published}
     services = (replace(s, published=s.published or known.get(s.image, "")) for s in release.services)
     return replace(release, services=tuple(services))
+
+
+def fitting_data(release: Release) -> Release:
+    """Return a release as it is. Raises UsageError where a file of this machine is larger than a cluster hands on."""
+    for spec in release.services:
+        for data in spec.data:
+            path = Path(data.source)
+            if "://" not in data.source and path.is_file():
+                require_data_fits(release.chain, data.source, path.stat().st_size)
+    return release
 
 
 def write_tree(rendered: Rendered, directory: Path) -> list[Path]:

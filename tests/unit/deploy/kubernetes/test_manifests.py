@@ -269,7 +269,8 @@ def test_policies_allow_the_edges_of_the_graph_and_no_others(drawn: tuple[int, s
 
 
 def selects(selector: Any, labels: Mapping[str, str]) -> bool:
-    return selector["matchLabels"].items() <= labels.items()
+    wanted: Mapping[str, str] = selector["matchLabels"]
+    return wanted.items() <= labels.items()
 
 
 def test_a_policy_selects_one_service_alone() -> None:
