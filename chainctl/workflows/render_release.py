@@ -65,10 +65,15 @@ def fitting_data(release: Release) -> Release:
     return release
 
 
-def write_tree(rendered: Rendered, directory: Path) -> list[Path]:
-    """Write files below a directory, which must be empty or absent; returns their paths. Raises UsageError."""
+def require_empty(directory: Path) -> None:
+    """Raise UsageError for a directory that holds something, or that is none."""
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise UsageError(f"{directory} is not empty", hint="give an empty directory, or remove it first.")
+
+
+def write_tree(rendered: Rendered, directory: Path) -> list[Path]:
+    """Write files below a directory, which must be empty or absent; returns their paths. Raises UsageError."""
+    require_empty(directory)
     written = []
     for name, text in rendered.files:
         path = directory / name

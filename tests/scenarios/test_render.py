@@ -93,6 +93,7 @@ def tree(directory: Path) -> dict[str, bytes]:
 def test_manifests_are_the_same_everywhere(apart: Chainctl, project: Path, tmp_path: Path) -> None:
     """Twice the same bytes, without an engine, a cluster or the chain's secrets; JSON says what is needed."""
     made = []
+    (project.parent / "chainctl.toml").write_text('namespace = "other"\ndrain_sec = 7\n')
     for name in ("one", "two"):
         done = apart(
             "render", str(project), "--target", "kubernetes", "-o", str(tmp_path / name),
@@ -105,6 +106,7 @@ def test_manifests_are_the_same_everywhere(apart: Chainctl, project: Path, tmp_p
     assert len(said["files"]) == len(made[1])
     assert any("MARK" in one["what"] for one in said["needed"])
     assert all("-n models" in one["command"] for one in said["needed"])
+    assert b"terminationGracePeriodSeconds: 17\n" in made[0]["services/front.yaml"]
     (ingress,) = [text for name, text in made[0].items() if "ingress" in name]
     assert yaml.safe_load(ingress)["spec"]["rules"][0]["host"] == "a.example"
 
