@@ -20,7 +20,7 @@ _CONNECT_SEC = 1.0
 _LOST_SEC = 3
 _PATIENCE_SEC = 0.4
 _PROBE_SEC = 2.0
-_CLOSED = 503
+CLOSED = 503
 _FAILED = 500
 _FADES = 0.966  # twice a second: halved in ten
 
@@ -100,7 +100,7 @@ class Replica:
         except ConnectionError:
             self._is(out=True)
         else:
-            is_closed = answer.status == _CLOSED
+            is_closed = answer.status == CLOSED
             self._is(out=is_closed, aside=is_closed)
             self.zone = answer.headers.get(ZONE_HEADER, "")
             self.told(answer)

@@ -22,6 +22,7 @@ from chainctl.calls.awaited import Awaited
 from chainctl.calls.buffers import SHARED_HEADER
 from chainctl.calls.call_context import CURRENT_CALL, GENERATION_HEADER, CallContext
 from chainctl.calls.generation_range import ANY_HEADER, EVERY, SERVES_HEADER, GenerationRange
+from chainctl.calls.replica import ZONE_HEADER
 from chainctl.calls.time_limit import TimeLimit
 from chainctl.server.openapi import openapi
 from chainctl.server.seen import answer_seen
@@ -80,7 +81,7 @@ class ChainletService:
 
     Without `has_deadlines` calls may take as long as they take: somebody debugs.
 
-    `awaited` counts the calls that it holds for services that sleep.
+    `awaited` counts the calls that it holds for services that sleep. `zone` is the one that it runs in, if known.
     `calls` and `errors` count calls and the answers from 500 on. `last_call` is the media type and the body
     of the last call, kept only while `keeps_last_call`, and never where it was a stream or a large one.
     `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
@@ -102,6 +103,7 @@ class ChainletService:
         self.worker: Optional[Worker] = None
         self.calls = self.errors = 0
         self.awaited = Awaited()
+        self.zone = ""
         self.keeps_last_call = False
         self.last_call: Optional[tuple[str, bytes]] = None
         self.is_leaving = False
@@ -372,7 +374,8 @@ class ChainletService:
         if route == "/openz":
             is_open = self.is_open
             reply = _json(200 if is_open else 503, {"chainlet": self.name, "open": is_open})
-            reply.headers = {**reply.headers, **self._serving()}
+            zone = {ZONE_HEADER: self.zone} if self.zone else {}
+            reply.headers = {**reply.headers, **self._serving(), **zone}
             return reply
         if route == "/aside":
             return self._stepped_aside(query)
