@@ -42,7 +42,7 @@ def chosen(replicas: Sequence[ChoosableT], turn: int, zone: str = "") -> Choosab
         return replicas[0]
     if count > MOST_COMPARED:
         replicas, count = random.sample(replicas, _DRAWN), _DRAWN
-    costs = [(one.under_way + 1) * (one.pace_sec + _FLOOR_SEC) for one in replicas]
+    costs = expected(replicas)
     if zone:
         costs = [
             cost if one.zone == zone or not one.zone else cost * _ABROAD
@@ -54,6 +54,18 @@ def chosen(replicas: Sequence[ChoosableT], turn: int, zone: str = "") -> Choosab
         if costs[place] <= bound:
             return replicas[place]
     raise AssertionError("the cheapest is within the bound")
+
+
+def expected(replicas: Sequence[Choosable]) -> list[float]:
+    """Return the seconds that a call is expected to take at each; one that is not known yet is as the others are."""
+    paces = [one.pace_sec for one in replicas]
+    if not all(paces):
+        usual = sum(paces) / (sum(map(bool, paces)) or 1)
+        paces = [pace or usual for pace in paces]
+    return [
+        (one.under_way + 1) * (pace + _FLOOR_SEC)
+        for one, pace in zip(replicas, paces)  # noqa: B905  # as long as each other
+    ]
 
 
 def paced(pace_sec: float, took_sec: float, place: int) -> float:
