@@ -16,7 +16,7 @@ MOST_COMPARED = 16
 """Of more replicas than this some are drawn, so that a call costs the same however many there are."""
 _DRAWN = 8
 _FLOOR_SEC = 0.005
-_ALIKE = 1.25
+_ALIKE_SEC = 0.002
 _ABROAD = 2.0
 _WEIGHT = 0.1
 
@@ -33,7 +33,7 @@ ChoosableT = TypeVar("ChoosableT", bound=Choosable)
 
 
 def chosen(replicas: Sequence[ChoosableT], turn: int, zone: str = "") -> ChoosableT:
-    """Return the one that is expected to answer first; of those that are alike the next in turn.
+    """Return the one that is expected to answer first; of those that differ by less than can be known the next in turn.
 
     One in another zone has to be twice as good: so calls stay in the caller's own while it is not overloaded.
     """
@@ -48,7 +48,7 @@ def chosen(replicas: Sequence[ChoosableT], turn: int, zone: str = "") -> Choosab
             cost if one.zone == zone or not one.zone else cost * _ABROAD
             for one, cost in zip(replicas, costs)  # noqa: B905  # as long as each other
         ]
-    bound = min(costs) * _ALIKE
+    bound = min(costs) + _ALIKE_SEC
     start = turn % count
     for place in range(start - count, start):
         if costs[place] <= bound:
