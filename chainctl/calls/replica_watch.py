@@ -136,7 +136,7 @@ class ReplicaWatch:
         if self._asking is not None and not self._asking.done():
             return True
         self._skipped += 1
-        if self._fleet is None or self._skipped > min(_FEWEST_LOOKS - 1, self._many // _PER_LOOK):
+        if self._fleet is None or self._skipped >= looks_per_answer(self._many):
             self._skipped = 0
             return False
         self._fleet.probe(self._loop)
@@ -180,7 +180,7 @@ class ReplicaWatch:
 
     def _turn_to(self, addresses: list[Address]) -> None:
         is_first = self._fleet is None
-        fleet = self._fleet = self._fleet or Fleet(self.wake, self._zone)
+        fleet = self._fleet = self._fleet or Fleet(self.wake, self._zone, random.getrandbits(16))
         fleet.set(addresses, are_proven=not self._has_looked)
         fleet.probe(self._loop)
         if is_first:
@@ -232,6 +232,11 @@ def is_watched(address: Address) -> bool:
     except ValueError:
         return not address.is_tls
     return False
+
+
+def looks_per_answer(addresses: int) -> int:
+    """Return with which look the name is asked for again, where it has so many addresses."""
+    return 1 + min(_FEWEST_LOOKS - 1, addresses // _PER_LOOK)
 
 
 def sockets_beside(path: str) -> list[Address]:

@@ -30,16 +30,16 @@ ONES = st.builds(One, st.integers(0, 50), st.floats(0, 10), st.sampled_from(["",
 
 @given(st.lists(ONES, min_size=1, max_size=MOST_COMPARED), st.integers(0, 10**6))
 def test_none_is_chosen_to_which_another_is_to_be_preferred_by_far(ones: list[One], turn: int) -> None:
-    """What the call is expected to take is at most two milliseconds more than the least."""
+    """What the call is expected to take is at most five milliseconds more than the least."""
     best = chosen(ones, turn)
     seconds = expected(ones)
-    assert seconds[next(n for n, one in enumerate(ones) if one is best)] <= min(seconds) + 0.002
+    assert seconds[next(n for n, one in enumerate(ones) if one is best)] <= min(seconds) + 0.005
 
 
 def test_what_is_expected_grows_with_the_calls_and_the_pace() -> None:
     """Of one that has answered nothing yet, what is usual among the others."""
-    assert expected([One(0, 0.095), One(2, 0.195), One(1, 0.0)]) == pytest.approx([0.1, 0.6, 0.3])
-    assert expected([One(0), One(1)]) == pytest.approx([0.005, 0.01])
+    assert expected([One(0, 0.09), One(2, 0.19), One(1, 0.0)]) == pytest.approx([0.1, 0.6, 0.3])
+    assert expected([One(0), One(1)]) == pytest.approx([0.01, 0.02])
 
 
 @given(st.integers(2, MOST_COMPARED), st.integers(0, 100))

@@ -48,7 +48,7 @@ async def ask(fleet: Client) -> Answer:
 
 
 def test_calls_go_to_all_in_turn() -> None:
-    """Where all have as few calls under way, each is next in its turn."""
+    """Where all have as few calls under way and are as fast, each is next in its turn."""
 
     async def work() -> None:
         async with loopback(answer(b"x")) as one, loopback(answer(b"x")) as two:
