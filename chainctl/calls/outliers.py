@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_LEAST_CALLS = 10.0
+LEAST_CALLS = 10.0
 _HIGH = 0.5
 _TIMES_OTHERS = 3.0
 _FADES = 0.9
@@ -57,7 +57,7 @@ def eject_outliers(records: Sequence[Record], now: float) -> bool:
     found = False
     judged = [record for record in records if record.ejected_until <= now]
     for record in sorted(judged, key=lambda one: -one.rate):
-        if record.calls < _LEAST_CALLS:
+        if record.calls < LEAST_CALLS:
             continue
         others = [one for one in judged if one is not record and one.ejected_until <= now]
         calls = sum(one.calls for one in others)

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,11 +43,15 @@ _LONGEST_LOOK_SEC = LOOK_SEC * 1.1
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One call as it went: when it was made, how long it took, and the error, "" where it has an answer."""
+    """One call as it went: when it was made, how long it took, and the error, "" where it has an answer.
+
+    `slip_sec` is how much longer than its work the replica took.
+    """
 
     at_sec: float
     took_sec: float
     error: str = ""
+    slip_sec: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +118,17 @@ async def calls_of(fleets: Sequence[Fleet], calls: Sequence[Arrival], *, again: 
 
     async def one(fleet: Fleet, call: Arrival) -> Made:
         made = time.perf_counter()
-        error = ""
+        error, slip = "", 0.0
         for left in (again, False):
             try:
                 answer = await fleet.request(head, (b"%f" % call.work,), loop.time() + _CALL_SEC)
-                error = "" if answer.status == 200 else f"{answer.status}"
+                error, slip = "", float(bytes(answer.body))
             except (ConnectionError, TimeoutError) as failure:
                 error = type(failure).__name__
                 if left and isinstance(failure, ConnectionError):
                     continue
             break
-        return Made(made - began, time.perf_counter() - made, error)
+        return Made(made - began, time.perf_counter() - made, error, slip)
 
     running = []
     for number, call in enumerate(calls):
@@ -140,7 +145,11 @@ async def balanced(replicas: Replicas, callers: int, seconds: float) -> Row:
         made = await calls_of(fleets, calls)
     warm = [call.at_sec >= _WARM_SEC for call in calls]
     ours = p99([one.took_sec for one, is_warm in zip(made, warm, strict=True) if is_warm])
-    best = p99([sec for sec, is_warm in zip(ideal_sec(calls, PACES), warm, strict=True) if is_warm])
+    came = [
+        Arrival(one.at_sec, call.work, one.slip_sec) for one, call in zip(made, calls, strict=True)
+    ]  # the same arrivals and times of service
+    best = p99([sec for sec, is_warm in zip(ideal_sec(came, PACES), warm, strict=True) if is_warm])
+    slips = [one.slip_sec * 1000 for one in made]
     failed = sum(bool(one.error) for one in made)
     who = "1 caller" if callers == 1 else f"{callers} callers"
     return Row(
@@ -148,7 +157,8 @@ async def balanced(replicas: Replicas, callers: int, seconds: float) -> Row:
         f"≤ {RATIO_BOUND}",
         f"{ours / best:.2f}",
         ours <= RATIO_BOUND * best and not failed,
-        f"{ours * 1000:.0f} ms against {best * 1000:.0f} ms; {len(made)} calls, {failed} failed",
+        f"{ours * 1000:.0f} ms against {best * 1000:.0f} ms; {len(made)} calls, {failed} failed;"
+        f" the machine made a call {statistics.mean(slips):.1f} ms longer in the mean, {max(slips):.0f} ms at most",
     )
 
 

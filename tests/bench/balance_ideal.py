@@ -14,10 +14,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One call: when it comes, and its work; a replica takes its own seconds for each unit of work."""
+    """One call: when it comes, and its work; a replica takes its own seconds for each unit of work.
+
+    `slip_sec` is what it took longer than that where it was made: a busy machine wakes processes late.
+    """
 
     at_sec: float
     work: float
+    slip_sec: float = 0.0
 
 
 def arrivals(seed: int, paces: Sequence[float], load: float, seconds: float) -> list[Arrival]:
@@ -39,7 +43,7 @@ def ideal_sec(calls: Sequence[Arrival], paces: Sequence[float]) -> list[float]:
         while ends and ends[0][0] <= call.at_sec:
             under_way[heapq.heappop(ends)[1]] -= 1
         best = min(range(len(paces)), key=lambda n: (under_way[n] + 1) * paces[n])
-        free[best] = max(free[best], call.at_sec) + call.work * paces[best]
+        free[best] = max(free[best], call.at_sec) + call.work * paces[best] + call.slip_sec
         under_way[best] += 1
         heapq.heappush(ends, (free[best], best))
         took.append(free[best] - call.at_sec)

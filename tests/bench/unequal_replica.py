@@ -1,9 +1,10 @@
-"""`python -m tests.bench.unequal_replica HOST PORT PACE`: work in, one call at a time; the host out, after so long."""
+"""`python -m tests.bench.unequal_replica HOST PORT PACE`: work in, one call at a time; how much longer it took out."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import time
 
 
 async def serve(host: str, port: int, pace_sec: float) -> None:
@@ -16,10 +17,12 @@ async def serve(host: str, port: int, pace_sec: float) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
                 body = await reader.readexactly(length)
+                said = b""
                 if head.startswith(b"POST"):
                     async with place:
-                        await asyncio.sleep(float(body) * pace_sec)
-                said = host.encode()
+                        began, work_sec = time.perf_counter(), float(body) * pace_sec
+                        await asyncio.sleep(work_sec)
+                        said = b"%f" % (time.perf_counter() - began - work_sec)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
         except (ConnectionError, asyncio.IncompleteReadError):
             writer.close()
