@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from chainctl.adapters.docker.haproxy_route import SLOTS
 from chainctl.calls import choice, outliers, subset
 from chainctl.calls.replica_watch import looks_per_answer
 from chainctl.deploy.settings import DEFAULT_START_TIMEOUT_SEC
-from tests.bench.scale_simulation import DOOR_CONNECTIONS, SLOTS, Scale, longest_list, scales, table
+from tests.bench.scale_simulation import DOOR_CONNECTIONS, Scale, longest_list, scales, table
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
