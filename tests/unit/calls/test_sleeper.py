@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 import chainctl as chains
 from chainctl.calls.answer import Answer
 from chainctl.calls.awaited import Awaited
+from chainctl.calls.buffers import Buffers
 from chainctl.calls.client_loop import ClientLoop
 from chainctl.calls.message import Message
 from chainctl.calls.remote_error import RemoteFault
 from chainctl.calls.transport import Transport
+from chainctl.server.service import ChainletService
 from chainctl.wire.fault import error_body
+from chainctl.worker.boot import ChainletManifest, StubResolver
 from tests.unit.worker.loopback import answer, loopback, run
 
 STARTING = answer(error_body("not_ready", "starting"), 503, "x-chainctl-not-started: 1")
@@ -156,5 +160,40 @@ def test_one_that_is_there_and_refuses_is_not_waited_for(tmp_path: Path) -> None
             with pytest.raises(RemoteFault, match="too many"):
                 await transport.call(MESSAGE, body_of)
             close(transport)
+
+    run(work())
+
+
+class Leaf(chains.ChainletBase):
+    async def run_remote(self) -> int:
+        return 1
+
+
+class Root(chains.ChainletBase):
+    def __init__(self, leaf: Leaf = chains.depends(Leaf)) -> None:
+        self._leaf = leaf
+
+    async def run_remote(self) -> int:
+        return await self._leaf.run_remote()
+
+
+def test_a_service_that_was_told_who_may_sleep_holds_calls(tmp_path: Path) -> None:
+    """The variables of a deployment lead there, and the counts to where the service tells of them."""
+
+    async def work() -> None:
+        told = {
+            "CHAINCTL_SERVICES": json.dumps({"Leaf": f"unix:{tmp_path / 'shop-leaf-1'}"}),
+            "CHAINCTL_SLEEPERS": '["Leaf"]',
+        }
+        service = ChainletService("Root")
+        resolver = StubResolver(ChainletManifest.of(told, None), Buffers(), awaited=service.awaited)
+        resolver.is_booting = False
+        leaf: Any = resolver.arguments(Root, {})["leaf"]
+        call = asyncio.ensure_future(leaf.run_remote())
+        await until_held(service.awaited, 1)
+        reply = await service.answer("/-/load", {})
+        assert json.loads(b"".join(reply.parts or ()))["awaited"] == {"shop-leaf-1": 1}
+        async with loopback(answer(b"3"), path=tmp_path / "shop-leaf-1"):
+            assert await call == 3
 
     run(work())
