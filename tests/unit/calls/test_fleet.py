@@ -362,8 +362,7 @@ def test_one_that_fails_all_its_calls_gets_no_more() -> None:
             loopback(answer(b"x")) as two,
             fleet_of(at(bad), at(one), at(two)) as fleet,
         ):
-            for _ in range(60):
-                await ask(fleet)
+            await asyncio.gather(*(ask(fleet) for _ in range(60)))
             await until_probed(fleet)
             before = len(bad.requests)
             assert before >= 10
