@@ -107,6 +107,7 @@ def environment(spec: ServiceSpec, *, is_sharing: bool) -> list[str]:
         "CHAINCTL_CHAINLET": spec.chainlet,
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_SERVICES": json.dumps(urls, sort_keys=True),
+        **({"CHAINCTL_SLEEPERS": json.dumps(spec.sleepers)} if spec.sleepers else {}),
         **(_sharing(spec) if is_sharing else {}),
         **(_caching(spec.cache) if spec.cache else {}),
     }
