@@ -60,7 +60,7 @@ def test_a_chain_lives_on_an_engine_behind_ssh(chainctl: Chainctl, server: SshSe
     file.write_text(CHAIN)
     try:
         with watching(file, "remote", "lab", chainctl.environ) as watched:
-            listed = json.loads(chainctl("ps", "remote", "--json").stdout)["chains"][0]
+            listed = json.loads(chainctl("ps", "remote", "--target", "lab", "--json").stdout)["chains"][0]
             assert listed["target"] == "lab"
             assert listed["url"].startswith("http://127.0.0.1:")
             assert chainctl("call", "remote", '{"text": "hello"}').stdout == "HELLO\n"
