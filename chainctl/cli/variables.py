@@ -110,6 +110,15 @@ def with_variables(deploy: DeploySettings, loaded: LoadedChain, target: str) -> 
     return replace(deploy, variables=variables, overrides=overrides)
 
 
+def with_file_variables(deploy: DeploySettings, loaded: LoadedChain) -> DeploySettings:
+    """Add what the settings of the environment give to chainlets, but nothing of the state. Raises UsageError."""
+    settings = loaded.settings
+    variables = file_variables(Path(loaded.graph.path), settings.environment)
+    if variables:
+        _refuse_secrets(variables, settings, {*secret_names(loaded.graph)} | _read_secrets(settings))
+    return replace(deploy, variables=variables)
+
+
 def _split(where: str) -> tuple[str, str]:
     """Take `CHAIN/CHAINLET` apart; the chainlet is "" for all."""
     chain, slash, chainlet = where.partition("/")

@@ -37,6 +37,7 @@ from chainctl.workflows.draft import DraftSettings
 from chainctl.workflows.push import Origin
 
 if TYPE_CHECKING:
+    from chainctl.adapters.docker.registry import DockerRegistry
     from chainctl.adapters.local.staging import Staging
 
 
@@ -239,7 +240,16 @@ def stand_ins_of(world: World) -> StandIns:
     return world.target.stand_ins()
 
 
-def _registry(engine: Engine, settings: Settings) -> Registry | None:
+def docker_registry(settings: Settings) -> DockerRegistry:
+    """Open the registry that the settings name, as the engine reaches it. Raises UsageError, EngineError."""
+    engine = Engine.connect(engine_address(settings))
+    registry = _registry(engine, settings)
+    if registry is None:
+        raise UsageError("no registry is named", hint="give one: `--registry HOST/PREFIX`.")
+    return registry
+
+
+def _registry(engine: Engine, settings: Settings) -> DockerRegistry | None:
     from chainctl.adapters.docker.registry import DockerRegistry
 
     if settings.registry is None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from chainctl.adapters.docker.haproxy_config import CONNECTIONS
 from chainctl.adapters.docker.haproxy_route import SLOTS
 from chainctl.calls.address import Address
 from chainctl.calls.replica_watch import LOOK_SEC, looks_per_answer
 from chainctl.calls.subset import LEAST_SPOKEN_WITH, ranked
+from chainctl.deploy.door_config import CONNECTIONS
 from chainctl.deploy.release import Call, Fingerprint, FrontDoor, Release, Resources, ServiceSpec
 
 SERVICES = 10

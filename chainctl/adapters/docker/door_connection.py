@@ -12,12 +12,12 @@ from ipaddress import ip_address
 
 from chainctl.adapters.docker.attach import as_socket
 from chainctl.adapters.docker.engine import Engine
-from chainctl.adapters.docker.haproxy_config import PORT
 from chainctl.adapters.docker.labels import door_name
 from chainctl.adapters.docker.observe import is_remote
 from chainctl.adapters.docker.session_connection import SessionUnavailableError, attached
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import find_own
+from chainctl.deploy.door_config import PORT
 from chainctl.errors import DeployError
 
 _RELAY = (

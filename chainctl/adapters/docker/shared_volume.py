@@ -7,8 +7,8 @@ without the volume as well: its services send each other everything then.
 from __future__ import annotations
 
 from chainctl.adapters.docker.labels import CHAIN, chain_labels, shared_volume
-from chainctl.adapters.docker.services_body import USER_ID
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.deploy.service_environment import USER_ID
 from chainctl.errors import DeployError
 from chainctl.events import Emit, Notice
 
