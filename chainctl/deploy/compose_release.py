@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from chainctl.build.plan import BuildPlan
@@ -49,7 +50,10 @@ def compose_release(
         services[name] = _service(
             graph, chain, graph.chainlet(name), images, settings, fingerprints, services
         )
-    return Release(chain, services[graph.entrypoint].name, tuple(services.values()), settings.front_door)
+    entry = services[graph.entrypoint]
+    may_sleep = entry.scaling is not None and entry.scaling.least == 0
+    door = replace(settings.front_door, holds=may_sleep)
+    return Release(chain, entry.name, tuple(services.values()), door)
 
 
 def callees_first(graph: ChainGraph) -> list[str]:

@@ -15,6 +15,10 @@ DIRECTORY = PurePosixPath("/usr/local/etc/haproxy")
 CONFIG_FILE = "haproxy.cfg"
 KEYS_FILE = "keys"
 TLS_FILE = "tls.pem"
+HOLD_FILE = "hold.lua"
+BACKEND = "live"
+HOLD_SEC = 300
+"""So long a request waits for a chain that sleeps, where its answer may take as long."""
 PORT = 8080
 CONTROL_PORT = 9999
 CONNECTIONS = 2048
@@ -25,7 +29,10 @@ _AGAIN = (("retry-after", "1"), ("x-chainctl-not-started", "1"))
 
 @dataclass(frozen=True, slots=True)
 class DoorSettings:
-    """What one front door is configured with. `answer_sec` bounds the silence of a service."""
+    """What one front door is configured with. `answer_sec` bounds the silence of a service.
+
+    With `holds` requests wait while nothing is there to answer them.
+    """
 
     digest: str
     _: KW_ONLY
@@ -33,6 +40,7 @@ class DoorSettings:
     key: bytes | None = field(default=None, repr=False)
     tls: bytes | None = field(default=None, repr=False)
     answer_sec: int = 3600
+    holds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ def door_files(settings: DoorSettings, directory: PurePosixPath = DIRECTORY) -> 
         CONFIG_FILE: config_text(settings, directory).encode(),
         KEYS_FILE: _key_line(settings.key),
         TLS_FILE: settings.tls or b"",
+        HOLD_FILE: _hold_text(settings).encode() if settings.holds else b"",
     }
 
 
@@ -78,6 +87,8 @@ def config_text(settings: DoorSettings, directory: PurePosixPath = DIRECTORY) ->
             "answer_sec": settings.answer_sec,
             "has_key": settings.key is not None,
             "has_tls": settings.tls is not None,
+            "holds": settings.holds,
+            "backend": BACKEND,
             "scheme": "http" if settings.tls is None else "https",
             "token": quoted(settings.token.replace("%", "%%")),
             "unauthorized": quoted(refusal.decode()),
@@ -105,3 +116,8 @@ def quoted(text: str) -> str:
 def _key_line(key: bytes | None) -> bytes:
     """Keys are told by their SHA-256: whoever reads the volume does not learn them."""
     return b"" if key is None else hashlib.sha256(key.strip()).hexdigest().encode() + b"\n"
+
+
+def _hold_text(settings: DoorSettings) -> str:
+    values = {"hold_sec": min(settings.answer_sec, HOLD_SEC), "backend": BACKEND}
+    return render("hold.lua.j2", values)

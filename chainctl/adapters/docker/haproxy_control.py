@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chainctl.adapters.docker.haproxy_config import CONTROL_PORT
-from chainctl.adapters.docker.haproxy_route import BACKEND
+from chainctl.adapters.docker.haproxy_config import BACKEND, CONTROL_PORT
 from chainctl.adapters.docker.haproxy_state import QUESTIONS, DoorState, parse_state
 from chainctl.adapters.docker.haproxy_traffic import TRAFFIC_QUESTIONS, parse_traffic
 from chainctl.adapters.docker.labels import DOOR_ALIAS

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from chainctl.adapters.docker.haproxy_config import BACKEND
 from chainctl.adapters.docker.replica_hosts import hosts_of, replica_at
 from chainctl.calls.address import SERVICE_PORT
 
 ROUTE_FILE = "route.cfg"
-BACKEND = "live"
 OPEN_PATH = "/openz"
 SLOTS = tuple(f"s{number}" for number in range(1, 49))
 """Enough for twice the replicas that a chainlet may have, and for older releases whose last requests go on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chainctl.adapters.docker.haproxy_route import BACKEND
+from chainctl.adapters.docker.haproxy_config import BACKEND
 from chainctl.adapters.docker.haproxy_state import SERVERS, STATISTICS, table
 from chainctl.adapters.docker.labels import DOOR_ALIAS
 from chainctl.adapters.docker.replica_hosts import replica_at
