@@ -197,7 +197,8 @@ class LocalTarget:
         replicas = [
             one.name for one in memory.services if one.is_alive and replica_of(one.name)[0] in services
         ]
-        known = {replica_of(one.name)[0] for one in (*memory.services, *memory.retired)}
+        known = {replica_of(one.name)[0] for one in memory.services}
+        known |= {replica_of(one.name)[0] for one in memory.retired}
         found = service_loads(run, replicas, known, self._vault.token(chain))
         answer = client.ask(CountHeld(within_sec=within_sec), within_sec=within_sec + self._patience_sec)
         assert isinstance(answer, Held)
