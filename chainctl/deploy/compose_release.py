@@ -51,8 +51,7 @@ def compose_release(
             graph, chain, graph.chainlet(name), images, settings, fingerprints, services
         )
     entry = services[graph.entrypoint]
-    may_sleep = entry.scaling is not None and entry.scaling.least == 0
-    door = replace(settings.front_door, holds=may_sleep)
+    door = replace(settings.front_door, holds=_may_sleep(entry))
     return Release(chain, entry.name, tuple(services.values()), door)
 
 

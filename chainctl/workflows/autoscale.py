@@ -108,10 +108,9 @@ class Scaler:
         if sight is None:
             return
         loads = self.target.loads(self.chain, sorted(sight.running), self._patience(sight, within_sec))
-        self._collect()
-        verdicts = self._verdicts(sight, loads)
-        if any(not plan.is_empty for _, _, plan in self._plans(sight, verdicts)):
-            self._begin(verdicts)
+        self._remember(sight, loads)
+        if any(not plan.is_empty for _, _, plan in self._plans(sight)):
+            self._begin()
         else:
             self._is_kept_out = False
 
@@ -138,32 +137,29 @@ class Scaler:
         is_asleep = not sight.running.get(sight.release.entrypoint)
         return within_sec if is_asleep and not self._jobs else 0.0
 
-    def _verdicts(self, sight: _Sight, loads: Loads) -> dict[str, Verdict]:
+    def _remember(self, sight: _Sight, loads: Loads) -> None:
+        """Add what was seen to the course of each service; those that are gone are forgotten."""
         now, running = self.clock(), sight.running
         found = demands(sight.release, loads, running)
-        known = {service.name: service for service in sight.followed if service.scaling}
         courses = {}
-        for name, service in known.items():
+        for service in sight.followed:
             assert service.scaling is not None
-            there = self._courses.get(name)
+            there = self._courses.get(service.name)
             course = there if there and there.scaling == service.scaling else Course(service.scaling)
-            courses[name] = course.seen(now, found[name], running.get(name, 0))
+            courses[service.name] = course.seen(now, found[service.name], running.get(service.name, 0))
         self._courses = courses
-        return {name: course.verdict(running.get(name, 0)) for name, course in courses.items()}
 
-    def _plans(
-        self, sight: _Sight, verdicts: dict[str, Verdict]
-    ) -> Iterator[tuple[ServiceSpec, Verdict, DeployPlan]]:
+    def _plans(self, sight: _Sight) -> Iterator[tuple[ServiceSpec, Verdict, DeployPlan]]:
         """Yield what is to be done of services of which nothing is under way."""
-        door = sight.observed.front_door
+        door, running = sight.observed.front_door, sight.running
         if door is None or door.canary is not None:
             return
         for service in sight.followed:
             pause = self._pauses.get(service.name)
-            is_left = service.name in self._jobs or service.name not in verdicts
+            is_left = service.name in self._jobs or service.name not in self._courses
             if is_left or (pause is not None and self.clock() < pause.until):
                 continue
-            verdict = verdicts[service.name]
+            verdict = self._courses[service.name].verdict(running.get(service.name, 0))
             cause = verdict.cause or "an earlier change was cut off"
             is_entrypoint = service.name == sight.release.entrypoint
             yield (
@@ -172,13 +168,13 @@ class Scaler:
                 scaling_plan(service, verdict.wanted, sight.observed, cause, is_entrypoint=is_entrypoint),
             )
 
-    def _begin(self, verdicts: dict[str, Verdict]) -> None:
+    def _begin(self) -> None:
         """Begin changes under the chain's lock, from what is there now that it is held."""
         if not self._hold():
             return
         self._sight = None
         sight = self._seen()
-        for service, verdict, plan in self._plans(sight, verdicts) if sight else ():
+        for service, verdict, plan in self._plans(sight) if sight else ():
             if plan.is_empty:
                 continue
             before = sight.running.get(service.name, 0) if sight else 0

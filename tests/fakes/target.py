@@ -52,8 +52,7 @@ class MemoryChain:
 class MemoryTarget:
     """A target in memory. `fails` names the error of an operation; `applied` is what was asked for, in order.
 
-    A service in `never_ready` (by chainlet) fails when it is awaited; callers start without one that `may_sleep`
-    (by name). Raises AssertionError for an
+    A service in `never_ready` (by chainlet) fails when it is awaited; callers start without one that may sleep. Raises AssertionError for an
     order that would hurt on a real target: a service without its network or its callees, traffic for
     what is not ready, a network taken from under its services.
     """
@@ -68,7 +67,6 @@ class MemoryTarget:
         self.counted: list[Mapping[str, Traffic]] = [{}]
         self.host: HostDevices | None = None
         self.loaded = Loads()
-        self.may_sleep: set[str] = set()
         self._chains: dict[str, MemoryChain] = {}
         self.controls = FakeControls()
         self._now = 0.0
@@ -184,7 +182,7 @@ class MemoryTarget:
         is_same = there is not None and (there.secrets, there.image) == (spec.secrets_digest, spec.image)
         if there is not None and there.status is ServiceStatus.RUNNING and is_same:
             return
-        awake = (c.service for c in spec.calls if c.service not in self.may_sleep)
+        awake = (c.service for c in spec.calls if not c.may_sleep)
         missing = [name for name in awake if not _runs(has, name)]
         assert not missing, f"{name} starts before what it calls: {missing}"
         self._now += 1
