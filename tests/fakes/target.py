@@ -52,9 +52,9 @@ class MemoryChain:
 class MemoryTarget:
     """A target in memory. `fails` names the error of an operation; `applied` is what was asked for, in order.
 
-    A service in `never_ready` (by chainlet) fails when it is awaited; callers start without one that may sleep. Raises AssertionError for an
-    order that would hurt on a real target: a service without its network or its callees, traffic for
-    what is not ready, a network taken from under its services.
+    A service in `never_ready` (by chainlet) fails when it is awaited; callers start without one that may sleep.
+    Raises AssertionError for an order that would hurt on a real target: a service without its network or its
+    callees, traffic for what is not ready, a network taken from under its services.
     """
 
     def __init__(self, *, fails: Failure = never, never_ready: Iterable[str] = ()) -> None:
