@@ -77,11 +77,13 @@ class Course:
         last, least = self.samples[-1], self.scaling.least
         more = self._more(running)
         if more > running:
-            return Verdict(more, _up_cause(self.scaling, last.demand))
+            is_least = (
+                running < least == more and last.demand.calls <= least * self.scaling.target_concurrency
+            )
+            cause = f"at least {least} should run" if is_least else _up_cause(self.scaling, last.demand)
+            return Verdict(more, cause)
         if running > self.scaling.most:
             return Verdict(self.scaling.most, f"at most {self.scaling.most} may run")
-        if running < least:
-            return Verdict(least, f"at least {least} should run")
         peak = max(self.samples, key=lambda sample: sample.needed)
         is_long_enough = self.samples[0].at <= last.at - self.scaling.down_after_sec
         if is_long_enough and peak.needed < running:
