@@ -47,7 +47,8 @@ def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
                 edited = world.ledger.edited(chain)
                 services = record.release.services if record else ()
                 bounds = {s.name: s.scaling for s in services if s.scaling}
-                asleep = tuple(sleeping(record.release, observed)) if record else ()
+                found = sleeping(record.release, observed) if record else ()
+                asleep = tuple(sorted(found, key=lambda s: s.chainlet))
                 listed.append(ListedChain(world.name, observed, number, warm, edited, bounds, asleep))
     return listed
 
@@ -75,7 +76,7 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
             older = "" if number is None else str(number)
             name = service.own_name + _mark(service, door)
             rows.append(["", "", service.chainlet, status, older, since, name])
-        for spec in sorted(listed.asleep, key=lambda s: s.chainlet):
+        for spec in listed.asleep:
             status = f"asleep, {bounds_text(spec.scaling)}" if spec.scaling else "asleep"
             rows.append(["", "", spec.chainlet, status, "", "", spec.name])
     return table(["CHAIN", "TARGET", "CHAINLET", "STATUS", "RELEASE", "AGE", "ADDRESS"], rows) if rows else ""
