@@ -28,6 +28,8 @@ from chainctl.workflows.placing import placed
 
 OBSERVE_SEC = 10.0
 """So often it is looked at what runs, where nothing else says that it changed."""
+DOUBT_SEC = 1.0
+"""So soon where something does not answer."""
 FIRST_PAUSE_SEC, LONGEST_PAUSE_SEC = 2.0, 60.0
 SETTLE_SEC = 20.0
 """So long changes that are under way may take to end, once all is over."""
@@ -109,6 +111,8 @@ class Scaler:
             return
         loads = self.target.loads(self.chain, sorted(sight.running), self._patience(sight, within_sec))
         self._remember(sight, loads)
+        if not loads.services.keys() >= sight.running.keys():
+            self._doubt(sight)
         if any(not plan.is_empty for _, _, plan in self._plans(sight)):
             self._begin()
         else:
@@ -131,6 +135,11 @@ class Scaler:
                 observed = self.target.observe(self.chain)
                 self._sight = _Sight(last.release, self.ledger.edited(self.chain), observed, now)
         return self._sight
+
+    def _doubt(self, sight: _Sight) -> None:
+        """Look soon again at what runs: something that should does not answer."""
+        if self._sight is not None:
+            self._sight = replace(sight, at=min(sight.at, self.clock() - OBSERVE_SEC + DOUBT_SEC))
 
     def _patience(self, sight: _Sight, within_sec: float) -> float:
         """Wait at the door only while its service sleeps and nothing is being changed."""
