@@ -10,7 +10,7 @@ from chainctl.cli.options import JsonOption, QuietOption, SecretsOption, TargetO
 
 
 def autoscale(
-    chains: Annotated[
+    chain: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[CHAIN]...",
@@ -38,6 +38,6 @@ def autoscale(
     console = Console(is_quiet=quiet)
     settings = settings_for(target=target, secrets_file=secrets)
     if once:
-        scale_once(chains or [], settings, console, as_json=as_json)
+        scale_once(chain or [], settings, console, as_json=as_json)
     else:
-        scale_chains(chains or [], settings, console, interval, as_json=as_json)
+        scale_chains(chain or [], settings, console, interval, as_json=as_json)
