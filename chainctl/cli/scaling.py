@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from chainctl.cli.console import Console
 from chainctl.cli.output import FORMAT_VERSION
@@ -43,13 +43,22 @@ def scale_chains(
             begin(chain, _world_with(chain, settings, console))
         if not chains:
             console.line("All chains with `max_replicas` follow their load.")
-        while not over.is_set():
-            for chain, world in [] if chains else _found(settings):
+        find = _Finding(settings, console)
+        while not over.is_set() and all(thread.is_alive() for thread in followed.values()):
+            for chain, world in [] if chains else find.found():
                 if chain not in followed:
                     begin(chain, world)
             over.wait(FIND_SEC)
+        ended = sorted(chain for chain, thread in followed.items() if not thread.is_alive())
+        was_told = over.is_set()
+        over.set()
         for thread in followed.values():
             thread.join()
+    if ended and not was_told:
+        raise ChainctlError(
+            f"what scales {', '.join(ended)} ended by itself",
+            hint="start it again; its last words are above.",
+        )
 
 
 def scale_once(chains: Sequence[str], settings: Settings, console: Console, *, as_json: bool) -> None:
@@ -93,15 +102,34 @@ def _world_with(chain: str, settings: Settings, console: Console) -> World:
 
 
 def _found(settings: Settings) -> list[tuple[str, World]]:
-    """Return all chains of the targets that may be scaled, with their worlds; none while an engine is away."""
+    """Return all chains of the targets that may be scaled, with their worlds. Raises what opening them raises."""
     found = []
-    with contextlib.suppress(ChainctlError):
-        for world in open_worlds(settings):
-            for chain in world.ledger.chains():
-                record = world.ledger.latest(chain)
-                if record is not None and follows_load(record.release):
-                    found.append((chain, world))
+    for world in open_worlds(settings):
+        for chain in world.ledger.chains():
+            record = world.ledger.latest(chain)
+            if record is not None and follows_load(record.release):
+                found.append((chain, world))
     return found
+
+
+@dataclass(slots=True)
+class _Finding:
+    """Looks for chains again and again; says once why it can not."""
+
+    settings: Settings
+    console: Console
+    message: str = ""
+
+    def found(self) -> list[tuple[str, World]]:
+        try:
+            found = _found(self.settings)
+        except ChainctlError as error:
+            if error.message != self.message:
+                self.console.line(f"{error.message}; trying again")
+            self.message = error.message
+            return []
+        self.message = ""
+        return found
 
 
 def _told(console: Console, *, as_json: bool) -> Told:

@@ -36,9 +36,13 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many replicas were needed at a time, in seconds of a steady clock, for which demand."""
+    """How many replicas a demand asked for at a time, in seconds of a steady clock.
+
+    `needed` are more where that is not all: as many as there were.
+    """
 
     at: float
+    asked: int
     needed: int
     demand: Demand
 
@@ -60,12 +64,9 @@ class Course:
 
     def seen(self, at: float, demand: Demand, running: int) -> Course:
         """Return the course with one more look; what is not known can not take replicas away."""
-        needed = needed_for(self.scaling, demand.calls)
-        if demand.woken_by:
-            needed = max(needed, 1)
-        if not demand.is_whole:
-            needed = max(needed, min(running, self.scaling.most))
-        samples = _without_middle([*self.samples, Sample(at, needed, demand)])
+        asked = max(needed_for(self.scaling, demand.calls), 1 if demand.woken_by else 0)
+        needed = asked if demand.is_whole else max(asked, min(running, self.scaling.most))
+        samples = _without_middle([*self.samples, Sample(at, asked, needed, demand)])
         since = at - self.scaling.down_after_sec
         older = [sample for sample in samples if sample.at <= since]
         return replace(self, samples=(*older[-1:], *(s for s in samples if s.at > since)))
@@ -92,9 +93,9 @@ class Course:
 
     def _more(self, running: int) -> int:
         last = self.samples[-1]
-        if running == 0 or last.needed >= _PANIC * running:
-            return last.needed
-        lately = (s.needed for s in self.samples if s.at >= last.at - UP_WINDOW_SEC)
+        if running == 0 or last.asked >= _PANIC * running:
+            return last.asked
+        lately = (s.asked for s in self.samples if s.at >= last.at - UP_WINDOW_SEC)
         return min(lately)
 
 
@@ -145,7 +146,7 @@ def _reached(start: str, release: Release) -> list[str]:
 
 def _without_middle(samples: Sequence[Sample]) -> Sequence[Sample]:
     """Drop what lies between two equal ones: a window that reaches into them has the last one."""
-    if len(samples) > 2 and len({sample.needed for sample in samples[-3:]}) == 1:
+    if len(samples) > 2 and len({(s.asked, s.needed) for s in samples[-3:]}) == 1:
         return [*samples[:-2], samples[-1]]
     return samples
 

@@ -127,6 +127,12 @@ def test_who_does_not_answer_loses_nothing() -> None:
     assert course.verdict(3) == Verdict(3, "")
 
 
+def test_what_is_gone_is_not_woken_for_its_silence() -> None:
+    """Somebody else may have put it to sleep: it does not answer then, and nobody asks for it."""
+    course = Course(MAY_SLEEP).seen(0.0, Demand(0, is_whole=False), 1)
+    assert course.verdict(0) == Verdict(0, "")
+
+
 def test_other_bounds_hold_at_once() -> None:
     """A push may have changed them."""
     assert verdict(Scaling(2, 4, 10), [0], 1) == Verdict(2, "at least 2 should run")
