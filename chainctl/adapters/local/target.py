@@ -193,14 +193,17 @@ class LocalTarget:
         """Ask every replica over its socket, and the supervisor for what the door holds."""
         run = self._paths.run(chain)
         client = SupervisorClient(run)
-        memory = client.memory()
-        replicas = [
-            one.name for one in memory.services if one.is_alive and replica_of(one.name)[0] in services
-        ]
-        known = {replica_of(one.name)[0] for one in memory.services}
-        known |= {replica_of(one.name)[0] for one in memory.retired}
-        found = service_loads(run, replicas, known, self._vault.token(chain))
-        answer = client.ask(CountHeld(within_sec=within_sec), within_sec=within_sec + self._patience_sec)
+        try:
+            memory = client.memory()
+            asked = CountHeld(within_sec=within_sec)
+            alive = [one.name for one in memory.services if one.is_alive]
+            known = {replica_of(one.name)[0] for one in memory.services}
+            known |= {replica_of(one.name)[0] for one in memory.retired}
+            replicas = [name for name in alive if replica_of(name)[0] in services]
+            found = service_loads(run, replicas, known, self._vault.token(chain))
+            answer = client.ask(asked, within_sec=within_sec + self._patience_sec)
+        except SupervisorGone:
+            return Loads()
         assert isinstance(answer, Held)
         return Loads(found, answer.count)
 
