@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.control import open_control
 from chainctl.adapters.docker.door_loads import door_loads
+from chainctl.adapters.docker.door_connection import connect_door
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
@@ -116,6 +118,9 @@ class DockerTarget:
         """Have the front door's container ask all replicas, in one command: it resolves their names."""
         with Connection.opened(self._engine) as connection:
             return door_loads(connection, door_name(chain), services, within_sec)
+
+    def connect(self, chain: str) -> socket.socket | None:
+        return connect_door(self._engine, chain)
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_control(self._engine, chain, replica_name(service, replica))
