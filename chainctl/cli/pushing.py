@@ -92,7 +92,7 @@ def _tell_of_scaling(release: Release, world: World, console: Console) -> None:
     from chainctl.events import Notice
 
     follow = sorted(service.chainlet for service in release.services if service.scaling)
-    if not follow or world.name == "kubernetes" or world.ledger.has_scaler(release.chain):
+    if not follow or world.kind == "kubernetes" or world.ledger.has_scaler(release.chain):
         return
     console.emit(
         Notice(
