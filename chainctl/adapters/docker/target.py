@@ -8,8 +8,8 @@ from typing import assert_never
 
 from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.control import open_control
-from chainctl.adapters.docker.door_loads import door_loads
 from chainctl.adapters.docker.door_connection import connect_door
+from chainctl.adapters.docker.door_loads import door_loads
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
