@@ -10,6 +10,7 @@ import pytest
 
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.execute import execute
+from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -53,6 +54,7 @@ class DeployTargetContract:
         """Nothing there is no error."""
         assert target.observe(CHAIN) == ObservedState(CHAIN)
         assert CHAIN not in target.chains()
+        assert target.loads(CHAIN, ["nobody"]) == Loads()
 
     def test_a_release_is_brought_up_observed_and_taken_down(
         self, target: DeployTarget, spec_of: SpecOf
@@ -251,6 +253,14 @@ class AskedTargetContract:
         path = "/-/spans?trace=ab&limit=2"
         said = target.ask(running.chain, running.name, path)
         assert json.loads(said) == {"service": running.name, "path": path}
+
+    def test_nobody_but_what_is_asked_for_tells_its_load(
+        self, target: DeployTarget, running: ServiceSpec
+    ) -> None:
+        """And no request is held where the chain does not sleep, so the whole time goes by."""
+        loads = target.loads(running.chain, [running.name], within_sec=0.1)
+        assert loads.held == 0
+        assert loads.services.keys() <= {running.name}
 
     def test_an_answer_other_than_200_is_an_error(self, target: DeployTarget, running: ServiceSpec) -> None:
         """An older service does not know the path."""

@@ -109,6 +109,8 @@ async def serve(reader, writer):
                 writer.write(reply(200 if is_ready else 503, {"status": "ok" if is_ready else "loading"}))
             elif headers.get("x-chainctl-token") != TOKEN:
                 writer.write(reply(401, {"error": {"kind": "unauthorized", "message": "no token"}}))
+            elif url.path == "/-/load":
+                writer.write(reply(200, {"under_way": len(busy), "waiting": 2, "awaited": {"other": 1}}))
             elif url.path.startswith("/-/"):
                 is_there = url.path != "/-/missing"
                 writer.write(reply(200 if is_there else 404, {"service": NAME, "path": target}))

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.labels import DOOR_ALIAS
 from chainctl.adapters.docker.replica_hosts import replica_at
+from chainctl.deploy.door_config import BACKEND
 from chainctl.deploy.release import INTERCEPT_REPLICA
 from chainctl.errors import DeployError
 
