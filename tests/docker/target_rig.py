@@ -24,6 +24,7 @@ from chainctl.adapters.docker.builder import DockerBuildBackend
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.docker.target import DockerTarget
+from chainctl.adapters.swarm.target import SwarmTarget
 from chainctl.build.context import BuildContext, ContextFile, ImageRef
 from chainctl.build.plan import ImagePlan
 from chainctl.deploy.execute import execute
@@ -196,7 +197,7 @@ class Rig:
         return FakeVault(self.chain, self.secrets)
 
     @property
-    def target(self) -> DockerTarget:
+    def target(self) -> DockerTarget | SwarmTarget:
         return DockerTarget(self.engine, self.vault, data=self.data, drain_sec=8)
 
     def spec(self, chainlet: str = "Hello", version: str = "1", **more: Any) -> ServiceSpec:

@@ -36,6 +36,7 @@ _HEALTH_INTERVAL_SEC = 30
 _HEALTH_TIMEOUT_SEC = 10
 _NANO = 1_000_000_000
 _LINKS_BYTES = 16 << 20
+SHARED_BYTES = 1 << 30
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -144,6 +145,11 @@ def _shared_mount(chain: str) -> dict[str, object]:
         "ReadOnly": False,
         "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(chain)},
     }
+
+
+def shared_options() -> str:
+    """Return how the memory that services share is mounted."""
+    return f"size={SHARED_BYTES},uid={USER_ID},gid={USER_ID},mode=0700,nosuid,nodev,noexec"
 
 
 def _cache_mount(chain: str, cache: CacheVolume) -> dict[str, object]:
