@@ -75,13 +75,12 @@ def look(listen: str, path: str) -> int:
 def follow(listen: str, first: str, then: str, mark: str = _WAS_READY) -> int:
     """Wait for the first path to be answered with 200, once; afterwards ask the other one.
 
-    An engine that knows one interval only asks often, for the start's sake. So what is well rests before it
-    says so, and the engine begins fewer processes.
+    An engine that knows one interval only asks often, for the start's sake. So the answer takes its time
+    afterwards, and the engine begins fewer processes.
     """
     if os.path.exists(mark):  # noqa: PTH110
         outcome = look(listen, then)
-        if outcome == 0:
-            _rest(_REST_SEC)
+        _rest(_REST_SEC)
         return outcome
     until = time.monotonic() + _WAIT_SEC
     while look(listen, first) != 0:

@@ -89,7 +89,7 @@ def _answer(connection: Connection, door: Container | None) -> DoorState | None:
 
 
 def _replace(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
-    with _put_back_on_failure(connection, wanted.chain, old):
+    with _put_back_on_failure(connection, wanted, old):
         _start_new(connection, wanted, old)
         await_settings(connection, door_name(wanted.chain), wanted.settings.digest)
     if old is not None:
@@ -98,8 +98,13 @@ def _replace(connection: Connection, wanted: WantedDoor, old: Container | None) 
 
 
 @contextlib.contextmanager
-def _put_back_on_failure(connection: Connection, chain: str, old: Container | None) -> Iterator[None]:
+def _put_back_on_failure(connection: Connection, wanted: WantedDoor, old: Container | None) -> Iterator[None]:
+    chain = wanted.chain
     if old is not None:
+        if (
+            wanted.places.is_shared
+        ):  # a network over several engines loses a name that changes while it is used
+            stop(connection, old.id, _HANDOVER_SEC)
         rename(connection, old.id, retired_door_name(chain))
     try:
         yield

@@ -36,9 +36,9 @@ RESTART_DELAY_SEC = 5
 NOWHERE = "node.id == held-after-failure"
 """No node has this id: tasks of a service that failed are kept with their logs, and no more begin."""
 _NANO = 1_000_000_000
-_INTERVAL_SEC = 1
+_INTERVAL_SEC = 0.25
 _TIMEOUT_SEC = 30
-_RETRIES = 3
+_RETRIES = 10
 _LINKS_BYTES = 16 << 20
 _CONFINED_SINCE = (1, 44)
 
@@ -77,7 +77,7 @@ def task_template(spec: ServiceSpec, around: Surroundings, grace_sec: float) -> 
             "CapabilityDrop": ["ALL"],
             "StopSignal": "SIGTERM",
             "StopGracePeriod": round(grace_sec * _NANO),
-            "Healthcheck": _healthcheck(around.python, around.ping, spec.start_timeout_sec),
+            "Healthcheck": _healthcheck(around.python, spec.start_timeout_sec),
             "Mounts": _mounts(spec),
             "Secrets": [_mounted(one, "Secret", 0o400) for one in around.secrets],
             "Configs": [_mounted(one, "Config", 0o444) for one in around.configs],
@@ -96,20 +96,18 @@ def template_digest(template: Template) -> str:
     return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _healthcheck(python: str, ping: EnginePing, start_timeout_sec: float) -> dict[str, object]:
+def _healthcheck(python: str, start_timeout_sec: float) -> dict[str, object]:
     """A task counts as running, and is found by its name, from its first healthy answer on.
 
-    The probe waits for readiness by itself, and later takes its time: so the interval is short, which
-    engines before 25.0 use for the start as well.
+    The probe itself waits for readiness, and rests some 8 s once it was ready: so the interval can be short.
+    One that does not answer for about two minutes is replaced.
     """
-    often = {"StartInterval": _NANO // 2} if ping.api >= _CONFINED_SINCE else {}
     return {
         "Test": ["CMD", python, "-I", PROBE, "/readyz", "/healthz"],
-        "Interval": _INTERVAL_SEC * _NANO,
+        "Interval": round(_INTERVAL_SEC * _NANO),
         "Timeout": _TIMEOUT_SEC * _NANO,
         "StartPeriod": round(start_timeout_sec * _NANO),
         "Retries": _RETRIES,
-        **often,
     }
 
 

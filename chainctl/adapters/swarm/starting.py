@@ -82,20 +82,24 @@ def start_replicas(
         create_service(connection, _new_service(spec, template, digest, start.replicas))
 
 
-def stop_replicas(connection: Connection, service: str, chain: str, left: int, grace_sec: float) -> None:
+def stop_replicas(connection: Connection, service: str, chain: str, left: int) -> None:
     """Leave the first replicas of a service; with none left it goes, with its secrets.
 
-    Waits until the others have finished their requests. Cut off anywhere, the service is there and
-    has fewer replicas, so that whoever looks knows what to remove.
+    The others finish their requests by themselves, for as long as they were given when they were made.
     """
-    change_service(connection, service, chain, _with_at_most(left))
-    first_answer(
-        lambda: _have_ended(connection, service, left), grace_sec + _PATIENCE_SEC, longest_pause_sec=_LOOK_SEC
-    )
-    if left == 0:
-        if find_service(connection, service, chain) is not None:
-            remove_service(connection, service)
+    if left > 0:
+        change_service(connection, service, chain, _with_at_most(left))
+    elif find_service(connection, service, chain) is not None:
+        remove_service(connection, service)
         remove_unused(connection, chain)
+
+
+def await_room(connection: Connection, service: str, chain: str, grace_sec: float) -> None:
+    """End all replicas of a service and wait until they have, because another one needs their room."""
+    change_service(connection, service, chain, _with_at_most(0))
+    first_answer(
+        lambda: _have_ended(connection, service), grace_sec + _PATIENCE_SEC, longest_pause_sec=_LOOK_SEC
+    )
 
 
 def keep_failed(connection: Connection, spec: ServiceSpec) -> None:
@@ -134,9 +138,9 @@ def _with_at_most(count: int) -> Callable[[SwarmService, Spec], Spec]:
     return edit
 
 
-def _have_ended(connection: Connection, service: str, left: int) -> bool | None:
-    alive = [task for task in tasks_of(connection, [service]) if not task.has_ended and task.container]
-    return True if len(alive) <= left else None
+def _have_ended(connection: Connection, service: str) -> bool | None:
+    is_left = any(not task.has_ended and task.container for task in tasks_of(connection, [service]))
+    return None if is_left else True
 
 
 def _template(

@@ -22,7 +22,7 @@ from chainctl.adapters.swarm.observe import observe_swarm, swarm_chains
 from chainctl.adapters.swarm.places import TaskPlaces
 from chainctl.adapters.swarm.readiness import await_replicas
 from chainctl.adapters.swarm.services import find_service
-from chainctl.adapters.swarm.starting import Start, start_replicas, stop_replicas
+from chainctl.adapters.swarm.starting import Start, await_room, start_replicas, stop_replicas
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.operations import (
@@ -153,8 +153,8 @@ class SwarmTarget:
                 route_to(connection, chain, service, replicas, self._places)
             case SplitRoute():
                 split_route(connection, operation, self._places)
-            case StopService(chain=chain, service=service, replica=replica):
-                self._stop(connection, chain, service, replica)
+            case StopService():
+                self._stop(connection, operation)
             case RemoveFrontDoor(chain=chain):
                 remove_front_door(connection, chain, self._drain_sec)
             case RemoveNetwork(chain=chain):
@@ -164,13 +164,19 @@ class SwarmTarget:
             case _:
                 assert_never(operation)
 
-    def _stop(self, connection: Connection, chain: str, service: str, replica: int) -> None:
-        """Replicas end from the last one on: with one, all those after it."""
+    def _stop(self, connection: Connection, operation: StopService) -> None:
+        """Replicas end from the last one on: with one, all those after it.
+
+        Nobody waits for them, unless it is for their room that they end.
+        """
+        chain, service, first = operation.chain, operation.service, operation.replica
         there = find_service(connection, service, chain)
         count = there.replicas if there is not None else 0
-        for number in range(max(count, replica), replica - 1, -1):
+        for number in range(max(count, first), first - 1, -1):
             drain_service(connection, chain, service, self._drain_sec, number)
-        stop_replicas(connection, service, chain, replica - 1, self._drain_sec)
+        if operation.restores is not None:
+            await_room(connection, service, chain, self._drain_sec)
+        stop_replicas(connection, service, chain, first - 1)
 
     def _wanted(self, chain: str, door: FrontDoor) -> WantedDoor:
         settings = DoorSettings(
