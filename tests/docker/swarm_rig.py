@@ -31,7 +31,8 @@ class SwarmRig(Rig):
     def objects(self) -> list[str]:
         """Name the services, secrets and configs that the swarm has of the chain."""
         mine: Any = {"label": f"chainctl.chain={self.chain}"}
-        with self.engine.client() as client:
+        with self.engine.client() as opened:
+            client: Any = opened
             found = [*client.services(filters=mine), *client.secrets(filters=mine)]
             found += client.configs(filters=mine)
         return [one["Spec"]["Name"] for one in found]
@@ -43,7 +44,8 @@ class SwarmRig(Rig):
         from tests.docker.target_rig import waited_for
 
         mine: Any = {"label": f"chainctl.chain={self.chain}"}
-        with self.engine.client() as client:
+        with self.engine.client() as opened:
+            client: Any = opened
             for service in client.services(filters=mine):
                 client.remove_service(service["ID"])
             for secret in client.secrets(filters=mine):

@@ -382,6 +382,13 @@ def engine() -> Engine:
 @pytest.fixture(scope="module")
 def image(engine: Engine) -> Iterator[str]:
     """The image of the fake chainlet, removed in the end."""
+    with built_image(engine) as built:
+        yield built
+
+
+@contextmanager
+def built_image(engine: Engine) -> Iterator[str]:
+    """Build the image of the fake chainlet; it is removed in the end."""
     probe = Path(str(chainctl.server.probe.__file__)).read_text()
     files = {"Dockerfile": DOCKERFILE, "probe.py": probe, "shim.py": SHIM}
     context = BuildContext.of([ContextFile.of_text(path, text) for path, text in files.items()])
