@@ -133,7 +133,8 @@ async def serve(reader, writer):
 
 async def main():
     # All on one stream: the engine does not promise the order of lines of two.
-    print("starting", NAME, file=sys.stderr, flush=True)
+    if FAKE != "quiet":
+        print("starting", NAME, file=sys.stderr, flush=True)
     if FAKE == "crash":
         print("Traceback: no model here", file=sys.stderr, flush=True)
         sys.exit(3)

@@ -8,22 +8,26 @@ import pytest
 
 from chainctl.adapters.docker.engine import Engine
 from chainctl.deploy.release import ServiceSpec
-from chainctl.deploy.target import DeployTarget
+from chainctl.deploy.target import DeployTarget, LogSource
 from tests.contract.deploy_target import (
-    CHAIN,
     AskedTargetContract,
     DeployTargetContract,
     FailingTargetContract,
     SpecOf,
 )
+from tests.contract.log_source import LogSourceContract
 from tests.docker.swarm_rig import SwarmRig, engine, image, swarm, swarm_rig
+from tests.docker.written_logs import written
 
 pytestmark = pytest.mark.docker
+CHAIN = "contract-swarm"  # the one of the Docker target is on the same engine
 __all__ = ["engine", "image", "swarm", "swarm_rig"]
 
 
 class OnSwarm:
     """What the suites need: the chain of the contract, swept in the end whatever happened."""
+
+    chain = CHAIN
 
     @pytest.fixture
     def made(self, swarm: Engine, image: str) -> Iterator[SwarmRig]:
@@ -64,3 +68,21 @@ class TestAskedSwarmTarget(AskedTargetContract):
         spec: ServiceSpec = swarm_rig.spec()
         swarm_rig.start(spec)
         return spec
+
+
+@pytest.fixture(scope="module")
+def has_written(swarm: Engine, image: str) -> Iterator[LogSource]:
+    """A chain with the log of the contract."""
+    made = SwarmRig(swarm, image, chain=CHAIN)
+    yield written(made)
+    made.sweep()
+
+
+class TestSwarmLogs(LogSourceContract):
+    """Lines of tasks."""
+
+    chain = CHAIN
+
+    @pytest.fixture
+    def source(self, has_written: LogSource) -> LogSource:
+        return has_written
