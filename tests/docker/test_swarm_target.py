@@ -43,6 +43,11 @@ def service_of(rig: SwarmRig, name: str) -> dict[str, Any]:
         return said
 
 
+def observed(rig: SwarmRig) -> tuple[ServiceStatus, str]:
+    (seen,) = rig.target.observe(rig.chain).services
+    return seen.status, seen.secrets
+
+
 def failed_start(rig: SwarmRig, how: str, **more: object) -> DeployError:
     with pytest.raises(DeployError) as caught:
         rig.start(rig.fake(how, **more))
@@ -83,14 +88,6 @@ def test_secrets_are_inside_and_nowhere_else(served: SwarmRig) -> None:
     assert f"value-of-hf_key-{served.chain}" not in told
     assert served.vault.token(served.chain) not in told.replace('\\"', '"')
     assert f"value-of-hf_key-{served.chain}" not in json.dumps(call(served.url, "/environment").json)
-
-
-def test_nothing_is_left_when_a_chain_is_taken_down(swarm_rig: SwarmRig) -> None:
-    """No service, secret, config, container, volume or network."""
-    swarm_rig.push(swarm_rig.desired(swarm_rig.spec()))
-    assert service_at(swarm_rig.url) == swarm_rig.spec().name
-    swarm_rig.down()
-    assert (swarm_rig.objects(), swarm_rig.leftovers()) == ([], [])
 
 
 def test_a_start_that_crashes_shows_its_log_and_keeps_it(swarm_rig: SwarmRig) -> None:
@@ -170,34 +167,27 @@ def test_small_files_are_handed_out_and_large_ones_refused(swarm: Engine, image:
         rig.sweep()
 
 
-def test_a_renewal_that_fails_leaves_what_served(swarm_rig: SwarmRig) -> None:
-    """The swarm goes back by itself, and the old replica was there all the while."""
+def test_a_service_is_renewed_and_taken_down(swarm_rig: SwarmRig) -> None:
+    """A renewal that fails leaves what served; one that was cut off is awaited by the next push; then all goes."""
     spec = swarm_rig.spec()
     swarm_rig.push(swarm_rig.desired(spec))
-    broken = replace(spec, secrets=(SecretRef("hf_key", "f2"),), env=(("FAKE", "crash"),))
+    rotated = replace(spec, secrets=(SecretRef("hf_key", "f2"),))
+    broken = replace(rotated, env=(("FAKE", "crash"),))
     swarm_rig.apply(StartService(broken, "test", renews=True))
     with pytest.raises(DeployError, match="went back to what ran before") as caught:
         swarm_rig.apply(AwaitReady(broken, "test"))
     assert any("no model here" in line for line in caught.value.details)
-    (seen,) = swarm_rig.target.observe(swarm_rig.chain).services
-    assert (seen.status, seen.secrets) == (ServiceStatus.RUNNING, spec.secrets_digest)
+    assert observed(swarm_rig) == (ServiceStatus.RUNNING, spec.secrets_digest)
     assert service_at(swarm_rig.url) == spec.name
-
-
-def test_a_renewal_that_was_cut_off_is_awaited_by_the_next_push(swarm_rig: SwarmRig) -> None:
-    """Until then it is observed with the values that it had."""
-    spec = swarm_rig.spec()
-    swarm_rig.push(swarm_rig.desired(spec))
-    rotated = replace(spec, secrets=(SecretRef("hf_key", "f2"),))
     swarm_rig.apply(StartService(rotated, "test", renews=True))
-    (seen,) = swarm_rig.target.observe(swarm_rig.chain).services
-    assert (seen.status, seen.secrets) == (ServiceStatus.RUNNING, spec.secrets_digest)
+    assert observed(swarm_rig) == (ServiceStatus.RUNNING, spec.secrets_digest)
     plan = swarm_rig.push(swarm_rig.desired(rotated))
     assert any(isinstance(op, AwaitReady) for op in plan.operations)
-    (seen,) = swarm_rig.target.observe(swarm_rig.chain).services
-    assert seen.secrets == rotated.secrets_digest
+    assert observed(swarm_rig) == (ServiceStatus.RUNNING, rotated.secrets_digest)
     assert swarm_rig.push(swarm_rig.desired(rotated)).is_empty
-    assert len([name for name in swarm_rig.objects() if name.startswith("chainctl-")]) == 2
+    assert sum(name.startswith("chainctl-") for name in swarm_rig.objects()) == 2
+    swarm_rig.down()
+    assert (swarm_rig.objects(), swarm_rig.leftovers()) == ([], [])
 
 
 def test_a_name_that_is_somebody_elses_is_left_alone(swarm_rig: SwarmRig) -> None:

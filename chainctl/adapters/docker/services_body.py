@@ -75,7 +75,7 @@ def service_body(
                 secrets_mount(spec, is_read_only=True),
                 *([_shared_mount(spec.chain)] if is_sharing else []),
                 *(data_mount(spec.chain, one, one.directory, is_read_only=True) for one in spec.data),
-                *([_cache_mount(spec.chain, spec.cache)] if spec.cache else []),
+                *([cache_mount(spec.chain, spec.cache)] if spec.cache else []),
             ],
             "DeviceRequests": _devices(spec.resources.gpu, devices, engine),
         },
@@ -152,7 +152,7 @@ def shared_options() -> str:
     return f"size={SHARED_BYTES},uid={USER_ID},gid={USER_ID},mode=0700,nosuid,nodev,noexec"
 
 
-def _cache_mount(chain: str, cache: CacheVolume) -> dict[str, object]:
+def cache_mount(chain: str, cache: CacheVolume) -> dict[str, object]:
     return {
         "Type": "volume",
         "Source": cache_volume(chain, cache.name),

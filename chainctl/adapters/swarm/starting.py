@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chainctl.adapters.docker.services import python_of
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_wait import first_answer
+from chainctl.adapters.swarm.cache import ensure_cache, require_cache
 from chainctl.adapters.swarm.files import (
     data_contents,
     ensure_configs,
@@ -62,8 +63,10 @@ def start_replicas(
     spec = start.spec
     nodes = nodes_of(connection)
     require_place(spec, nodes)
+    require_cache(spec, nodes)
     template = _template(connection, spec, nodes, vault, data, grace_sec)
     digest = template_digest(template)
+    ensure_cache(connection, spec)
 
     def edit(service: SwarmService, there: Spec) -> Spec:
         is_same = service.labels.get(TEMPLATE) == digest and not service.has_failed
