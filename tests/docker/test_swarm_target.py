@@ -59,8 +59,10 @@ def test_a_service_is_confined(served: SwarmRig) -> None:
     spec = service_of(served, served.spec().name)["Spec"]
     template = spec["TaskTemplate"]
     container, resources = template["ContainerSpec"], template["Resources"]
-    room = {"NanoCPUs": 100_000_000, "MemoryBytes": 96 * MIB}
-    assert resources == {"Limits": {**room, "Pids": 64}, "Reservations": room}
+    assert resources == {
+        "Limits": {"NanoCPUs": 100_000_000, "MemoryBytes": 96 * MIB, "Pids": 64},
+        "Reservations": {"NanoCPUs": 50_000_000, "MemoryBytes": 96 * MIB},
+    }
     assert (container["User"], container["ReadOnly"]) == ("10001:10001", True)
     assert (container["CapabilityDrop"], container["Init"]) == (["ALL"], True)
     assert container["Healthcheck"]["Test"][-2:] == ["/readyz", "/healthz"]
@@ -111,6 +113,18 @@ def test_a_start_that_finds_no_room_says_so(swarm_rig: SwarmRig) -> None:
     assert "make room" in caught.value.hint
     (seen,) = swarm_rig.target.observe(swarm_rig.chain).services
     assert seen.status is ServiceStatus.RUNNING
+
+
+def test_a_service_that_serves_is_scaled_as_it_was_made(swarm_rig: SwarmRig) -> None:
+    """Another chainctl may make tasks otherwise: that is no reason to end those that serve."""
+    spec = swarm_rig.spec()
+    swarm_rig.start(spec)
+    before = service_of(swarm_rig, spec.name)["Spec"]["TaskTemplate"]
+    otherwise = replace(spec, start_timeout_sec=30)
+    swarm_rig.apply(StartService(otherwise, "test", replica=2), AwaitReady(otherwise, "test", replica=2))
+    assert service_of(swarm_rig, spec.name)["Spec"]["TaskTemplate"] == before
+    seen = swarm_rig.target.observe(swarm_rig.chain).services
+    assert [(s.replica, s.status) for s in seen] == [(1, ServiceStatus.RUNNING), (2, ServiceStatus.RUNNING)]
 
 
 def test_an_image_that_no_node_gets_is_named(swarm_rig: SwarmRig) -> None:

@@ -76,6 +76,11 @@ def awaited_in(labels: Mapping[str, str]) -> int:
     return int(labels.get(READY) or 0)
 
 
+def wanted_in(labels: Mapping[str, str]) -> tuple[str, str]:
+    """Return the image that a service was given last, and the digest of its secrets."""
+    return labels.get(WANTED_IMAGE, ""), labels.get(WANTED_SECRETS, "")
+
+
 def is_renewed(labels: Mapping[str, str]) -> bool:
     """Say whether a service that was ready has been given other values, which were not awaited yet."""
     has_others = any(labels.get(now) != labels.get(then) for now, then in _VALUES)

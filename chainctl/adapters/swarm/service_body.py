@@ -156,12 +156,17 @@ def _mounted(one: MountedFile, kind: str, mode: int) -> dict[str, object]:
 
 
 def _resources(spec: ServiceSpec, gpu_kind: str | None) -> dict[str, object]:
-    """What a task may take at most is kept free for it: so Swarm places tasks by the room that there is."""
+    """Memory is kept free for a task as it may take it, and half of the CPUs: a new release comes up beside the
+    old one, which has little to do from then on. So Swarm places tasks by the room that there is."""
     wanted = spec.resources
-    kept = {"NanoCPUs": round(wanted.cpus * _NANO), "MemoryBytes": wanted.memory_bytes}
     gpus: dict[str, object] = {}
     if wanted.gpu is not None:
         gpus["GenericResources"] = [
             {"DiscreteResourceSpec": {"Kind": gpu_kind or "gpu", "Value": wanted.gpu.count}}
         ]
-    return {"Limits": {**kept, "Pids": wanted.pids}, "Reservations": {**kept, **gpus}}
+    cpus = round(wanted.cpus * _NANO)
+    memory = {"MemoryBytes": wanted.memory_bytes}
+    return {
+        "Limits": {**memory, "NanoCPUs": cpus, "Pids": wanted.pids},
+        "Reservations": {**memory, "NanoCPUs": cpus // 2, **gpus},
+    }

@@ -16,7 +16,15 @@ from chainctl.adapters.swarm.files import (
     remove_unused,
     secret_values,
 )
-from chainctl.adapters.swarm.labels import FAILED, READY, TEMPLATE, awaited_in, renewed_labels, service_labels
+from chainctl.adapters.swarm.labels import (
+    FAILED,
+    READY,
+    TEMPLATE,
+    awaited_in,
+    renewed_labels,
+    service_labels,
+    wanted_in,
+)
 from chainctl.adapters.swarm.nodes import Node, gpu_kind, nodes_of, require_place
 from chainctl.adapters.swarm.service_body import (
     NOWHERE,
@@ -69,16 +77,16 @@ def start_replicas(
     ensure_cache(connection, spec)
 
     def edit(service: SwarmService, there: Spec) -> Spec:
-        is_same = service.labels.get(TEMPLATE) == digest and not service.has_failed
         count = start.replicas if service.has_failed else max(start.replicas, service.replicas)
         there["Mode"] = replicated(count)
-        if is_same:
+        if _is_as_wanted(service, start, digest):
             return there
+        is_serving = awaited_in(service.labels) > 0 and not service.has_failed
         labels = service_labels(spec, digest)
-        there["Labels"] = renewed_labels(spec, digest, service.labels) if start.renews else labels
+        there["Labels"] = renewed_labels(spec, digest, service.labels) if is_serving else labels
         forced = int(there["TaskTemplate"].get("ForceUpdate", 0))
         there["TaskTemplate"] = {**template, "ForceUpdate": forced + service.has_failed}
-        there["UpdateConfig"] = {**UPDATE, "FailureAction": "rollback" if start.renews else "pause"}
+        there["UpdateConfig"] = {**UPDATE, "FailureAction": "rollback" if is_serving else "pause"}
         return there
 
     if change_service(connection, spec.name, spec.chain, edit) is None:
@@ -129,6 +137,15 @@ def put_back(connection: Connection, spec: ServiceSpec) -> None:
         return {**there, **service.before} if service.before is not None else there
 
     change_service(connection, spec.name, spec.chain, edit)
+
+
+def _is_as_wanted(service: SwarmService, start: Start, digest: str) -> bool:
+    """Say whether tasks of it are what is wanted; one that serves is not replaced only for being made otherwise."""
+    if service.has_failed:
+        return False
+    is_kept = awaited_in(service.labels) > 0 and not start.renews
+    wanted = (start.spec.image, start.spec.secrets_digest)
+    return service.labels.get(TEMPLATE) == digest or (is_kept and wanted_in(service.labels) == wanted)
 
 
 def _with_at_most(count: int) -> Callable[[SwarmService, Spec], Spec]:
