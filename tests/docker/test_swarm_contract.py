@@ -40,6 +40,7 @@ class OnSwarm:
         return made.target
 
 
+@pytest.mark.swarm
 class TestSwarmTarget(OnSwarm, DeployTargetContract):
     """Services of a swarm."""
 

@@ -103,6 +103,7 @@ def test_a_start_that_crashes_shows_its_log_and_keeps_it(swarm_rig: SwarmRig) ->
     assert seen.status is ServiceStatus.FAILED
 
 
+@pytest.mark.swarm
 def test_a_start_that_finds_no_room_says_so(swarm_rig: SwarmRig) -> None:
     """With the words of the swarm itself."""
     half = int((swarm_rig.target.capacity().memory_bytes or 0) * 0.6)
@@ -115,6 +116,7 @@ def test_a_start_that_finds_no_room_says_so(swarm_rig: SwarmRig) -> None:
     assert seen.status is ServiceStatus.RUNNING
 
 
+@pytest.mark.swarm
 def test_a_service_that_serves_is_scaled_as_it_was_made(swarm_rig: SwarmRig) -> None:
     """Another chainctl may make tasks otherwise: that is no reason to end those that serve."""
     spec = swarm_rig.spec()
@@ -159,6 +161,7 @@ def test_a_missing_secret_changes_nothing(swarm_rig: SwarmRig) -> None:
     assert swarm_rig.objects() == []
 
 
+@pytest.mark.swarm
 def test_small_files_are_handed_out_and_large_ones_refused(swarm: Engine, image: str, tmp_path: Path) -> None:
     """A service has its file where it asked for it, to read; a larger one than Swarm takes changes nothing."""
     rig = SwarmRig(swarm, image, data=MemoryData(tmp_path))
@@ -204,6 +207,7 @@ def test_a_service_is_renewed_and_taken_down(swarm_rig: SwarmRig) -> None:
     assert (swarm_rig.objects(), swarm_rig.leftovers()) == ([], [])
 
 
+@pytest.mark.swarm
 def test_a_name_that_is_somebody_elses_is_left_alone(swarm_rig: SwarmRig) -> None:
     """A service without our labels is not ours to change."""
     spec = swarm_rig.spec()

@@ -18,6 +18,8 @@ from chainctl.deploy.target import LogLine
 
 _PIECES = 4
 _SPARE = 64
+_ROUNDING_SEC = 1e-6
+"""Engines count nanoseconds, which a number of seconds since the epoch does not hold."""
 
 
 def read_logs(
@@ -31,10 +33,11 @@ def read_logs(
     writers: LogWriters = service_containers,
 ) -> Iterator[LogLine]:
     """Yield lines in time order; with `follow` those to come too, until the chain is taken down."""
-    start = "" if since is None else f"{since:.9f}"
+    start = "" if since is None else f"{since - _ROUNDING_SEC:.9f}"
     with Connection.opened(engine) as connection:
         written = _Written(connection, start, tail)
         lines = written.lines(writers(connection, chain, chainlets))
+        lines = (line for line in lines if since is None or line.time >= since)
         yield from lines if tail is None else deque(lines, maxlen=tail)
     if follow:
         with closing(Follower(engine, chain, chainlets, start, written.seen, writers)) as follower:
