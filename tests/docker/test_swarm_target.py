@@ -13,10 +13,12 @@ import pytest
 
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress
+from chainctl.adapters.docker.target_exec import run_in
 from chainctl.adapters.swarm.files import CONFIG_BYTES
-from chainctl.adapters.swarm.manager import no_manager
+from chainctl.adapters.swarm.manager import no_manager, opened
+from chainctl.adapters.swarm.places import replica_task
 from chainctl.deploy.operations import AwaitReady, EnsureNetwork, StartService
-from chainctl.deploy.release import DataMount, Gpu, SecretRef
+from chainctl.deploy.release import CacheVolume, DataMount, Gpu, SecretRef
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError, ExitCode, MissingSecretError, UsageError
 from tests.docker.swarm_rig import LIMITS, SwarmRig, engine, image, swarm, swarm_rig
@@ -234,3 +236,19 @@ def test_chainlets_are_not_intercepted(served: SwarmRig) -> None:
     """It says so, and what can be done."""
     with pytest.raises(UsageError, match="can not be intercepted"):
         served.target.stand_ins()
+
+
+@pytest.mark.swarm
+def test_a_service_may_write_into_its_cache(swarm_rig: SwarmRig) -> None:
+    """A volume of the one node, of which its own directory is the service's."""
+    cached = swarm_rig.spec(cache=CacheVolume("models", "/var/cache/chainctl", "/app/model_cache"))
+    swarm_rig.start(cached)
+    with opened(swarm_rig.engine) as connection:
+        task = replica_task(connection, swarm_rig.chain, cached.name)
+        assert task is not None
+        said = run_in(
+            connection, task.container, ["touch", "/var/cache/chainctl/models/a", "/app/model_cache/b"]
+        )
+    assert said == ""
+    swarm_rig.down()
+    assert swarm_rig.leftovers() == []
