@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from chainctl.deploy.release import CacheVolume, DataMount, Gpu, SecretRef
 from chainctl.deploy.state import ServiceStatus
 from chainctl.errors import DeployError, ExitCode, MissingSecretError, UsageError
 from tests.docker.swarm_rig import LIMITS, SwarmRig, engine, image, swarm, swarm_rig
-from tests.docker.target_rig import MIB, call, service_at
+from tests.docker.target_rig import MIB, call, service_at, waited_for
 from tests.fakes.data import MemoryData
 
 pytestmark = pytest.mark.docker
@@ -252,3 +253,27 @@ def test_a_service_may_write_into_its_cache(swarm_rig: SwarmRig) -> None:
     assert said == ""
     swarm_rig.down()
     assert swarm_rig.leftovers() == []
+
+
+@pytest.mark.swarm
+def test_a_chain_is_followed_until_it_is_gone(swarm_rig: SwarmRig) -> None:
+    """Into a service that was not there in the beginning; nothing comes twice."""
+    spec, later = swarm_rig.spec("Hello"), swarm_rig.spec("Later")
+    swarm_rig.start(spec)
+    heard: list[str] = []
+
+    def read() -> None:
+        for line in swarm_rig.target.logs(swarm_rig.chain, follow=True):
+            heard.append(line.text)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    waited_for(lambda: heard == [f"starting {spec.name}"])
+    swarm_rig.target.invoke(swarm_rig.chain, spec.name, b"log more", 20.0)
+    waited_for(lambda: heard[-1] == "more")
+    swarm_rig.start(later)
+    waited_for(lambda: heard[-1] == f"starting {later.name}")
+    swarm_rig.down()
+    reader.join(30)
+    assert not reader.is_alive()
+    assert heard == [f"starting {spec.name}", "more", f"starting {later.name}"]
