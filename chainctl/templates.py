@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import jinja2
 
 _PACKAGE = Path(__file__).resolve().parent
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]{2,}")
+_NOT_PLAIN = frozenset(["true", "false", "null", "none", "yes", "off"])
 
 
 def render(name: str, values: Mapping[str, object]) -> str:
@@ -53,6 +56,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["pyrepr"] = _python_literal
     environment.filters["shellquote"] = _shell_quoted
     environment.filters["dockerquote"] = _docker_quoted
+    environment.filters["yaml"] = yaml_scalar
+    environment.filters["yamlblock"] = yaml_block
     return environment
 
 
@@ -72,3 +77,40 @@ def _docker_quoted(text: str) -> str:
     """Quote a value for ENV and LABEL, so that Docker expands nothing in it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\\n")
     return f'"{escaped}"'
+
+
+def yaml_scalar(value: object) -> str:
+    """Write a text, a number or a truth as one scalar of YAML 1.1 and 1.2, whatever the text says.
+
+    Raises TypeError for another value, and ValueError for a text that is not Unicode.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no scalar")
+    value.encode()
+    if _PLAIN.fullmatch(value) and value.lower() not in _NOT_PLAIN:
+        return value
+    return '"' + "".join(map(_yaml_character, value)) + '"'
+
+
+def yaml_block(text: str, indent: int) -> str:
+    """Write a text of several lines as a block that people can read, where YAML has one for it."""
+    lines = text.split("\n")
+    is_readable = text[:1].strip() and all(line.isprintable() for line in lines) and lines[-1] == ""
+    if not is_readable or lines[-2] == "":
+        return yaml_scalar(text)
+    return "|\n" + "\n".join(" " * indent + line if line else "" for line in lines[:-1])
+
+
+def _yaml_character(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -226,7 +226,7 @@ def test_a_name_that_is_somebody_elses_is_left_alone(swarm_rig: SwarmRig) -> Non
 
 def test_an_engine_that_manages_no_swarm_says_what_to_do() -> None:
     """It is known before anything is planned."""
-    engine = Engine(EngineAddress("unix:///nowhere", "test", None), None)  # type: ignore[arg-type]
+    engine = Engine(EngineAddress("unix:///nowhere", "test", None), None)
     error = no_manager(engine)
     assert "no manager of a swarm" in error.message
     assert error.exit_code is ExitCode.ENGINE_UNREACHABLE

@@ -12,12 +12,12 @@ import pydantic
 import pytest
 from pydantic_core import PydanticUndefined
 
-from chainctl.adapters.docker.haproxy_config import ANSWERS
 from chainctl.adapters.local.front_door import answers
 from chainctl.adapters.local.front_door.answers import Refusal
 from chainctl.build.differences import Circumstance
 from chainctl.build.inputs import InputKind
 from chainctl.cli.settings import Settings, load_settings
+from chainctl.deploy.door_config import ANSWERS
 from chainctl.errors import ExitCode
 from chainctl.sdk import config
 from chainctl.sdk.markers import depends

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from chainctl.adapters.docker.labels import cache_volume
 from chainctl.adapters.docker.network import ensure_volume
-from chainctl.adapters.docker.services_body import USER_ID
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.service_environment import USER_ID
 
 _MODE = 0o755
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from chainctl.adapters.docker.labels import data_filler_name, data_volume
 from chainctl.adapters.docker.network import ensure_volume
-from chainctl.adapters.docker.services_body import USER_ID, data_mount, filler_body
+from chainctl.adapters.docker.services_body import data_mount, filler_body
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import create, remove
 from chainctl.adapters.docker.target_files import OwnedFile, get_files, put_files, put_large_file
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.service_environment import USER_ID
 from chainctl.deploy.target import DataSource
 
 WHOLE = ".chainctl-whole"  # a file's name

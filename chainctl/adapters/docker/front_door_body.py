@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainctl.adapters.docker.haproxy_config import CONFIG_FILE, DIRECTORY, PORT
+from chainctl.adapters.docker.haproxy_config import CONFIG_FILE, DIRECTORY
 from chainctl.adapters.docker.haproxy_route import ROUTE_FILE
 from chainctl.adapters.docker.labels import (
     DOOR,
@@ -16,6 +16,7 @@ from chainctl.adapters.docker.labels import (
 from chainctl.adapters.docker.observe_container import KEEPS_RUNNING
 from chainctl.adapters.docker.services_body import LOG_CONFIG
 from chainctl.adapters.docker.target_containers import Body
+from chainctl.deploy.door_config import PORT
 from chainctl.deploy.release import FrontDoor, digest_of
 
 USER_ID = 99

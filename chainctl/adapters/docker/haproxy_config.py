@@ -8,19 +8,13 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import PurePosixPath
 
-from chainctl.templates import render
-from chainctl.wire.fault import error_body
+from chainctl.deploy.door_config import ANSWER_SEC, DoorConfig, door_text, quoted
 
 DIRECTORY = PurePosixPath("/usr/local/etc/haproxy")
 CONFIG_FILE = "haproxy.cfg"
 KEYS_FILE = "keys"
 TLS_FILE = "tls.pem"
-PORT = 8080
-CONTROL_PORT = 9999
-CONNECTIONS = 2048
-_HARD_STOP_SEC = 3600
 _DIGEST = re.compile(rb"^    description ([0-9a-f]+)$", re.MULTILINE)
-_AGAIN = (("retry-after", "1"), ("x-chainctl-not-started", "1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +26,7 @@ class DoorSettings:
     token: str = field(repr=False)
     key: bytes | None = field(default=None, repr=False)
     tls: bytes | None = field(default=None, repr=False)
-    answer_sec: int = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the door answers in place of a service; `body` is quoted for HAProxy."""
-
-    status: int
-    body: str
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-ANSWERS = (
-    (400, "bad_request", "the request is not valid HTTP", ()),
-    (408, "request_timeout", "the request took too long to arrive", ()),
-    (500, "internal", "the front door failed", ()),
-    (502, "service_lost", "the service ended before it answered", ()),
-    (503, "service_down", "no service of this chain is ready", _AGAIN),
-    (504, "timeout", "the service took too long to answer", ()),
-)
+    answer_sec: int = ANSWER_SEC
 
 
 def door_files(settings: DoorSettings, directory: PurePosixPath = DIRECTORY) -> dict[str, bytes]:
@@ -65,27 +40,14 @@ def door_files(settings: DoorSettings, directory: PurePosixPath = DIRECTORY) -> 
 
 def config_text(settings: DoorSettings, directory: PurePosixPath = DIRECTORY) -> str:
     """Return the configuration of all but the routes. It has the chain's token in it."""
-    refusal = error_body("unauthorized", "this chain needs its API key, as `Authorization: Bearer KEY`")
-    return render(
-        "haproxy.cfg.j2",
-        {
-            "digest": settings.digest,
-            "directory": directory,
-            "port": PORT,
-            "control_port": CONTROL_PORT,
-            "connections": CONNECTIONS,
-            "hard_stop_sec": _HARD_STOP_SEC,
-            "answer_sec": settings.answer_sec,
-            "has_key": settings.key is not None,
-            "has_tls": settings.tls is not None,
-            "scheme": "http" if settings.tls is None else "https",
-            "token": quoted(settings.token.replace("%", "%%")),
-            "unauthorized": quoted(refusal.decode()),
-            "answers": [
-                Answer(status, quoted(error_body(kind, message).decode()), headers)
-                for status, kind, message, headers in ANSWERS
-            ],
-        },
+    return door_text(
+        DoorConfig(
+            settings.digest,
+            quoted(settings.token.replace("%", "%%")),
+            keys_file=None if settings.key is None else str(directory / KEYS_FILE),
+            tls_file=None if settings.tls is None else str(directory / TLS_FILE),
+            answer_sec=settings.answer_sec,
+        )
     )
 
 
@@ -93,13 +55,6 @@ def digest_in(files: Mapping[str, bytes]) -> str:
     """Return the digest of the settings that a door's files were made from, "" for none."""
     found = _DIGEST.search(files.get(CONFIG_FILE, b""))
     return found[1].decode() if found else ""
-
-
-def quoted(text: str) -> str:
-    """Quote a word for HAProxy. Raises ValueError for what no line can hold."""
-    if "\n" in text or "\r" in text or "\0" in text:
-        raise ValueError("a line break can not be quoted")
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _key_line(key: bytes | None) -> bytes:

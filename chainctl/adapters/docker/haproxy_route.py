@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from chainctl.adapters.docker.replica_hosts import hosts_of, replica_at
 from chainctl.calls.address import SERVICE_PORT
+from chainctl.deploy.door_config import OPEN_PATH
 
 ROUTE_FILE = "route.cfg"
 BACKEND = "live"
-OPEN_PATH = "/openz"
 SLOTS = tuple(f"s{number}" for number in range(1, 49))
 """Enough for twice the replicas that a chainlet may have, and for older releases whose last requests go on."""
 _NOWHERE = f"127.0.0.1:{SERVICE_PORT} disabled"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from chainctl.adapters.docker.labels import INTERCEPT, ROLE, Role, network_name, replica_labels
-from chainctl.adapters.docker.services_body import USER_ID, aliases, confinement
+from chainctl.adapters.docker.services_body import aliases, confinement
 from chainctl.adapters.docker.target_containers import Body
 from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.service_environment import USER_ID
 
 _MEMORY = 512 * 1024 * 1024
 _PIDS = 64

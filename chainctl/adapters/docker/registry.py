@@ -41,6 +41,14 @@ class DockerRegistry:
             digest = there or self._push(client, ref, repository, auth)
         return Published(f"{repository}@{digest}", was_there=there is not None)
 
+    def find(self, ref: ImageRef) -> str | None:
+        """Return an image by digest, None when the registry does not have it. Nothing is sent."""
+        repository = self.address.repository_of(ref)
+        auth = credentials_for(self.config_dir, self.address.host)
+        with self.engine.client() as client:
+            digest = self._digest(client, f"{repository}:{ref.tag}", auth)
+        return f"{repository}@{digest}" if digest else None
+
     def _digest(self, client: APIClient, name: str, auth: Mapping[str, str]) -> str | None:
         """Ask the registry for the digest of a name; None when a push must tell why there is none."""
         from docker.errors import APIError

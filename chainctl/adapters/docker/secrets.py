@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from chainctl.adapters.docker.labels import filler_name, secrets_volume
 from chainctl.adapters.docker.network import remove_volume
-from chainctl.adapters.docker.services_body import SECRETS_DIR, USER_ID, filler_body, secrets_mount
+from chainctl.adapters.docker.services_body import filler_body, secrets_mount
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import create, remove
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.service_environment import SECRETS_DIR, USER_ID
 from chainctl.deploy.target import Vault
 
 TOKEN_FILE = ".chainctl-token"  # a file's name

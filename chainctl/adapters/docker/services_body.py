@@ -21,17 +21,13 @@ from chainctl.adapters.docker.labels import (
     shared_volume,
 )
 from chainctl.adapters.docker.target_containers import Body
-from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.devices import Device
 from chainctl.deploy.release import CacheVolume, DataMount, Gpu, ServiceSpec, replica_of
+from chainctl.deploy.service_environment import SECRETS_DIR, USER_ID, service_environment
 from chainctl.deploy.shared_memory import shared_bytes
 
-SECRETS_DIR = PurePosixPath("/run/secrets")
 SHARED_DIR = PurePosixPath("/run/chainctl/shared")
-CONTROL_SOCKET = "/tmp/.chainctl-control"
 PROBE = "/app/chainctl/server/probe.py"
-USER_ID = 10001
-_IMPORTS = "/app/code:/app/packages:/app"
 _HEALTH_INTERVAL_SEC = 30
 _HEALTH_TIMEOUT_SEC = 10
 _NANO = 1_000_000_000
@@ -101,20 +97,12 @@ def filler_body(spec: ServiceSpec, mount: dict[str, object]) -> Body:
 
 def environment(spec: ServiceSpec, *, is_sharing: bool) -> list[str]:
     """Return the variables of a service; those that chainctl sets win."""
-    urls = {call.chainlet: f"http://{call.service}:{SERVICE_PORT}" for call in spec.calls}
-    ours = {
-        "CHAINCTL_CONTROL": CONTROL_SOCKET,
-        "CHAINCTL_CHAIN": spec.chain,
-        "CHAINCTL_CHAINLET": spec.chainlet,
-        "CHAINCTL_SERVICE": spec.name,
-        "CHAINCTL_SERVICES": json.dumps(urls, sort_keys=True),
-        **(_sharing(spec) if is_sharing else {}),
-        **(_caching(spec.cache) if spec.cache else {}),
-    }
-    given = dict(spec.env)
-    if "PYTHONPATH" in given:
-        given["PYTHONPATH"] = f"{_IMPORTS}:{given['PYTHONPATH']}"
-    return [f"{name}={value}" for name, value in sorted({**given, **ours}.items())]
+    told = service_environment(spec, {}, {**_sleepers(spec), **(_sharing(spec) if is_sharing else {})})
+    return [f"{name}={value}" for name, value in told.items()]
+
+
+def _sleepers(spec: ServiceSpec) -> dict[str, str]:
+    return {"CHAINCTL_SLEEPERS": json.dumps(spec.sleepers)} if spec.sleepers else {}
 
 
 def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]:
@@ -159,16 +147,6 @@ def cache_mount(chain: str, cache: CacheVolume) -> dict[str, object]:
         "Target": cache.directory,
         "ReadOnly": False,
         "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(chain)},
-    }
-
-
-def _caching(cache: CacheVolume) -> dict[str, str]:
-    """Return what says where the cache is; clients of a model hub look in the part of it that is theirs."""
-    place = f"{cache.directory}/{cache.name}"
-    return {
-        "CHAINCTL_CACHE": place,
-        "CHAINCTL_MODEL_CACHE": cache.folders,
-        "HF_HUB_CACHE": f"{place}/hub",
     }
 
 

@@ -14,13 +14,13 @@ from chainctl.adapters.docker.services_body import (
     LOG_CONFIG,
     PROBE,
     SHARED_DIR,
-    USER_ID,
     environment,
     shared_options,
 )
 from chainctl.adapters.swarm.labels import task_labels
 from chainctl.adapters.swarm.nodes import constraints
 from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.service_environment import USER_ID
 
 Template = dict[str, Any]
 """What Swarm calls a TaskSpec."""

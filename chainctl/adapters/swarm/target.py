@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
+from chainctl.adapters.docker.door_connection import connect_door
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
@@ -108,6 +110,9 @@ class SwarmTarget:
         """Ask from within the chain's network, with the chain's token."""
         with opened(self._engine) as connection:
             return ask_replica(connection, chain, service, path, self._vault.token(chain))
+
+    def connect(self, chain: str) -> socket.socket | None:
+        return connect_door(self._engine, chain)
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_task_control(self._engine, chain, replica_name(service, replica))

@@ -13,8 +13,8 @@ from chainctl.adapters.docker.haproxy_config import (
     config_text,
     digest_in,
     door_files,
-    quoted,
 )
+from chainctl.deploy.door_config import quoted
 
 DIGEST = "0123456789abcdef"
 OPEN = DoorSettings(DIGEST, token="t0ken")
