@@ -44,6 +44,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("load"):
                 item.add_marker(pytest.mark.skip(reason="needs the machine to itself: `make test-load`"))
+    if not os.environ.get("CHAINCTL_TEST_SWARM"):
+        for item in items:
+            if item.get_closest_marker("swarm"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: `make test-swarm`"))
     marked = [item for item in items if item.get_closest_marker("docker")]
     if not marked or _engine_answers():
         return
