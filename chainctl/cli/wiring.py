@@ -140,6 +140,8 @@ def target_world(settings: Settings) -> World:
     match settings.kind:
         case "docker":
             return docker_world(settings)
+        case "swarm":
+            return swarm_world(settings)
         case _:
             return local_world(settings)
 
@@ -183,6 +185,19 @@ def docker_world(settings: Settings) -> World:
         return DockerTarget(engine, vault, data=data, drain_sec=settings.drain_sec, name=name)
 
     return _engine_world(settings, name, "docker", engine, target)
+
+
+def swarm_world(settings: Settings) -> World:
+    """Open the swarm that an engine manages. Raises EngineError when it does not answer."""
+    from chainctl.adapters.swarm.target import SwarmTarget
+
+    engine = Engine.connect(engine_address(settings))
+    name = _name_of(settings, "swarm")
+
+    def target(vault: Vault, data: Downloads) -> SwarmTarget:
+        return SwarmTarget(engine, vault, data=data, drain_sec=settings.drain_sec, name=name)
+
+    return _engine_world(settings, name, "swarm", engine, target)
 
 
 def _engine_world(
@@ -232,12 +247,16 @@ def _name_of(settings: Settings, kind: str) -> str:
 
 
 def stand_ins_of(world: World) -> StandIns:
-    """Return what starts stand-ins on a world's target."""
+    """Return what starts stand-ins on a world's target. Raises UsageError where nothing can stand in."""
     from chainctl.adapters.docker.target import DockerTarget
     from chainctl.adapters.local.target import LocalTarget
 
-    assert isinstance(world.target, DockerTarget | LocalTarget)
-    return world.target.stand_ins()
+    if isinstance(world.target, DockerTarget | LocalTarget):
+        return world.target.stand_ins()
+    raise UsageError(
+        f"Chainlets that run on {world.name} can not be intercepted",
+        hint="push the chain to one engine, or to local processes, under another `--name`, and intercept it there.",
+    )
 
 
 def docker_registry(settings: Settings) -> DockerRegistry:

@@ -21,20 +21,21 @@ from chainctl.adapters.swarm.places import replica_task
 from chainctl.deploy.operations import AwaitReady, EnsureNetwork, StartService
 from chainctl.deploy.release import CacheVolume, DataMount, Gpu, SecretRef
 from chainctl.deploy.state import ServiceStatus
-from chainctl.errors import DeployError, ExitCode, MissingSecretError, UsageError
+from chainctl.errors import DeployError, ExitCode, MissingSecretError
 from tests.docker.swarm_rig import LIMITS, SwarmRig, engine, image, swarm, swarm_rig
 from tests.docker.target_rig import MIB, call, service_at, waited_for
 from tests.fakes.data import MemoryData
 
 pytestmark = pytest.mark.docker
 __all__ = ["engine", "image", "swarm", "swarm_rig"]
+PROMPT = "{{.Node.ID}} {{{ }} {{"
 
 
 @pytest.fixture(scope="module")
 def served(swarm: Engine, image: str) -> Iterator[SwarmRig]:
     """A chain that serves, for tests that only look at it."""
     rig = SwarmRig(swarm, image)
-    rig.push(rig.desired(rig.spec()))
+    rig.push(rig.desired(rig.spec(env=(("PROMPT", PROMPT),))))
     yield rig
     rig.sweep()
 
@@ -57,6 +58,14 @@ def failed_start(rig: SwarmRig, how: str, **more: object) -> DeployError:
     return caught.value
 
 
+def test_variables_are_taken_as_they_are_written(served: SwarmRig) -> None:
+    """Swarm has templates of its own; only chainctl uses them, for what names the machine."""
+    seen = call(served.url, "/env").json
+    assert seen["PROMPT"] == PROMPT
+    with served.engine.client() as client:
+        assert seen["CHAINCTL_ZONE"] == client.info()["Name"]
+
+
 def test_a_service_is_confined(served: SwarmRig) -> None:
     """Limits, reservations, user, capabilities, file system and restarts are as asked for."""
     spec = service_of(served, served.spec().name)["Spec"]
@@ -64,7 +73,7 @@ def test_a_service_is_confined(served: SwarmRig) -> None:
     container, resources = template["ContainerSpec"], template["Resources"]
     assert resources == {
         "Limits": {"NanoCPUs": 100_000_000, "MemoryBytes": 96 * MIB, "Pids": 64},
-        "Reservations": {"NanoCPUs": 50_000_000, "MemoryBytes": 96 * MIB},
+        "Reservations": {"NanoCPUs": 25_000_000, "MemoryBytes": 96 * MIB},
     }
     assert (container["User"], container["ReadOnly"]) == ("10001:10001", True)
     assert (container["CapabilityDrop"], container["Init"]) == (["ALL"], True)
@@ -231,12 +240,6 @@ def test_an_engine_that_manages_no_swarm_says_what_to_do() -> None:
     assert "no manager of a swarm" in error.message
     assert error.exit_code is ExitCode.ENGINE_UNREACHABLE
     assert "docker swarm init" in error.hint
-
-
-def test_chainlets_are_not_intercepted(served: SwarmRig) -> None:
-    """It says so, and what can be done."""
-    with pytest.raises(UsageError, match="can not be intercepted"):
-        served.target.stand_ins()
 
 
 @pytest.mark.swarm

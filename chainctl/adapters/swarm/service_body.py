@@ -41,6 +41,8 @@ _TIMEOUT_SEC = 30
 _RETRIES = 10
 _LINKS_BYTES = 16 << 20
 _CONFINED_SINCE = (1, 44)
+_NODE = "{{.Node.Hostname}}"
+"""Filled in by Swarm: who is on the same machine is called first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def task_template(spec: ServiceSpec, around: Surroundings, grace_sec: float) -> 
             "Image": around.image,
             "Labels": task_labels(spec),
             "User": f"{USER_ID}:{USER_ID}",
-            "Env": environment(spec, is_sharing=True),
+            "Env": [*map(_literal, environment(spec, is_sharing=True)), f"CHAINCTL_ZONE={_NODE}"],
             "Init": True,
             "ReadOnly": True,
             "CapabilityDrop": ["ALL"],
@@ -89,6 +91,11 @@ def task_template(spec: ServiceSpec, around: Surroundings, grace_sec: float) -> 
         "LogDriver": {"Name": LOG_CONFIG["Type"], "Options": LOG_CONFIG["Config"]},
         "Networks": [{"Target": network_name(spec.chain)}],
     }
+
+
+def _literal(variable: str) -> str:
+    """Swarm takes variables for templates: what looks like one is kept as it is written."""
+    return variable.replace("{{", '{{"{{"}}')
 
 
 def template_digest(template: Template) -> str:
@@ -156,7 +163,7 @@ def _mounted(one: MountedFile, kind: str, mode: int) -> dict[str, object]:
 
 
 def _resources(spec: ServiceSpec, gpu_kind: str | None) -> dict[str, object]:
-    """Memory is kept free for a task as it may take it, and half of the CPUs: a new release comes up beside the
+    """Memory is kept free for a task as it may take it, and a quarter of the CPUs: a new release comes up beside the
     old one, which has little to do from then on. So Swarm places tasks by the room that there is."""
     wanted = spec.resources
     gpus: dict[str, object] = {}
@@ -168,5 +175,5 @@ def _resources(spec: ServiceSpec, gpu_kind: str | None) -> dict[str, object]:
     memory = {"MemoryBytes": wanted.memory_bytes}
     return {
         "Limits": {**memory, "NanoCPUs": cpus, "Pids": wanted.pids},
-        "Reservations": {**memory, "NanoCPUs": cpus // 2, **gpus},
+        "Reservations": {**memory, "NanoCPUs": cpus // 4, **gpus},
     }

@@ -47,7 +47,6 @@ from chainctl.deploy.operations import (
 from chainctl.deploy.release import FrontDoor, replica_name
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
-from chainctl.errors import UsageError
 from chainctl.events import Emit
 
 
@@ -126,13 +125,6 @@ class SwarmTarget:
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_task_control(self._engine, chain, replica_name(service, replica))
-
-    def stand_ins(self) -> None:
-        """Raises UsageError: a task has no neighbour that could take its calls."""
-        raise UsageError(
-            "Chainlets that run on a swarm can not be intercepted",
-            hint="push the chain to one engine with `--target docker`, and intercept it there",
-        )
 
     def logs(
         self,
