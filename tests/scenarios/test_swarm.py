@@ -71,3 +71,19 @@ def test_a_chain_lives_on_a_swarm(swarm: Engine, tmp_path: Path) -> None:
     finally:
         chainctl("down", "swarmed", "--target", "swarm", timeout=300)
     assert chainctl("ps", "swarmed", "--target", "swarm").stdout == ""
+
+
+def test_one_name_is_of_one_target(swarm: Engine, tmp_path: Path) -> None:
+    """On one engine: what runs as containers is not taken for services of the swarm, nor taken down as such."""
+    environ = {**fresh_environ(tmp_path), "PYTHONPATH": str(ROOT), "CHAINCTL_BUILD_NETWORK": "host"}
+    chainctl = Chainctl({**environ, "CHAINCTL_SECRET_WORD": "one"}, tmp_path)
+    file = tmp_path / "twice.py"
+    file.write_text(CHAIN)
+    try:
+        chainctl("push", str(file), "--name", "twice", "--target", "docker", timeout=500)
+        refused = chainctl("push", str(file), "--name", "twice", "--target", "swarm", expect=5).stderr
+        assert "runs on this engine already, on the target docker" in refused
+        assert "down twice --target docker" in refused
+        assert "twice" not in chainctl("ps", "--target", "swarm").stdout
+    finally:
+        chainctl("down", "twice", "--target", "docker", timeout=300)

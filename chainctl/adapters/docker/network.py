@@ -10,6 +10,7 @@ from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain, remove
 from chainctl.errors import DeployError
 
+BRIDGE, OVERLAY = "bridge", "overlay"
 _MISCOUNTED = "volume has active mounts"
 
 
@@ -19,15 +20,30 @@ def ensure_network(connection: Connection, chain: str) -> None:
         return
     with connection.changing(f"make the network of {chain}"):
         connection.client.create_network(
-            network_name(chain), driver="bridge", labels=chain_labels(chain), check_duplicate=True
+            network_name(chain), driver=BRIDGE, labels=chain_labels(chain), check_duplicate=True
         )
 
 
-def has_network(connection: Connection, chain: str) -> bool:
+def has_network(connection: Connection, chain: str, driver: str = BRIDGE) -> bool:
+    """Say whether a chain has its network. Raises DeployError when it has one of another kind of target."""
     name = network_name(chain)
     with connection.reading(f"look for the network {name}"):
         found = connection.client.networks(names=[name])
-    return any(network["Name"] == name for network in found)
+    drivers = {network["Driver"] for network in found if network["Name"] == name}
+    for other in drivers - {driver}:
+        there = "swarm" if other == OVERLAY else "docker"
+        raise DeployError(
+            f"A chain called {chain} runs on this engine already, on the target {there}",
+            hint=f"take it down there (`chainctl down {chain} --target {there}`), or push under another `--name`",
+        )
+    return driver in drivers
+
+
+def chains_on(connection: Connection, driver: str) -> set[str]:
+    """Return the chains that have a network of a kind."""
+    with connection.reading("list networks"):
+        found = connection.client.networks(filters={"label": CHAIN})
+    return {network["Labels"][CHAIN] for network in found if network["Driver"] == driver}
 
 
 def remove_network(connection: Connection, chain: str) -> None:

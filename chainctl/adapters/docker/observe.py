@@ -11,7 +11,7 @@ from chainctl.adapters.docker.engine_address import EngineAddress
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
 from chainctl.adapters.docker.haproxy_control import door_state
 from chainctl.adapters.docker.labels import CHAIN, Role, door_name
-from chainctl.adapters.docker.network import has_network, volumes_of
+from chainctl.adapters.docker.network import BRIDGE, OVERLAY, chains_on, has_network, volumes_of
 from chainctl.adapters.docker.observe_container import Container, observed_remains, observed_service
 from chainctl.adapters.docker.observe_door import observed_door
 from chainctl.adapters.docker.target_connection import Connection
@@ -33,15 +33,13 @@ def observe_chain(connection: Connection, chain: str) -> ObservedState:
     )
 
 
-def observed_chains(connection: Connection) -> list[str]:
-    """Return the chains of which there is a container or a network."""
-    labelled = {"label": CHAIN}
+def observed_chains(connection: Connection, driver: str = BRIDGE) -> list[str]:
+    """Return the chains of which there is a container or a network, but those of another kind of target."""
+    other = OVERLAY if driver == BRIDGE else BRIDGE
     with connection.reading("list chains"):
-        found = [
-            *connection.client.containers(all=True, filters=labelled),
-            *connection.client.networks(filters=labelled),
-        ]
-    return sorted({one["Labels"][CHAIN] for one in found})
+        found = connection.client.containers(all=True, filters={"label": CHAIN})
+    mine = {one["Labels"][CHAIN] for one in found} | chains_on(connection, driver)
+    return sorted(mine - chains_on(connection, other))
 
 
 def published_host(bind: str, address: EngineAddress) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainctl.adapters.docker.labels import chain_labels, network_name
-from chainctl.adapters.docker.network import has_network, remove_network
+from chainctl.adapters.docker.network import OVERLAY, has_network, remove_network
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain
 from chainctl.adapters.docker.target_wait import first_answer
@@ -19,12 +19,12 @@ _LOOK_SEC = 0.3
 
 def ensure_overlay(connection: Connection, chain: str) -> None:
     """Make the chain's overlay network unless it is there; the door is attached to it. Raises DeployError."""
-    if has_network(connection, chain):
+    if has_network(connection, chain, OVERLAY):
         return
     with connection.changing(f"make the network of {chain}"):
         connection.client.create_network(
             network_name(chain),
-            driver="overlay",
+            driver=OVERLAY,
             scope="swarm",
             attachable=True,
             labels=chain_labels(chain),
@@ -46,7 +46,7 @@ def remove_overlay(connection: Connection, chain: str, grace_sec: float) -> None
         except DeployError as error:
             refused[:] = [error]
             return None
-        return None if has_network(connection, chain) else True
+        return None if has_network(connection, chain, OVERLAY) else True
 
     if first_answer(is_gone, grace_sec + _LEAVE_SEC) is None:
         raise (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chainctl.adapters.docker.labels import CHAIN, SECRETS_PART, fingerprint_in
-from chainctl.adapters.docker.network import has_network
+from chainctl.adapters.docker.network import OVERLAY, has_network
 from chainctl.adapters.docker.observe import door_among, observed_chains
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain
@@ -27,7 +27,7 @@ def observe_swarm(connection: Connection, chain: str) -> ObservedState:
             for one in observed_replicas(service, [task for task in tasks if task.service == service.id])
         ),
         front_door=door_among(connection, chain, of_chain(connection, chain)),
-        has_network=has_network(connection, chain),
+        has_network=has_network(connection, chain, OVERLAY),
         rolls=True,
     )
 
@@ -36,7 +36,7 @@ def swarm_chains(connection: Connection) -> list[str]:
     """Return the chains of which there is a service, a door or a network."""
     with connection.reading("list services"):
         said = connection.client.services(filters={"label": CHAIN})  # type: ignore[no-untyped-call]  # so in types-docker
-    return sorted({SwarmService.of(one).chain for one in said} | set(observed_chains(connection)))
+    return sorted({SwarmService.of(one).chain for one in said} | set(observed_chains(connection, OVERLAY)))
 
 
 def observed_replicas(service: SwarmService, tasks: Sequence[Task]) -> Iterator[ObservedService]:
