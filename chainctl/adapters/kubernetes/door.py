@@ -49,7 +49,8 @@ def ensure_front_door(api: Api, chain: str, door: FrontDoor, vault: Vault) -> No
     name = door_name(chain)
     route = route_in(api.get("Service", entry_name(chain)))
     api.apply(secret_object(door_secret_name(chain, door.digest), chain, _secrets(chain, door, vault)))
-    api.apply(entry_policy(entry_name(chain), chain, [route] if route else []))
+    if route:
+        api.apply(entry_policy(entry_name(chain), chain, [route]))
     for wanted in parsed(door_manifests(chain, door, route, api.cluster())):
         api.apply(wanted)
     now = _awaited(api, chain)
