@@ -64,8 +64,8 @@ def subject_of(chain: str | None, url: str | None, target: str | None) -> Subjec
         if url is None:
             raise UsageError("there is nothing to load", hint="name a chain, or give `--url URL`.")
         return Subject(url, url, api_key(None), None)
-    settings = settings_for(target=target)
-    world = world_of(chain, settings, Console().line)
+    world = world_of(chain, settings_for(target=target), Console().line)
+    settings = world.settings
     if url is not None:
         return Subject(chain, url, api_key(None), world.target)
     door = world.target.observe(chain).front_door

@@ -29,8 +29,8 @@ def call_chain(
 ) -> None:
     """Find the chain's URL, call it, print. Raises CallFailedError, UsageError."""
     body = request_body(data)
-    settings = settings_for(target=target)
-    world = world_of(chain, settings, Console().line)
+    world = world_of(chain, settings_for(target=target), Console().line)
+    settings = world.settings
     observed = world.target.observe(chain)
     door = observed.front_door
     if door is None:

@@ -28,12 +28,13 @@ def draft_of(
     """
     graph, settings = loaded.graph, loaded.settings
     world = open_world(settings, console.line, loaded.ships_as)
-    if world.name == "local":
+    settings = world.settings
+    if world.kind == "local":
         require_installed(graph)
     vault = Vault(secret_sources(settings), world.ledger.planned_token) if is_plan else world.vault
     wish = draft_settings(settings, loaded.name, world)
     wish = replace(wish, images=loaded.ships_as, deploy=with_variables(wish.deploy, loaded, world.name))
-    locked = unlocked if world.name == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
+    locked = unlocked if world.kind == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     draft = draft_release(graph, wish, take_snapshot, vault, locked)
     last = released(world.ledger.latest(draft.chain))
     return replace(draft, release=carried_over(draft.release, last)), world

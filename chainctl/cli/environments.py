@@ -44,10 +44,11 @@ def _table(source: str, values: Mapping[str, Any], environment: str | None) -> M
             f"{source}: `{TABLES}` is no table of tables", hint=f"begin one with `[{TABLES}.NAME]`."
         )
     for name, table in tables.items():
-        for key in (_CHOICE, TABLES):
+        for key in (_CHOICE, TABLES, "targets"):
             if key in table:
                 raise UsageError(
-                    f"{_called(source, name)} sets `{key}`", hint="an environment can not choose another one."
+                    f"{_called(source, name)} sets `{key}`",
+                    hint="that is set outside of the tables of environments.",
                 )
     return tables.get(environment, {}) if environment else {}
 

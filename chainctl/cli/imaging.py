@@ -65,13 +65,14 @@ def _beside(settings: Settings) -> Settings:
 
 
 def images_of(
-    loaded: LoadedChain, console: Console, where: str, world: World | None, *, is_locked: bool | None
+    loaded: LoadedChain, console: Console, kind: str, world: World | None, *, is_locked: bool | None
 ) -> tuple[Lock | None, BuildPlan]:
-    """Decide what to build for a target, and say from which lock; no secret of the chain is needed.
+    """Decide what to build for a kind of target, and say from which lock; no secret of the chain is needed.
 
     Without a `world` the engine is not asked. Raises LockError.
     """
-    settings, wish = loaded.settings, draft_settings(loaded.settings, loaded.name, world)
+    settings = world.settings if world else loaded.settings
+    wish = draft_settings(settings, loaded.name, world)
     wish = replace(wish, images=loaded.ships_as)
-    locked = unlocked if where == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
+    locked = unlocked if kind == "local" else Locker(settings, wish.build, console, is_locked=is_locked)
     return draft_images(loaded.graph, wish, take_snapshot, locked)

@@ -59,6 +59,7 @@ def intercept_chainlet(
         Path(file.partition(":")[0]) if file else None, target=target, secrets_file=secrets
     )
     world = world_of(chain, settings, console.line)
+    settings = world.settings
     stand_ins = stand_ins_of(world)
     wanted = plan_intercept(chain, chainlet, file, world.target, world.ledger, load_graph)
     python = _python(wanted, settings, console, is_isolated=is_isolated)

@@ -14,7 +14,7 @@ from chainctl.adapters.secret_directory import SIZE_LIMIT, SecretDirectory, requ
 from chainctl.adapters.vault import Vault
 from chainctl.cli.secret_listing import ListedSecret, Reader, secret_rows
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import TARGETS, config_dir, ledger_of, secret_sources, settings_for
+from chainctl.cli.wiring import config_dir, ledger_of, secret_sources, settings_for
 from chainctl.errors import UsageError
 
 _VARIABLE = "CHAINCTL_SECRET_"
@@ -89,7 +89,7 @@ def remove_secret(name: str, *, is_forced: bool) -> bool:
 def _readers(settings: Settings) -> dict[str, list[Reader]]:
     """Who reads which secret, by the last release of every chain that was pushed from here."""
     found: dict[str, list[Reader]] = defaultdict(list)
-    for target in TARGETS if settings.target == "auto" else (settings.target,):
+    for target in settings.wanted_targets:
         ledger = ledger_of(settings, target)
         vault = Vault(secret_sources(settings), ledger.token)
         for chain in ledger.chains():

@@ -36,7 +36,7 @@ def material_of_file(
     chosen = _chosen(chainlet, [spec.name for spec in graph.chainlets])
     loaded = loaded_chain(graph, console, target=target, name=name)
     world = open_world(loaded.settings, console.line, loaded.chain)
-    lock, images = images_of(loaded, console, world.name, world, is_locked=None)
+    lock, images = images_of(loaded, console, world.kind, world, is_locked=None)
     subject = Subject(loaded.chain, chosen, str(images.image_of(chosen).ref))
     return Material(subject, world, _environment(lock, chosen))
 

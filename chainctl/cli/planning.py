@@ -74,7 +74,7 @@ def plan_offline(loaded: LoadedChain, console: Console, *, is_locked: bool | Non
     """Compare a chain's images with those of the last release; what runs is not looked at."""
     where, ledger = recorded_ledger(loaded.chain, loaded.settings)
     last = ledger.latest(loaded.chain)
-    _, wanted = images_of(loaded, console, where, None, is_locked=is_locked)
+    _, wanted = images_of(loaded, console, loaded.settings.on(where).kind, None, is_locked=is_locked)
     images = explain_offline(wanted, last)
     has_changes = not all(one.is_reused for one in images)
     value = {

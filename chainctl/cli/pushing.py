@@ -57,8 +57,8 @@ def push_file(
     draft, world = draft_of(loaded, console, is_locked=is_locked)
     require_registry(world, registry)
     origin = origin_of(Path(draft.graph.path))
-    kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
-    components = components_of(draft, world, loaded.settings, console, prune=prune)
+    kept = world.settings.keep_warm if keep_warm is None else keep_warm
+    components = components_of(draft, world, world.settings, console, prune=prune)
     try:
         return push_draft(
             draft,

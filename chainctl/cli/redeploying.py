@@ -26,8 +26,8 @@ def brought_up(
     keep_warm: int | None,
 ) -> Redeployed:
     """Open the target that a chain runs on and bring a release up there. Raises what `redeploy` raises."""
-    settings = settings_for(target=target, secrets_file=secrets)
-    world = world_of(chain, settings, console.line)
+    world = world_of(chain, settings_for(target=target, secrets_file=secrets), console.line)
+    settings = world.settings
     site = Site(world.backend, world.target, world.ledger, world.vault, this_user())
 
     def restore(record: Record, done: Redeployed) -> None:

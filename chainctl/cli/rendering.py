@@ -3,81 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from chainctl.adapters.files import take_snapshot
 from chainctl.build.instructions import python_of
 from chainctl.cli.console import Console
 from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.locking import Locker
+from chainctl.cli.settings import Settings
 from chainctl.cli.variables import with_file_variables
-from chainctl.cli.wiring import TARGETS, docker_registry, draft_settings, ledger_of
+from chainctl.cli.wiring import docker_registry, draft_settings, ledger_of
 from chainctl.deploy.compose_file import ComposeSettings, compose_tree
-from chainctl.deploy.kubernetes.names import require_data_fits
 from chainctl.deploy.kubernetes.settings import ClusterSettings
 from chainctl.deploy.kubernetes.tree import kubernetes_tree
 from chainctl.deploy.release import Release
 from chainctl.deploy.rendered import Rendered
 from chainctl.errors import UsageError
 from chainctl.workflows.draft import Draft, draft_release
-from chainctl.workflows.render_release import NamedSecrets, as_published, by_digest
+from chainctl.workflows.render_release import NamedSecrets, as_published, by_digest, fitting_data
 
-
-@dataclass(frozen=True, slots=True)
-class RenderWish:
-    """What was asked for: where it is to run, and how images are named there.
-
-    `registry` is where images are looked up, None to take what earlier releases were published as.
-    """
-
-    target: str
-    registry: str | None = None
-    namespace: str | None = None
-    ingress_host: str | None = None
+KUBERNETES, COMPOSE = "kubernetes", "compose"
 
 
 def rendered_release(
-    loaded: LoadedChain, wish: RenderWish, console: Console, *, is_locked: bool | None
+    loaded: LoadedChain, target: str, registry: str | None, console: Console, *, is_locked: bool | None
 ) -> Rendered:
-    """Decide a release and write it as files. No secret is asked for. Raises UsageError, LockError, RegistryError."""
-    kind = _kind(wish)
+    """Decide a release and write it as files for a target; no secret is asked for.
+
+    `registry` is where images are looked up, None to take what earlier releases were published as.
+
+    Raises UsageError, LockError, RegistryError, EngineError.
+    """
+    write = _writer(target, loaded.settings)
     draft = _draft(loaded, console, is_locked=is_locked)
-    return kind(draft, _with_images(draft, loaded, wish))
+    return write(draft, _with_images(draft, loaded, registry))
 
 
-def _kind(wish: RenderWish) -> Callable[[Draft, Release], Rendered]:
-    if wish.target == "kubernetes":
-        cluster = ClusterSettings()
-        cluster = replace(
-            cluster, namespace=wish.namespace or cluster.namespace, ingress_host=wish.ingress_host
-        )
-        return lambda draft, release: _for_kubernetes(draft, release, cluster)
-    if wish.target != "compose":
-        raise UsageError(
-            f"nothing can be rendered for the target {wish.target}",
-            hint="give `--target kubernetes` or `--target compose`, or none for build contexts.",
-        )
-    if wish.namespace or wish.ingress_host:
-        raise UsageError(
-            "Compose has no namespaces and no Ingress", hint="leave out `--namespace` and `--ingress-host`."
-        )
-    return _for_compose
+def settings_of_target(settings: Settings, target: str) -> Settings:
+    """Return the settings that hold for what is rendered, those of a table where it is one of the user's own."""
+    return settings.on(target) if target in settings.target_names else settings
 
 
-def _for_kubernetes(_draft: Draft, release: Release, cluster: ClusterSettings) -> Rendered:
-    for spec in release.services:
-        for data in spec.data:
-            path = Path(data.source)
-            if "://" not in data.source and path.is_file():
-                require_data_fits(release.chain, data.source, path.stat().st_size)
-    return kubernetes_tree(release, cluster)
+def _writer(target: str, settings: Settings) -> Callable[[Draft, Release], Rendered]:
+    if target == COMPOSE:
+        return lambda draft, release: _for_compose(draft, release, settings.drain_sec)
+    if KUBERNETES in (target, settings.kind):
+        cluster = cluster_settings(settings)
+        return lambda _, release: kubernetes_tree(fitting_data(release), cluster)
+    raise UsageError(
+        f"nothing can be rendered for the target {target}",
+        hint="give `--target kubernetes` or `--target compose`, or none for build contexts.",
+    )
 
 
-def _for_compose(draft: Draft, release: Release) -> Rendered:
+def cluster_settings(settings: Settings) -> ClusterSettings:
+    """Return what the settings say of a cluster. Raises UsageError."""
+    return ClusterSettings(
+        namespace=settings.namespace,
+        cluster_domain=settings.cluster_domain,
+        ingress_class=settings.ingress_class,
+        ingress_host=settings.ingress_host,
+        image_pull_secret=settings.image_pull_secret,
+        drain_sec=settings.drain_sec,
+    )
+
+
+def _for_compose(draft: Draft, release: Release, drain_sec: float) -> Rendered:
     chainlets = draft.graph.chainlets
     pythons = {spec.name: python_of(spec.remote_config.docker_image) for spec in chainlets}
-    return compose_tree(release, ComposeSettings(pythons))
+    return compose_tree(release, ComposeSettings(pythons, drain_sec))
 
 
 def _draft(loaded: LoadedChain, console: Console, *, is_locked: bool | None) -> Draft:
@@ -87,10 +81,11 @@ def _draft(loaded: LoadedChain, console: Console, *, is_locked: bool | None) -> 
     return draft_release(loaded.graph, wish, take_snapshot, NamedSecrets(), locked)
 
 
-def _with_images(draft: Draft, loaded: LoadedChain, wish: RenderWish) -> Release:
-    if wish.registry is not None:
-        registry = docker_registry(loaded.settings)
+def _with_images(draft: Draft, loaded: LoadedChain, wanted: str | None) -> Release:
+    settings = loaded.settings
+    if wanted is not None:
+        registry = docker_registry(settings)
         command = f"chainctl build {loaded.graph.path} --registry {registry.address}"
         return by_digest(draft.release, draft.images, registry.find, command)
-    records = (ledger_of(loaded.settings, target).latest(draft.chain) for target in TARGETS)
+    records = (ledger_of(settings, target).latest(draft.chain) for target in settings.target_names)
     return as_published(draft.release, (record.release for record in records if record is not None))

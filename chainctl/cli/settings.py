@@ -3,7 +3,7 @@
 Precedence: options on the command line, environment (`CHAINCTL_*`), the project's
 `chainctl.toml` or `[tool.chainctl]` in `pyproject.toml` (looked for upward from the chain file to
 the root of its repository), the user's `config.toml`, defaults. In each file, the table of the
-chosen environment wins over the rest of it.
+chosen environment wins over the rest of it; the table of the chosen target wins over all files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ import pydantic
 import pydantic_core
 
 from chainctl.cli.environments import layers, variables_in
+from chainctl.cli.target_tables import AUTO, KINDS, TABLES, NamedTarget, named_targets
 from chainctl.errors import UsageError
 
 _PREFIX = "CHAINCTL_"
@@ -32,11 +34,27 @@ class Settings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
-    target: Literal["auto", "docker", "local"] = pydantic.Field(
-        "auto", description="where chains run; auto is docker when an engine answers, else local"
+    target: str = pydantic.Field(
+        AUTO,
+        description="where chains run: a kind of target, or a table of yours; "
+        "auto is docker when an engine answers, else local",
     )
     docker_host: str | None = pydantic.Field(None, description="engine address, as in DOCKER_HOST")
     docker_context: str | None = pydantic.Field(None, description="name of a docker context")
+    kubeconfig: Path | None = pydantic.Field(
+        None, description="file that says where the Kubernetes cluster is, as in KUBECONFIG"
+    )
+    kube_context: str | None = pydantic.Field(None, description="name of a context in it")
+    namespace: str = pydantic.Field("default", description="namespace of the cluster that chains are in")
+    cluster_domain: str = pydantic.Field("cluster.local", description="what names in the cluster end with")
+    ingress_host: str | None = pydantic.Field(
+        None,
+        description="host under which an Ingress leads to a chain's front door; without it there is none",
+    )
+    ingress_class: str | None = pydantic.Field(None, description="class of that Ingress")
+    image_pull_secret: str | None = pydantic.Field(
+        None, description="secret in the namespace with which the cluster's nodes pull images"
+    )
     builder: Literal["auto", "buildkit", "classic"] = pydantic.Field(
         "auto", description="what builds images on the engine"
     )
@@ -111,6 +129,37 @@ class Settings(pydantic.BaseModel):
         None, description="directory or URL of what components refer to; in state_dir when not set"
     )
 
+    _named: Mapping[str, NamedTarget] = pydantic.PrivateAttr(default_factory=dict)
+    _decided: frozenset[str] = pydantic.PrivateAttr(default=frozenset())
+
+    @property
+    def kind(self) -> str:
+        """What the target is: one of KINDS, or "auto"."""
+        named = self._named.get(self.target)
+        return named.kind if named else self.target
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The names of all targets that there are."""
+        return (*KINDS, *sorted(self._named))
+
+    @property
+    def wanted_targets(self) -> tuple[str, ...]:
+        """The names of the targets that are meant: all of them with "auto"."""
+        return self.target_names if self.target == AUTO else (self.target,)
+
+    def on(self, target: str) -> Settings:
+        """Return the settings that hold for a target, where `auto` was to find it. Raises UsageError.
+
+        What the command line and variables say goes before what its table says.
+        """
+        if target == self.target:
+            return self
+        own = self._named[target].values if target in self._named else {}
+        values = {key: value for key, value in own.items() if key not in self._decided}
+        known = {key: getattr(self, key) for key in self.model_fields_set}
+        return _made({**known, **values, "target": target}, self._named, self._decided)
+
     @pydantic.field_validator("bind")
     @classmethod
     def _is_address(cls, value: str) -> str:
@@ -177,10 +226,38 @@ def load_settings(
 ) -> Settings:
     """Read all sources and check them. Raises UsageError naming the source and the key."""
     merged: dict[str, Any] = {}
+    chosen_by = ""
     for source, values in settings_sources(start, environ, given, user_file):
         _check(source, values)
         merged.update(values)
-    return Settings.model_validate(merged)
+        chosen_by = source if "target" in values else chosen_by
+    named = _named_targets(_files(start, user_file))
+    for target in named.values():
+        _check(target.source, target.values)
+    decided = {*_from_environment(environ), *(key for key, value in given.items() if value is not None)}
+    settings = _made(merged, named, frozenset(decided))
+    known = (AUTO, *settings.target_names)
+    if settings.target not in known:
+        raise UsageError(
+            f"{chosen_by}: there is no target called {settings.target!r}",
+            hint=f"name one of {', '.join(known)}, or begin a table of it with `[{TABLES}.NAME]`.",
+        )
+    return settings
+
+
+def _made(values: Mapping[str, Any], named: Mapping[str, NamedTarget], decided: frozenset[str]) -> Settings:
+    settings = Settings.model_validate(dict(values))
+    settings._named, settings._decided = named, decided
+    return settings
+
+
+def _named_targets(files: Sequence[tuple[Path, Mapping[str, Any]]]) -> dict[str, NamedTarget]:
+    """The targets that files name; paths in their tables are relative to the file."""
+    found = {}
+    for path, values in files:
+        for name, target in named_targets([(str(path), values)]).items():
+            found[name] = replace(target, values=_absolute(target.values, path.parent))
+    return found
 
 
 def settings_sources(
@@ -188,15 +265,24 @@ def settings_sources(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each source with the values it sets, unchecked; a later one wins.
 
-    What a file sets for the chosen environment is a source of its own, after the file.
+    What a file sets for the chosen environment is a source of its own, after the file, and what one sets for
+    the chosen target is one after all files.
     """
     files = _files(start, user_file)
     variables = _absolute(_from_environment(environ), Path.cwd())
     options = {key: value for key, value in given.items() if value is not None}
-    environment = _chosen([*(values for _, values in files), variables, options])
-    for path, values in files:
-        for source, layer in layers(str(path), values, environment):
-            yield source, _absolute(layer, path.parent)
+    environment = _chosen("environment", [*(values for _, values in files), variables, options])
+    found = [
+        (source, _absolute(layer if source != str(path) else _without_targets(layer), path.parent))
+        for path, values in files
+        for source, layer in layers(str(path), values, environment)
+    ]
+    yield from found
+    own = _named_targets(files).get(
+        _chosen("target", [*(layer for _, layer in found), variables, options]) or ""
+    )
+    if own is not None:
+        yield own.source, dict(own.values)
     yield "the environment", variables
     yield "the command line", options
 
@@ -219,9 +305,13 @@ def _files(start: Path, user_file: Path) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def _chosen(sources: Sequence[Mapping[str, Any]]) -> str | None:
-    """The environment that the last source names; one that is no text is left to the check."""
-    named = [values["environment"] for values in sources if "environment" in values]
+def _without_targets(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != TABLES}
+
+
+def _chosen(key: str, sources: Sequence[Mapping[str, Any]]) -> str | None:
+    """The environment, or the target, that the last source names; one that is no text is left to the check."""
+    named = [values[key] for values in sources if key in values]
     return named[-1] if named and isinstance(named[-1], str) else None
 
 
@@ -275,7 +365,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 def _absolute(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Make the paths of a source absolute; what is no text is left to the check."""
     out = dict(values)
-    for key in ("secrets_file", "state_dir"):
+    for key in ("secrets_file", "state_dir", "kubeconfig"):
         out.update({key: _absolute_path(out[key], base)} if key in out else {})
     if isinstance(out.get("ca_certificates"), list):
         out["ca_certificates"] = [_absolute_path(path, base) for path in out["ca_certificates"]]

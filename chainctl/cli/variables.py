@@ -11,7 +11,6 @@ from chainctl.adapters.secret_directory import SecretDirectory
 from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import (
-    TARGETS,
     config_dir,
     file_variables,
     ledger_of,
@@ -90,7 +89,7 @@ def listed_variables(chain: str | None, *, target: str | None) -> list[ListedOve
     """Every override of a chain, or of all of them. Raises UsageError for a chain that is not known."""
     settings = settings_for(target=target)
     found = []
-    targets = TARGETS if settings.target == "auto" else (settings.target,)
+    targets = settings.wanted_targets
     for name in targets:
         kept = variables_kept(settings, name)
         for one in (chain,) if chain else kept.chains():
@@ -164,7 +163,9 @@ def _released(chain: str, settings: Settings) -> tuple[str, frozenset[str]]:
 
 
 def _unknown(chain: str, settings: Settings) -> UsageError:
-    known = sorted({name for target in TARGETS for name in ledger_of(settings, target).chains()})
+    known = sorted(
+        {name for target in settings.target_names for name in ledger_of(settings, target).chains()}
+    )
     hint = f"known chains: {', '.join(known)}." if known else "push it first: `chainctl push chain.py`."
     return UsageError(f"there is no chain called {chain} here", hint=hint)
 
@@ -174,7 +175,7 @@ def _read_secrets(settings: Settings) -> set[str]:
     names = {*SecretDirectory(config_dir() / "secrets").names(), *secret_sources(settings).in_file()}
     names |= {v.removeprefix(_SECRET_PREFIX) for v in os.environ if v.startswith(_SECRET_PREFIX)}
     names |= {name for name in (settings.api_key_secret, settings.tls_secret) if name}
-    for target in TARGETS:
+    for target in settings.target_names:
         ledger = ledger_of(settings, target)
         for record in filter(None, map(ledger.latest, ledger.chains())):
             names |= {secret.name for service in record.release.services for secret in service.secrets}

@@ -66,6 +66,7 @@ class ChainSite:
         self.pushed = push_file(self._file, self._console, **self._options)
         settings = loaded_chain(self._loaded(), Console(is_quiet=True), **self._options).settings
         self._world = world_of(self.pushed.chain, settings, self._console.line)
+        settings = self._world.settings
         self._api_key = api_key(secret_sources(settings).find(settings.api_key_secret or ""))
         return latest_of(self._world.ledger, self.pushed.chain).release
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
@@ -22,6 +23,7 @@ from chainctl.build.proxies import proxy_arguments
 from chainctl.build.registry import Registry, RegistryAddress
 from chainctl.build.settings import BuildSettings
 from chainctl.cli.settings import Settings, environment_variables, load_settings
+from chainctl.cli.target_tables import AUTO
 from chainctl.deploy.image_store import ImageStore
 from chainctl.deploy.intercept import StandIns
 from chainctl.deploy.release import FrontDoor
@@ -38,18 +40,23 @@ if TYPE_CHECKING:
     from chainctl.adapters.docker.registry import DockerRegistry
     from chainctl.adapters.local.staging import Staging
 
-TARGETS = ("docker", "local")
+
+class LoggedTarget(DeployTarget, LogSource, Protocol):
+    """A target that has the logs of its services, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What a command acts on: a target with its builder, its log, its ledger and its secrets.
 
-    `store` has its images, `own_platform` tells that of images that name none, `registry` is where
-    pushes publish them. `reader` looks into images; processes of this machine have none.
+    `kind` says what the target is, whatever it is called, and `settings` are those that hold for it. `store` has
+    its images, `own_platform` tells that of images that name none, `registry` is where pushes publish them.
+    `reader` looks into images; processes of this machine have none.
     """
 
     name: str
+    kind: str
+    settings: Settings
     target: DeployTarget
     logs: LogSource
     backend: BuildBackend
@@ -83,14 +90,13 @@ def open_world(settings: Settings, notice: Callable[[str], None], chain: str | N
     Raises EngineError when a wanted engine does not answer.
     """
     recorded = _recorded(chain, settings) if chain else []
-    wanted = recorded[0] if settings.target == "auto" and len(recorded) == 1 else settings.target
-    if wanted == "local":
-        return local_world(settings)
+    is_known = settings.target == AUTO and len(recorded) == 1
+    settings = settings.on(recorded[0]) if is_known else settings
+    if settings.target != AUTO:
+        return target_world(settings)
     try:
         return docker_world(settings)
     except EngineError as error:
-        if wanted == "docker":
-            raise
         notice(f"No Docker Engine answers ({error.message}); using local processes (--target local).")
         return local_world(settings)
 
@@ -101,9 +107,9 @@ def world_of(chain: str, settings: Settings, notice: Callable[[str], None]) -> W
     Raises UsageError when no target has it, or when two have and none was chosen.
     """
     recorded = _recorded(chain, settings)
-    if settings.target == "auto" and len(recorded) > 1:
+    if settings.target == AUTO and len(recorded) > 1:
         raise _on_two_targets(chain, recorded)
-    if settings.target == "auto" and recorded:
+    if settings.target == AUTO and recorded:
         return open_world(settings, notice, chain)
     known: list[str] = []
     for world in open_worlds(settings):
@@ -114,17 +120,28 @@ def world_of(chain: str, settings: Settings, notice: Callable[[str], None]) -> W
 
 
 def open_worlds(settings: Settings) -> list[World]:
-    """Open every target that the settings allow. An engine that was asked for must answer."""
+    """Open every target that the settings allow. One that was asked for must answer.
+
+    Where none was asked for, those of clusters and of your own are looked at that have chains from here.
+    """
+    if settings.target != AUTO:
+        return [target_world(settings)]
+    usual = ("docker", "local")
+    more = (name for name in settings.target_names if name not in usual)
     worlds = []
-    if settings.target in ("auto", "docker"):
-        try:
-            worlds.append(docker_world(settings))
-        except EngineError:
-            if settings.target == "docker":
-                raise
-    if settings.target in ("auto", "local"):
-        worlds.append(local_world(settings))
+    for name in (*usual, *(name for name in more if ledger_of(settings, name).chains())):
+        with contextlib.suppress(EngineError):
+            worlds.append(target_world(settings.on(name)))
     return worlds
+
+
+def target_world(settings: Settings) -> World:
+    """Open the target that the settings name, which is not `auto`. Raises EngineError when it does not answer."""
+    match settings.kind:
+        case "docker":
+            return docker_world(settings)
+        case _:
+            return local_world(settings)
 
 
 def recorded_ledger(chain: str, settings: Settings) -> tuple[str, Ledger]:
@@ -133,21 +150,22 @@ def recorded_ledger(chain: str, settings: Settings) -> tuple[str, Ledger]:
     Raises UsageError when two targets have the chain and none was chosen.
     """
     recorded = _recorded(chain, settings)
-    if settings.target == "auto" and len(recorded) > 1:
+    if settings.target == AUTO and len(recorded) > 1:
         raise _on_two_targets(chain, recorded)
-    name = next(iter(recorded), "docker") if settings.target == "auto" else settings.target
+    name = next(iter(recorded), "docker") if settings.target == AUTO else settings.target
     return name, ledger_of(settings, name)
 
 
 def _on_two_targets(chain: str, recorded: list[str]) -> UsageError:
     return UsageError(
-        f"{chain} runs on two targets: {' and '.join(recorded)}", hint="choose one: `--target docker`."
+        f"{chain} runs on {len(recorded)} targets: {' and '.join(recorded)}",
+        hint=f"choose one: `--target {recorded[0]}`.",
     )
 
 
 def _recorded(chain: str, settings: Settings) -> list[str]:
     """The targets that a chain was pushed to from here."""
-    return [name for name in TARGETS if chain in ledger_of(settings, name).chains()]
+    return [name for name in settings.target_names if chain in ledger_of(settings, name).chains()]
 
 
 def _known(chains: list[str]) -> str:
@@ -156,18 +174,33 @@ def _known(chains: list[str]) -> str:
 
 def docker_world(settings: Settings) -> World:
     """Open the Docker Engine. Raises EngineError when it does not answer."""
+    from chainctl.adapters.docker.target import DockerTarget
+
+    engine = Engine.connect(engine_address(settings))
+    name = _name_of(settings, "docker")
+
+    def target(vault: Vault, data: Downloads) -> DockerTarget:
+        return DockerTarget(engine, vault, data=data, drain_sec=settings.drain_sec, name=name)
+
+    return _engine_world(settings, name, "docker", engine, target)
+
+
+def _engine_world(
+    settings: Settings,
+    name: str,
+    kind: str,
+    engine: Engine,
+    make: Callable[[Vault, Downloads], LoggedTarget],
+) -> World:
+    """Introduce a target to the engine that builds its images."""
     from chainctl.adapters.docker.builder import DockerBuildBackend
     from chainctl.adapters.docker.image_contents import DockerImageReader
     from chainctl.adapters.docker.image_store import DockerImageStore
     from chainctl.adapters.docker.session_login import RegistryLogins
-    from chainctl.adapters.docker.target import DockerTarget
 
-    engine = Engine.connect(engine_address(settings))
-    ledger = ledger_of(settings, "docker")
+    ledger = ledger_of(settings, name)
     vault = Vault(secret_sources(settings), ledger.token)
-    target = DockerTarget(
-        engine, vault, data=downloads(state_dir(settings), vault), drain_sec=settings.drain_sec
-    )
+    target = make(vault, downloads(state_dir(settings), vault))
     use_buildkit = {"auto": None, "buildkit": True, "classic": False}[settings.builder]
     backend = DockerBuildBackend(
         engine,
@@ -177,9 +210,25 @@ def docker_world(settings: Settings) -> World:
         proxies=proxy_arguments(http=settings.http_proxy, https=settings.https_proxy, no=settings.no_proxy),
         logins=RegistryLogins(docker_config_dir(os.environ, Path.home())),
     )
-    registry = _registry(engine, settings)
-    store, reader = DockerImageStore(engine), DockerImageReader(engine)
-    return World("docker", target, target, backend, ledger, vault, store, engine.platform, registry, reader)
+    return World(
+        name,
+        kind,
+        settings,
+        target,
+        target,
+        backend,
+        ledger,
+        vault,
+        DockerImageStore(engine),
+        engine.platform,
+        _registry(engine, settings),
+        DockerImageReader(engine),
+    )
+
+
+def _name_of(settings: Settings, kind: str) -> str:
+    """What a target of a kind is called: as its table, or as its kind where it has none."""
+    return settings.target if settings.kind == kind else kind
 
 
 def stand_ins_of(world: World) -> StandIns:
@@ -249,7 +298,7 @@ def local_world(
         staging=staging or Staging,
     )
     backend, store = LocalBuildBackend(paths.root), LocalImageStore(paths)
-    return World("local", target, target, backend, ledger, vault, store, this_platform)
+    return World("local", "local", settings, target, target, backend, ledger, vault, store, this_platform)
 
 
 def downloads(state: Path, vault: Vault) -> Downloads:
@@ -291,7 +340,7 @@ def draft_settings(
             environment=settings.environment,
         ),
         name=name,
-        has_builds=has_builds and (world is None or world.name != "local"),
+        has_builds=has_builds and (world is None or world.kind != "local"),
         api_key=settings.api_key_secret,
         tls=settings.tls_secret,
     )
@@ -300,7 +349,7 @@ def draft_settings(
 def _platforms(settings: Settings, world: World | None) -> tuple[str, str]:
     """The platform of images, and the same again where the engine has another one of its own, else ""."""
     own = world.own_platform() if world else this_platform()
-    wanted = own if world and world.name == "local" else settings.platform or own
+    wanted = own if world and world.kind == "local" else settings.platform or own
     return wanted, "" if wanted == own else wanted
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from chainctl.deploy.release import ServiceSpec, dns_label
-from chainctl.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Rendered:
     notices: tuple[str, ...] = ()
 
 
-def file_stem(spec: ServiceSpec, every: Collection[ServiceSpec]) -> str:
-    """Return what the file of a service is called: as its chainlet, so that a new release changes the file.
+def file_stems(specs: Collection[ServiceSpec]) -> dict[str, str]:
+    """Return what the file of each service is called: as its chainlet, so that a new release changes the file.
 
     Where chainlets are called nearly the same, it is called as the service.
     """
-    stem = dns_label(spec.chainlet)
-    same = [one for one in every if dns_label(one.chainlet) == stem]
-    return stem if stem and len(same) == 1 else spec.name
+    labels = {spec.name: dns_label(spec.chainlet) for spec in specs}
+    counts = Counter(labels.values())
+    return {name: label if label and counts[label] == 1 else name for name, label in labels.items()}
 
 
 def unpublished(specs: Collection[ServiceSpec], where: str) -> tuple[str, ...]:
@@ -42,12 +42,3 @@ def unpublished(specs: Collection[ServiceSpec], where: str) -> tuple[str, ...]:
     if not images:
         return ()
     return (f"{where} must have these images, for they are in no registry: {', '.join(images)}",)
-
-
-def require_one_owner(paths: Collection[str], where: str) -> None:
-    """Raise UsageError when two files would have the same path."""
-    if len(set(paths)) < len(paths):
-        twice = sorted({path for path in paths if list(paths).count(path) > 1})
-        raise UsageError(
-            f"Two files of {where} would be called {twice[0]}", hint="give the chainlets other names."
-        )

@@ -71,7 +71,7 @@ class DeployTarget(Controls, Protocol):
 
     @property
     def name(self) -> str:
-        """Return "docker" or "local"."""
+        """Return what the target is called: as its kind, such as "docker", or as its table in the settings."""
         ...
 
     def observe(self, chain: str) -> ObservedState: ...

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chainctl.build.context import ImageRef
 from chainctl.build.plan import BuildPlan
+from chainctl.deploy.kubernetes.names import require_data_fits
 from chainctl.deploy.release import Release
 from chainctl.deploy.rendered import Rendered
 from chainctl.errors import UsageError
@@ -54,10 +55,25 @@ def as_published(release: Release, earlier: Iterable[Release]) -> Release:
     return replace(release, services=tuple(services))
 
 
-def write_tree(rendered: Rendered, directory: Path) -> list[Path]:
-    """Write files below a directory, which must be empty or absent; returns their paths. Raises UsageError."""
+def fitting_data(release: Release) -> Release:
+    """Return a release as it is. Raises UsageError where a file of this machine is larger than a cluster hands on."""
+    for spec in release.services:
+        for data in spec.data:
+            path = Path(data.source)
+            if "://" not in data.source and path.is_file():
+                require_data_fits(release.chain, data.source, path.stat().st_size)
+    return release
+
+
+def require_empty(directory: Path) -> None:
+    """Raise UsageError for a directory that holds something, or that is none."""
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise UsageError(f"{directory} is not empty", hint="give an empty directory, or remove it first.")
+
+
+def write_tree(rendered: Rendered, directory: Path) -> list[Path]:
+    """Write files below a directory, which must be empty or absent; returns their paths. Raises UsageError."""
+    require_empty(directory)
     written = []
     for name, text in rendered.files:
         path = directory / name

@@ -92,6 +92,16 @@ def test_an_image_is_published_by_digest_and_once(
     assert (again.image, again.was_there, server.blobs()) == (first.image, True, blobs)
 
 
+def test_an_image_is_found_without_sending_it(
+    engine: Engine, image: ImageRef, server: RegistryServer, tmp_path: Path
+) -> None:
+    """Nothing where it is not, and then what publishing it said."""
+    there = registry(engine, server.host, tmp_path / "none")
+    assert there.find(image) is None
+    assert server.blobs() == 0
+    assert there.publish(image).image == there.find(image)
+
+
 def test_what_is_named_by_digest_can_be_pulled(
     engine: Engine, image: ImageRef, server: RegistryServer, tmp_path: Path
 ) -> None:

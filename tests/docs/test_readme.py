@@ -18,6 +18,7 @@ import pytest
 
 import chainctl as sdk
 from chainctl.cli.settings import Settings
+from chainctl.cli.target_tables import named_targets
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.load import load
 from chainctl.truss import chains as truss_chains
@@ -127,7 +128,9 @@ def test_toml_holds_valid_settings(block: Block) -> None:
     if block.mark == "lock":
         return
     environments = values.pop("environments", {})
-    for table in (values, *environments.values()):
+    targets = named_targets([("block", values)])
+    values.pop("targets", None)
+    for table in (values, *environments.values(), *(target.values for target in targets.values())):
         given = {name: value for name, value in table.items() if name != "env"}
         assert Settings.model_validate(given).model_dump(exclude_unset=True).keys() == given.keys()
 

@@ -8,11 +8,12 @@ import sys
 
 import jinja2
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainctl.build.base import Base
-from chainctl.templates import page, render, template_root
+from chainctl.templates import page, render, template_root, yaml_block, yaml_scalar
 from tests.unit.build.dockerfile_reader import words
 
 SHIM = {
@@ -94,3 +95,30 @@ def test_what_installs_packages_is_python_of_the_oldest_kind() -> None:
     assert literals.count('https://x.example/"a"') == literals.count(links[0]) == 1
     imported = [name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names]
     assert set(imported) < sys.stdlib_module_names
+
+
+@given(st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.integers(), st.booleans()))
+def test_a_scalar_of_yaml_is_what_it_was(value: object) -> None:
+    """Whatever a text looks like: a number, a truth, a key, a comment."""
+    assert yaml.safe_load(f"a:\n  - {yaml_scalar(value)}\n") == {"a": [value]}
+
+
+@pytest.mark.parametrize(
+    "text", ["yes", "No", "on", "null", "~", "1e3", "0x1", "2020-01-01", "", " a", "a: b"]
+)
+def test_a_text_is_no_other_kind_of_value(text: str) -> None:
+    """YAML 1.1 takes many words for something else."""
+    assert yaml.safe_load(yaml_scalar(text)) == text
+
+
+@pytest.mark.parametrize("value", [None, 1.5, ["a"]])
+def test_what_is_no_scalar_is_refused(value: object) -> None:
+    """Instead of being written as Python says it."""
+    with pytest.raises(TypeError, match="is no scalar"):
+        yaml_scalar(value)
+
+
+@given(st.text(st.sampled_from("ab \n\t:#'\"%é\r")))
+def test_a_block_of_yaml_is_what_it_was(text: str) -> None:
+    """Readable where that is possible, and always the same text."""
+    assert yaml.safe_load(f"a:\n  b: {yaml_block(text, 4)}\n  c: 1\n") == {"a": {"b": text, "c": 1}}

@@ -22,15 +22,28 @@ OLDEST_API = "1.24"
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One engine that has answered. Make it with `connect`; it holds no open connection."""
+    """One engine. Make it with `connect`, or with `late`; it holds no open connection.
+
+    `known` is what it answered to a ping, None where it is asked each time.
+    """
 
     address: EngineAddress
-    ping: EnginePing
+    known: EnginePing | None
 
     @classmethod
     def connect(cls, address: EngineAddress) -> Engine:
         """Return the engine at an address. Raises EngineError when none answers."""
         return cls(address, _ping(address))
+
+    @classmethod
+    def late(cls, address: EngineAddress) -> Engine:
+        """Return the engine at an address, which need not answer before it is used."""
+        return cls(address, None)
+
+    @property
+    def ping(self) -> EnginePing:
+        """Return what it answers to a ping. Raises EngineError where it was not known and does not answer."""
+        return self.known or _ping(self.address)
 
     def errors(self, doing: str, *, hint: str = LOST_HINT) -> AbstractContextManager[None]:
         """Return the context in which docker-py's exceptions become EngineError.
@@ -42,8 +55,9 @@ class Engine:
     @contextmanager
     def client(self) -> Iterator[APIClient]:
         """Open a client for one thread and one purpose; closing it drops its connections."""
+        ping = self.ping
         with self.errors("open a connection"):
-            client = _open(self.address, self.ping.api_version or OLDEST_API)
+            client = _open(self.address, ping.api_version or OLDEST_API)
         with client:
             yield client
 

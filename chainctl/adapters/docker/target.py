@@ -60,7 +60,9 @@ class DockerTarget:
         data: DataSource,
         drain_sec: float = DRAIN_SEC,
         answer_sec: int = ANSWER_SEC,
+        name: str = "docker",
     ) -> None:
+        self._name = name
         self._engine = engine
         self._vault = vault
         self._data = data
@@ -70,7 +72,7 @@ class DockerTarget:
 
     @property
     def name(self) -> str:
-        return "docker"
+        return self._name
 
     def chains(self) -> list[str]:
         with Connection.opened(self._engine) as connection:

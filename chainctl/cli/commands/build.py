@@ -54,9 +54,9 @@ def build(
     )  # fmt: skip
     world = open_world(loaded.settings, console.line, loaded.chain)
     require_registry(world, registry)
-    _, images = images_of(loaded, console, world.name, world, is_locked=locked)
+    _, images = images_of(loaded, console, world.kind, world, is_locked=locked)
     last = world.ledger.latest(loaded.chain)
-    require = _nothing if world.name == "local" else world.vault.require
+    require = _nothing if world.kind == "local" else world.vault.require
     try:
         done = build_images(images, world.backend, last, console.emit, now, require)
         published = publish_images(images, world.registry, console.emit, now)

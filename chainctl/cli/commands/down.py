@@ -27,8 +27,8 @@ def down(
     from chainctl.workflows.down import down as take_down
 
     console = Console(is_quiet=quiet)
-    settings = settings_for(target=target)
-    world = world_of(chain, settings, console.line)
+    world = world_of(chain, settings_for(target=target), console.line)
+    settings = world.settings
 
     def clean_up() -> None:
         remove_components(chain, world, settings, console, force=force)

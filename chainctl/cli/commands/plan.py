@@ -97,6 +97,6 @@ def _shown(
     if offline:
         return plan_offline(loaded, console, is_locked=locked, is_full=explain)
     draft, world = draft_of(loaded, console, is_locked=locked, is_plan=out is None)
-    kept = loaded.settings.keep_warm if keep_warm is None else keep_warm
-    changes, held = changes_of(draft, world, loaded.settings, console)
+    kept = world.settings.keep_warm if keep_warm is None else keep_warm
+    changes, held = changes_of(draft, world, world.settings, console)
     return plan_push(draft, world, is_full=explain, keep_warm=kept, out=out, components=changes, held=held)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from chainctl.cli.options import FileArgument, JsonOption, LockedOption, NameOption, SecretsOption
-
-if TYPE_CHECKING:
-    from chainctl.cli.rendering import RenderWish
 
 
 def render(
@@ -18,7 +15,7 @@ def render(
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory to write to.")],
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="kubernetes|compose", help="Write what runs the chain there."),
+        typer.Option("--target", metavar="kubernetes|compose|NAME", help="Write what runs the chain there."),
     ] = None,
     name: NameOption = None,
     registry: Annotated[
@@ -46,13 +43,15 @@ def render(
             "build contexts name no registry and no cluster",
             hint="say what to write: `--target kubernetes` or `--target compose`.",
         )
+    if target == "compose" and (namespace or ingress_host):
+        raise UsageError(
+            "Compose has no namespaces and no Ingress", hint="leave out `--namespace` and `--ingress-host`."
+        )
     if target is None:
         _contexts(file, output, name, secrets, locked=locked, as_json=as_json)
-    else:
-        from chainctl.cli.rendering import RenderWish
-
-        wish = RenderWish(target, registry, namespace, ingress_host)
-        _release(file, output, name, secrets, wish, locked=locked, as_json=as_json)
+        return
+    given = {"namespace": namespace, "ingress_host": ingress_host}
+    _release(file, output, name, secrets, target, registry, given, locked=locked, as_json=as_json)
 
 
 def _contexts(
@@ -85,28 +84,34 @@ def _release(
     output: Path,
     name: str | None,
     secrets: Path | None,
-    wish: RenderWish,
+    target: str,
+    registry: str | None,
+    given: dict[str, str | None],
     *,
     locked: bool | None,
     as_json: bool,
 ) -> None:
     from chainctl.cli.console import Console
-    from chainctl.cli.imaging import loaded_chain
+    from chainctl.cli.imaging import LoadedChain
     from chainctl.cli.loading import load_graph
     from chainctl.cli.output import print_result
-    from chainctl.cli.rendering import rendered_release
-    from chainctl.workflows.render_release import write_tree
+    from chainctl.cli.rendering import rendered_release, settings_of_target
+    from chainctl.cli.wiring import settings_for
+    from chainctl.workflows.draft import chain_name
+    from chainctl.workflows.render_release import require_empty, write_tree
 
-    console = Console()
-    loaded = loaded_chain(
-        load_graph(file), console, target=None, name=name, secrets=secrets, registry=wish.registry
-    )
-    rendered = rendered_release(loaded, wish, console, is_locked=locked)
+    console, graph = Console(), load_graph(file)
+    require_empty(output)
+    console.problems(graph.warnings)
+    settings = settings_for(Path(graph.path), secrets_file=secrets, registry=registry, **given)
+    chain = chain_name(graph, name)
+    loaded = LoadedChain(chain, graph, settings_of_target(settings, target), name, chain)
+    rendered = rendered_release(loaded, target, registry, console, is_locked=locked)
     written = [str(path) for path in write_tree(rendered, output)]
     for notice in rendered.notices:
         console.line(f"Note: {notice}.")
     for needed in rendered.needed:
         console.line(f"Needed: {needed.what}\n  {needed.command}")
     needs = [{"what": one.what, "command": one.command} for one in rendered.needed]
-    value = {"target": wish.target, "files": written, "needed": needs, "notices": list(rendered.notices)}
+    value = {"target": target, "files": written, "needed": needs, "notices": list(rendered.notices)}
     print_result("\n".join(written), value, as_json=as_json)

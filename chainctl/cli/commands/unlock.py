@@ -17,11 +17,11 @@ def unlock(
     """Take a lock away from a command that is gone for good. One that is not learns so at its next write."""
     from chainctl.cli.applying import open_db
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import TARGETS, settings_for
+    from chainctl.cli.wiring import settings_for
     from chainctl.errors import StateError
 
     settings = settings_for(target=target)
-    names = TARGETS if settings.target == "auto" else (settings.target,)
+    names = settings.wanted_targets
     for name in names:
         with open_db(settings, name) as db:
             try:

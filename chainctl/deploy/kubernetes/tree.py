@@ -15,7 +15,7 @@ from chainctl.deploy.kubernetes.manifests import (
 from chainctl.deploy.kubernetes.names import DATA_KEY, data_name, door_secret_name, secret_name
 from chainctl.deploy.kubernetes.settings import ClusterSettings
 from chainctl.deploy.release import DataMount, FrontDoor, Release, ServiceSpec
-from chainctl.deploy.rendered import Needed, Rendered, file_stem, unpublished
+from chainctl.deploy.rendered import Needed, Rendered, file_stems, unpublished
 from chainctl.templates import render
 
 _TOKEN_SOURCE = "chainctl-token"  # a file's name
@@ -45,13 +45,13 @@ def kubernetes_tree(release: Release, settings: ClusterSettings) -> Rendered:
 
 def _service_files(release: Release, settings: ClusterSettings) -> Iterable[tuple[str, str]]:
     """One file for all objects of a service; what several services share has its own."""
-    callers = callers_of(release)
+    callers, stems = callers_of(release), file_stems(release.services)
     shared: dict[str, Manifest] = {}
     for spec in release.services:
         objects = service_manifests(spec, callers[spec.name], settings)
         own = [one for one in objects if one.kind != "PersistentVolumeClaim"]
         shared |= {one.name: one for one in objects if one.kind == "PersistentVolumeClaim"}
-        yield f"{file_stem(spec, release.services)}.yaml", _joined(own)
+        yield f"{stems[spec.name]}.yaml", _joined(own)
     for name, one in sorted(shared.items()):
         yield f"volume-{name}.yaml", one.text
 

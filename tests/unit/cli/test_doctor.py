@@ -485,7 +485,7 @@ def test_the_command_finds_what_is_wrong(without_engine: Chainctl) -> None:
 def test_a_target_that_is_none_is_a_usage_error(without_engine: Chainctl) -> None:
     """Also where the settings are broken besides."""
     (without_engine.directory / "chainctl.toml").write_text("prot = 1\n")
-    assert "`target`" in without_engine("doctor", "--target", "moon", expect=2).stderr
+    assert "no target called 'moon'" in without_engine("doctor", "--target", "moon", expect=2).stderr
 
 
 def test_settings_with_their_origin(without_engine: Chainctl) -> None:

@@ -136,8 +136,8 @@ def test_variables_that_are_no_settings() -> None:
         ("zzz = 1\n", "has no setting called `zzz`", "`chainctl doctor --settings` lists all settings."),
         (
             'target = "moon"\n',
-            "`target`: Input should be 'auto', 'docker' or 'local'",
-            "`target` is: where chains run; auto is docker when an engine answers, else local.",
+            "there is no target called 'moon'",
+            "name one of auto, docker, local, or begin a table of it with ",
         ),
         ('bind = "example.org"\n', "`bind`: Input should be an IP address", "`bind` is: IP address that "),
         ('bind = "999.1.1.1"\n', "`bind`: Input should be an IP address", "`bind` is: "),
@@ -197,7 +197,7 @@ def test_other_sources_are_named_too(load: Callable[..., Settings]) -> None:
         load({"CHAINCTL_PORT": "many"})
     with pytest.raises(UsageError, match="the environment: `extra_index_urls`: Input should be a URL"):
         load({"CHAINCTL_EXTRA_INDEX_URLS": "https://a/simple,https://b/simple"})
-    with pytest.raises(UsageError, match="the command line: `target`"):
+    with pytest.raises(UsageError, match="the command line: there is no target called 'moon'"):
         load(target="moon")
 
 
@@ -239,3 +239,65 @@ def test_the_table_of_the_environment_wins_over_its_file(tmp_path: Path) -> None
     assert load_settings(tmp_path, environ, {}, none).port == 3
     assert environment_variables(tmp_path, none, "prod") == {"LEVEL": "x"}
     assert environment_variables(tmp_path, none, "dev") == {}
+
+
+TABLES = """
+port = 1
+bind = "1.1.1.1"
+drain_sec = 5
+[targets.lab]
+kind = "docker"
+docker_host = "tcp://lab:2376"
+port = 2
+secrets_file = "lab.env"
+"""
+
+
+def test_the_table_of_the_target_wins_over_files(tmp_path: Path) -> None:
+    """Only the chosen one; variables and options still win over it. Paths are relative to its file."""
+    (tmp_path / "chainctl.toml").write_text(TABLES)
+    none = tmp_path / "none.toml"
+    auto = load_settings(tmp_path, {}, {}, none)
+    assert (auto.port, auto.docker_host, auto.kind) == (1, None, "auto")
+    assert auto.target_names[-1] == "lab"
+    assert "lab" in auto.wanted_targets
+    lab = load_settings(tmp_path, {"CHAINCTL_BIND": "3.3.3.3"}, {"target": "lab"}, none)
+    assert (lab.port, lab.bind, lab.drain_sec, lab.kind) == (2, "3.3.3.3", 5, "docker")
+    assert lab.secrets_file == tmp_path / "lab.env"
+    assert lab.wanted_targets == ("lab",)
+    assert load_settings(tmp_path, {"CHAINCTL_PORT": "3", "CHAINCTL_TARGET": "lab"}, {}, none).port == 3
+
+
+def test_a_target_that_is_found_later_has_its_settings(tmp_path: Path) -> None:
+    """With auto it is known only once the chain is: then all is as if it had been named."""
+    (tmp_path / "chainctl.toml").write_text(TABLES)
+    none = tmp_path / "none.toml"
+    for environ in ({}, {"CHAINCTL_PORT": "3"}):
+        later = load_settings(tmp_path, environ, {}, none).on("lab")
+        named = load_settings(tmp_path, environ, {"target": "lab"}, none)
+        assert later.model_dump() == named.model_dump()
+        assert later.kind == "docker"
+    assert later.port == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("targets = 1", "`targets` is no table of tables"),
+        ("[targets]\nlab = 1", "`targets` is no table of tables"),
+        ("[targets.lab]\nport = 2", r"\[targets.lab\] has no `kind`"),
+        ('[targets.lab]\nkind = "moon"', r"\[targets.lab\] has the kind 'moon'"),
+        ('[targets.lab]\nkind = "local"', r"\[targets.lab\] has the kind 'local'"),
+        ('[targets.docker]\nkind = "docker"', "'docker' can not name a target of your own"),
+        ('[targets."a b"]\nkind = "docker"', "'a b' can not name a target of your own"),
+        ('[targets.lab]\nkind = "docker"\nstate_dir = "x"', "sets `state_dir`"),
+        ('[targets.lab]\nkind = "docker"\nprot = 1', r"\[targets.lab\] has no setting called `prot`"),
+        ('[targets.lab]\nkind = "docker"\nport = 0', r"\[targets.lab\]: `port`"),
+        ("[environments.prod.targets.lab]\nport = 1", "sets `targets`"),
+    ],
+)
+def test_a_wrong_table_of_a_target_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """Whether it is the chosen one or not."""
+    (tmp_path / "chainctl.toml").write_text(text + "\n")
+    with pytest.raises(UsageError, match=message):
+        load_settings(tmp_path, {"CHAINCTL_ENVIRONMENT": "prod"}, {}, tmp_path / "none.toml")
