@@ -22,18 +22,19 @@ from chainctl.adapters.kubernetes.target import KubernetesTarget
 from chainctl.build.context import BuildContext, ContextFile, ImageRef
 from chainctl.build.plan import ImagePlan
 from chainctl.deploy.execute import execute
+from chainctl.deploy.kubernetes.names import CHAIN
 from chainctl.deploy.kubernetes.settings import ClusterSettings
 from chainctl.deploy.operations import Operation
 from chainctl.deploy.plan import DeployPlan
 from chainctl.deploy.reconcile import reconcile
-from chainctl.deploy.release import Fingerprint, Resources, SecretRef, ServiceSpec, service_name
+from chainctl.deploy.release import Fingerprint, FrontDoor, Resources, SecretRef, ServiceSpec, service_name
 from chainctl.deploy.state import DesiredState
-from tests.docker.target_rig import BASE, DOCKERFILE, SHIM, FakeVault
+from tests.docker.target_rig import BASE, DOCKERFILE, SHIM, FakeVault, call, waited_for
 from tests.fakes.chains import silent
 from tests.fakes.data import MemoryData
 
 MIB = 1 << 20
-LIMITS = Resources(cpus=0.2, memory_bytes=96 * MIB, pids=64)
+LIMITS = Resources(cpus=0.1, memory_bytes=96 * MIB, pids=64)
 DRAIN_SEC = 2.0
 
 
@@ -84,10 +85,43 @@ class ClusterRig:
         for operation in operations:
             self.target.apply(operation, silent)
 
-    def push(self, desired: DesiredState) -> DeployPlan:
-        plan = reconcile(desired, self.target.observe(self.chain))
+    @property
+    def kubeconfig_path(self) -> str:
+        return os.environ["KUBECONFIG"]
+
+    def secret_objects(self) -> list[dict[str, Any]]:
+        return self.api.list("Secret", {CHAIN: self.chain})
+
+    def limit(self, hard: dict[str, str]) -> None:
+        """Give the namespace a quota, and wait until it is in force."""
+        from kubernetes.client import CoreV1Api, V1ObjectMeta, V1ResourceQuota, V1ResourceQuotaSpec
+
+        with connect(KubernetesSettings()) as client:
+            core = CoreV1Api(client)
+            quota = V1ResourceQuota(metadata=V1ObjectMeta(name="small"), spec=V1ResourceQuotaSpec(hard=hard))
+            core.create_namespaced_resource_quota(self.namespace, quota)
+
+            def is_in_force() -> bool:
+                status = core.read_namespaced_resource_quota("small", self.namespace).status
+                return bool(status and status.hard)
+
+            waited_for(is_in_force)
+
+    def called(self) -> str:
+        """Return the service that answers at the address of the front door."""
+        door = self.target.observe(self.chain).front_door
+        assert door is not None
+        return str(call(door.url).json["service"])
+
+    def push(self, wanted: DesiredState) -> DeployPlan:
+        plan = reconcile(wanted, self.target.observe(self.chain))
         execute(plan, self.target, silent, time.monotonic)
         return plan
+
+
+def desired(*services: ServiceSpec) -> DesiredState:
+    """Return the state of a release whose entrypoint is the last service."""
+    return DesiredState(services[0].chain, services, services[-1].name, FrontDoor())
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +141,7 @@ def image() -> Iterator[str]:
 
 @pytest.fixture
 def namespace() -> Iterator[str]:
-    """A namespace of its own for each test."""
+    """A namespace of its own for each test; its pods give their room up at once in the end."""
     from kubernetes.client import CoreV1Api, V1Namespace, V1ObjectMeta
 
     name = f"chainctl-test-{uuid.uuid4().hex[:8]}"
@@ -116,6 +150,7 @@ def namespace() -> Iterator[str]:
         core.create_namespace(V1Namespace(metadata=V1ObjectMeta(name=name)))
         yield name
         core.delete_namespace(name)
+        core.delete_collection_namespaced_pod(name, grace_period_seconds=0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from chainctl.adapters.kubernetes.api import Api, Object
 from chainctl.adapters.kubernetes.exec import run_in
 from chainctl.adapters.kubernetes.objects import entry_policy, parsed, secret_object
 from chainctl.adapters.kubernetes.observe import annotations_of, route_in
-from chainctl.adapters.kubernetes.pods import HASH, is_ready
+from chainctl.adapters.kubernetes.pods import HASH, has_ended, is_ready
 from chainctl.adapters.kubernetes.readiness import Standing, previous_of, standing
 from chainctl.adapters.kubernetes.services import sources_of, sweep
 from chainctl.calls.address import SERVICE_PORT
@@ -36,7 +36,6 @@ _CONTAINER = "door"
 _START_SEC = 120.0
 _REACHED_SEC = 60.0
 _POLL_SEC = 0.4
-_PLACING_SEC = 8.0
 _STATISTICS = "# pxname,"
 _TALK = f'exec 3<>/dev/tcp/127.0.0.1/{CONTROL_PORT}; printf "%s\\n" "$1" >&3; cat <&3'
 
@@ -59,7 +58,7 @@ def ensure_front_door(api: Api, chain: str, door: FrontDoor, vault: Vault) -> No
         why = now.trouble.text if now.trouble else f"not ready after {_START_SEC:g} s"
         raise DeployError(
             f"The front door {name} did not come up: {why}",
-            hint=f"see `kubectl describe pods -l app.kubernetes.io/name=door`, "
+            hint="see `kubectl describe pods -l app.kubernetes.io/name=door`, "
             f"and whether nodes can pull {door.image}; then push again",
         )
     _forget_older(api, chain)
@@ -71,7 +70,7 @@ def remove_front_door(api: Api, chain: str, grace_sec: float) -> None:
     for kind in ("Ingress", "PodDisruptionBudget", "Deployment"):
         api.delete(kind, name)
     deadline, pause = time.monotonic() + grace_sec, threading.Event()
-    while api.list("Pod", door_selector(chain)) and time.monotonic() < deadline:
+    while _has_pods(api, chain) and time.monotonic() < deadline:
         pause.wait(_POLL_SEC)
     for kind, one in (
         ("Service", name),
@@ -135,6 +134,10 @@ def _ask(api: Api, pod: str, command: str) -> str:
     return run_in(api, pod, _CONTAINER, ["bash", "-c", _TALK, "-", command]).output
 
 
+def _has_pods(api: Api, chain: str) -> bool:
+    return not all(has_ended(pod) for pod in api.list("Pod", door_selector(chain)))
+
+
 def _addresses(api: Api, chain: str, service: str) -> set[str]:
     pods = api.list("Pod", service_selector(service, chain))
     return {str(pod["status"]["podIP"]) for pod in pods if is_ready(pod)}
@@ -152,8 +155,7 @@ def _awaited(api: Api, chain: str) -> Standing | None:
         if now.has(int(deployment["spec"]["replicas"])):
             return None
         waited = time.monotonic() - begun
-        is_placing = now.trouble is not None and now.trouble.is_placing and waited < _PLACING_SEC
-        if (now.trouble and not is_placing) or waited > _START_SEC:
+        if now.is_hopeless(waited) or waited > _START_SEC:
             return now
         pause.wait(_POLL_SEC)
 

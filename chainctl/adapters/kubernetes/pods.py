@@ -36,6 +36,13 @@ def is_ready(pod: Object) -> bool:
     return not is_ending(pod) and _condition(pod, "Ready").get("status") == "True"
 
 
+def has_ended(pod: Object) -> bool:
+    """Say whether nothing of a pod that is to end runs any more, though the cluster still knows it."""
+    containers = list(_containers(pod))
+    ended = all("terminated" in (one.get("state") or {}) for one in containers)
+    return is_ending(pod) and bool(containers) and ended
+
+
 def restarts_of(pod: Object) -> int:
     return sum(one.get("restartCount", 0) for one in _containers(pod))
 

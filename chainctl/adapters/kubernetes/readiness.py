@@ -17,6 +17,7 @@ from chainctl.adapters.kubernetes.observe import annotations_of, wanted_replicas
 from chainctl.adapters.kubernetes.pods import (
     HASH,
     Trouble,
+    has_ended,
     is_ending,
     is_ready,
     template_of,
@@ -30,20 +31,30 @@ from chainctl.wire.log_line import readable
 
 LOG_LINES = 50
 _POLL_SEC = 0.4
-_PLACING_SEC = 8.0
-"""How long a cluster may take to say that it will add a node for a pod."""
+_PLACING_SEC = 15.0
+"""How long a cluster may take to say that it will add a node for a pod, or to know that others have ended."""
 _REVISION = "deployment.kubernetes.io/revision"
 _SCALE_UPS = frozenset({"TriggeredScaleUp", "Nominated", "NominatedPod"})
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a service is: how many replicas are ready that are as wanted, and what keeps others from it."""
+    """How far a service is: how many replicas are ready that are as wanted, and what keeps others from it.
+
+    `pod` is the first that is not ready, `ending` how many still end and take room until then.
+    """
 
     ready: int = 0
     is_settled: bool = False
     trouble: Trouble | None = None
     pod: str = ""
+    ending: int = 0
+
+    def is_hopeless(self, waited_sec: float) -> bool:
+        """Say whether it is of no use to wait on; a pod that no node takes is given a while, and others' room."""
+        if self.trouble is None or not self.trouble.is_placing:
+            return self.trouble is not None
+        return waited_sec > _PLACING_SEC and not self.ending
 
     def has(self, replicas: int) -> bool:
         return self.is_settled and self.ready >= replicas
@@ -62,6 +73,7 @@ def standing(deployment: Object, replica_sets: Sequence[Object], pods: Sequence[
         is_settled=bool(is_known and newest and not older),
         trouble=trouble if is_known else None,
         pod=pod or next((one["metadata"]["name"] for one in mine if not is_ready(one)), ""),
+        ending=sum(is_ending(one) and not has_ended(one) for one in pods),
     )
 
 
@@ -117,14 +129,12 @@ class _Look:
         return self.last
 
     def is_hopeless(self) -> bool:
-        trouble = self.last.trouble
-        if trouble is None or not trouble.is_placing:
-            return trouble is not None
-        is_late = time.monotonic() - self.begun > _PLACING_SEC
-        return is_late and not self._adds_node()
+        return self.last.is_hopeless(time.monotonic() - self.begun) and not self._adds_node()
 
     def _adds_node(self) -> bool:
         """Say whether somebody makes room: who adds nodes to a cluster says so of the pod."""
+        if self.last.trouble is None or not self.last.trouble.is_placing:
+            return False
         try:
             events = self.api.list("Event")
         except ChainctlError:

@@ -18,6 +18,7 @@ from chainctl.adapters.kubernetes.objects import (
     secret_object,
 )
 from chainctl.adapters.kubernetes.observe import annotations_of, wanted_replicas
+from chainctl.adapters.kubernetes.pods import has_ended
 from chainctl.deploy.door_start import TOKEN_FILE
 from chainctl.deploy.kubernetes.manifests import Callers, service_manifests
 from chainctl.deploy.kubernetes.names import (
@@ -157,7 +158,7 @@ def _shrink(api: Api, name: str, there: Object, count: int) -> None:
 
 
 def _pods_of(api: Api, chain: str, service: str) -> int:
-    return len(api.list("Pod", service_selector(service, chain)))
+    return sum(not has_ended(pod) for pod in api.list("Pod", service_selector(service, chain)))
 
 
 def _until(holds: Callable[[], bool], within_sec: float) -> None:
