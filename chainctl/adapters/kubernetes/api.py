@@ -117,6 +117,7 @@ class Api:
                 f"{self.host}{path}?{urlencode(query)}",
                 headers=self._headers(),
                 preload_content=False,
+                retries=_again(),
                 timeout=_limits(None if is_endless else _TIMEOUT_SEC),
             )
             try:
@@ -179,6 +180,7 @@ class Api:
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 timeout=_limits(within_sec),
+                retries=_again(),
             )
             return answer.status, bytes(answer.data)
 
@@ -232,3 +234,10 @@ def _limits(read_sec: float | None) -> Any:
     from urllib3 import Timeout
 
     return Timeout(connect=_CONNECT_SEC, read=read_sec)
+
+
+def _again() -> Any:
+    """Whatever is asked may be asked again where the connection broke: all of it leads to the same."""
+    from urllib3 import Retry
+
+    return Retry(2, backoff_factor=0.2, allowed_methods=None, redirect=0, status=0, raise_on_status=False)

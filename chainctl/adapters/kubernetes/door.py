@@ -6,14 +6,13 @@ import csv
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 
-from chainctl.adapters.kubernetes.api import Api, Object
+from chainctl.adapters.kubernetes.api import Api
 from chainctl.adapters.kubernetes.exec import run_in
 from chainctl.adapters.kubernetes.objects import entry_policy, parsed, secret_object
-from chainctl.adapters.kubernetes.observe import annotations_of, route_in
-from chainctl.adapters.kubernetes.pods import HASH, has_ended, is_ready
-from chainctl.adapters.kubernetes.readiness import Standing, previous_of, standing
+from chainctl.adapters.kubernetes.observe import route_in
+from chainctl.adapters.kubernetes.pods import has_ended, is_ready
+from chainctl.adapters.kubernetes.readiness import Standing, previous_of, standing, with_template
 from chainctl.adapters.kubernetes.services import sources_of, sweep
 from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.door_config import CONTROL_PORT
@@ -54,12 +53,12 @@ def ensure_front_door(api: Api, chain: str, door: FrontDoor, vault: Vault) -> No
         api.apply(wanted)
     now = _awaited(api, chain)
     if now is not None:
-        _take_back(api, chain)
         why = now.trouble.text if now.trouble else f"not ready after {_START_SEC:g} s"
         raise DeployError(
             f"The front door {name} did not come up: {why}",
             hint="see `kubectl describe pods -l app.kubernetes.io/name=door`, "
             f"and whether nodes can pull {door.image}; then push again",
+            details=_take_back(api, chain),
         )
     _forget_older(api, chain)
 
@@ -160,32 +159,20 @@ def _awaited(api: Api, chain: str) -> Standing | None:
         pause.wait(_POLL_SEC)
 
 
-def _take_back(api: Api, chain: str) -> None:
-    """Have the door as it was before, or none where there was none."""
+def _take_back(api: Api, chain: str) -> list[str]:
+    """Have the door as it was before, or none where there was none. Return what is worth telling of that."""
     deployment = api.get("Deployment", door_name(chain))
-    if deployment is None:
-        return
     previous = previous_of(api.list("ReplicaSet", door_selector(chain)))
-    with suppress(ChainctlError):
-        if previous is None:
-            remove_front_door(api, chain, 0.0)
-        else:
-            api.replace("Deployment", _with_template(deployment, previous))
-
-
-def _with_template(deployment: Object, previous: Object) -> Object:
-    template = previous["spec"]["template"]
-    labels = {k: v for k, v in template["metadata"].get("labels", {}).items() if k != HASH}
-    digest = template["metadata"].get("annotations", {}).get(DOOR_DIGEST, "")
-    wanted = {**deployment, "spec": {**deployment["spec"], "template": template}}
-    wanted["spec"]["template"] = {**template, "metadata": {**template["metadata"], "labels": labels}}
-    said = {**annotations_of(deployment), DOOR_DIGEST: digest}
-    wanted["metadata"] = {
-        **{k: v for k, v in deployment["metadata"].items() if k != "managedFields"},
-        "annotations": said,
-    }
-    wanted.pop("status", None)
-    return wanted
+    try:
+        if deployment is not None and previous is not None:
+            said = previous["spec"]["template"]["metadata"].get("annotations") or {}
+            digest = {DOOR_DIGEST: said.get(DOOR_DIGEST, "")}
+            api.replace("Deployment", with_template(deployment, previous, digest))
+            return ["it answers as before"]
+        remove_front_door(api, chain, 0.0)
+        return []
+    except ChainctlError as error:
+        return [f"what was begun could not be taken back: {error.message}"]
 
 
 def _forget_older(api: Api, chain: str) -> None:

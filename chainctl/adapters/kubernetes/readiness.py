@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -148,22 +148,31 @@ class _Look:
 
 def _failed(look: _Look, why: str) -> DeployError:
     """Take the evidence while it is there, then put the service aside, or back."""
-    spec, was_ready = (
-        look.spec,
-        look.deployment is not None and awaited_in(annotations_of(look.deployment)).replicas,
-    )
+    spec, there = look.spec, look.deployment
+    was_ready = there is not None and awaited_in(annotations_of(there)).replicas > 0
     details = _evidence(look)
-    if look.deployment is not None:
-        with suppress(ChainctlError):
-            if not was_ready:
-                put_aside(look.api, spec, why)
-            elif back_to_previous(look):
-                details.append("it runs as before again")
+    try:
+        if there is not None and was_ready:
+            details += _taken_back(look, there)
+        elif there is not None:
+            put_aside(look.api, spec, why)
+    except ChainctlError as error:
+        details.append(f"what was begun could not be taken back: {error.message}")
     return DeployError(
         f"{spec.chainlet} {'is not' if was_ready else 'did not become'} ready: {why}",
         hint=_hint(look, spec),
         details=details,
     )
+
+
+def _taken_back(look: _Look, there: Object) -> list[str]:
+    """Have a service whose values are others run with those that it was ready with; nothing where it has them."""
+    awaited, previous = awaited_in(annotations_of(there)), previous_of(look.replica_sets)
+    wanted = (look.spec.secrets_digest, look.spec.image)
+    if previous is None or (awaited.secrets, awaited.image) == wanted:
+        return []
+    look.api.replace("Deployment", with_template(there, previous, {SECRETS_PART: awaited.secrets}))
+    return ["it runs as before again"]
 
 
 def _hint(look: _Look, spec: ServiceSpec) -> str:
@@ -191,24 +200,19 @@ def _evidence(look: _Look) -> list[str]:
     return found or [f"the pod {pod} wrote nothing"]
 
 
-def back_to_previous(look: _Look) -> bool:
-    """Have a Deployment make the pods that it made before; False where nobody knows them any more."""
-    previous = previous_of(look.replica_sets)
-    if previous is None or look.deployment is None:
-        return False
-    template = {**previous["spec"]["template"]}
-    labels = {k: v for k, v in template["metadata"].get("labels", {}).items() if k != HASH}
-    template["metadata"] = {**template["metadata"], "labels": labels}
-    wanted = {**look.deployment, "spec": {**look.deployment["spec"], "template": template}}
-    wanted.pop("status", None)
-    awaited = awaited_in(annotations_of(look.deployment))
-    wanted["metadata"] = {
-        **wanted["metadata"],
-        "annotations": {**annotations_of(look.deployment), SECRETS_PART: awaited.secrets},
+def with_template(deployment: Object, previous: Object, said: Mapping[str, str]) -> Object:
+    """Return a Deployment with the template of one of its ReplicaSets, and what is said of it. Pure."""
+    template = previous["spec"]["template"]
+    labels = {name: value for name, value in template["metadata"].get("labels", {}).items() if name != HASH}
+    kept = {k: v for k, v in deployment["metadata"].items() if k not in ("managedFields", "resourceVersion")}
+    return {
+        **{name: value for name, value in deployment.items() if name != "status"},
+        "metadata": {**kept, "annotations": {**annotations_of(deployment), **said}},
+        "spec": {
+            **deployment["spec"],
+            "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
+        },
     }
-    wanted["metadata"].pop("managedFields", None)
-    look.api.replace("Deployment", wanted)
-    return True
 
 
 def _first_trouble(deployment: Object, pods: Sequence[Object]) -> tuple[Trouble | None, str]:

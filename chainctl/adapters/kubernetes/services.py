@@ -18,7 +18,7 @@ from chainctl.adapters.kubernetes.objects import (
     secret_object,
 )
 from chainctl.adapters.kubernetes.observe import annotations_of, wanted_replicas
-from chainctl.adapters.kubernetes.pods import has_ended
+from chainctl.adapters.kubernetes.pods import has_ended, is_ending
 from chainctl.deploy.door_start import TOKEN_FILE
 from chainctl.deploy.kubernetes.manifests import Callers, service_manifests
 from chainctl.deploy.kubernetes.names import (
@@ -104,12 +104,12 @@ def stop_service(api: Api, chain: str, service: str, replica: int, grace_sec: fl
 
 def sweep(api: Api, chain: str, *, everything: bool = False) -> None:
     """Remove Secrets and files of a chain that no pod of it uses any more."""
-    used = set[str]()
+    mine, used = chain_labels(chain), set[str]()
     if not everything:
-        for kind in ("Deployment", "Pod"):
-            used |= {name for one in api.list(kind, chain_labels(chain)) for name in sources_of(one)}
+        pods = [pod for pod in api.list("Pod", mine) if not is_ending(pod)]
+        used |= {name for one in (*api.list("Deployment", mine), *pods) for name in sources_of(one)}
     for kind, component in (("Secret", SECRET_COMPONENT), ("ConfigMap", DATA_COMPONENT)):
-        for one in api.list(kind, {**chain_labels(chain), COMPONENT: component}):
+        for one in api.list(kind, {**mine, COMPONENT: component}):
             if one["metadata"]["name"] not in used:
                 api.delete(kind, one["metadata"]["name"])
 
