@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import queue
+import re
 import threading
 import time
 from collections import deque
@@ -28,6 +29,7 @@ from chainctl.errors import ChainctlError
 _CONTAINER = "chainlet"
 _LOOK_SEC = 1.0
 _JOIN_SEC = 5.0
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,15 @@ def _stamped(
         rest = b""
         for piece in answer.stream(1 << 16):
             *lines, rest = (rest + piece).split(b"\n")
-            yield from map(_taken_apart, lines)
-        if rest:
-            yield _taken_apart(rest)
+            yield from filter(None, map(taken_apart, lines))
+        if last := taken_apart(rest):
+            yield last
 
 
-def _taken_apart(line: bytes) -> tuple[str, str]:
+def taken_apart(line: bytes) -> tuple[str, str] | None:
+    """Return when a line was written and what it says; None for what the node says itself, without a time. Pure."""
     stamp, _, text = line.decode(errors="replace").partition(" ")
-    return stamp, text
+    return (stamp, text) if _STAMP.match(stamp) else None
 
 
 def _since(since: float | None) -> dict[str, str]:

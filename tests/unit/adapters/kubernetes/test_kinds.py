@@ -10,6 +10,7 @@ from chainctl.adapters.kubernetes.api_error import refused
 from chainctl.adapters.kubernetes.capacity import capacity_of, quantity
 from chainctl.adapters.kubernetes.door import led_to
 from chainctl.adapters.kubernetes.kinds import api_version, collection, known_versions
+from chainctl.adapters.kubernetes.logs import taken_apart
 from chainctl.deploy.kubernetes.settings import ApiVersions
 from chainctl.deploy.state import Capacity
 from chainctl.errors import DeployError, EngineError
@@ -58,6 +59,16 @@ def test_what_a_door_has_found_healthy_is_where_it_leads() -> None:
     said = "# pxname,svname,status,addr,\nlive,s1,UP,10.0.0.1:8080,\nlive,s2,MAINT (resolution),10.0.0.2:8080,\n\n"
     assert led_to(said) == {"10.0.0.1"}
     assert led_to("no answer") == set()
+
+
+def test_a_line_of_a_log_begins_with_its_time() -> None:
+    """What has none is of the node, which could not read one."""
+    assert taken_apart(b"2026-01-02T03:04:05.123456789Z hello you") == (
+        "2026-01-02T03:04:05.123456789Z",
+        "hello you",
+    )
+    assert taken_apart(b"unable to retrieve container logs for docker://ab") is None
+    assert taken_apart(b"") is None
 
 
 @pytest.mark.parametrize(
