@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 WORKERS ?= $(if $(ENGINE),2,0)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker test-load test-kubernetes fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages soak crash golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker test-load test-kubernetes fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages bench-balance soak crash golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,6 +75,9 @@ bench-watch: setup ## Edit a watched chain, idle and under load, on both targets
 
 bench-stages: setup ## Measure stages and batches of a service against their bounds; writes docs/benchmarks-stages.md (half a minute; on a busy machine with `nice -n -10`)
 	$(BIN)/python -m tests.bench.stages
+
+bench-balance: setup ## Spread calls over unequal replicas and past dead ones, and print that against its bounds (two minutes; on a busy machine with `nice -n -10`)
+	$(BIN)/python -m tests.bench.balance
 
 soak: setup ## Make a million calls, some of them cancelled, and check that nothing is left behind
 	$(BIN)/python -m tests.soak.calls $(SOAK_CALLS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Optional
 from urllib.parse import urlsplit
 
@@ -38,6 +39,11 @@ class Address:
         default = 443 if self.is_tls else 80
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.socket or self.port == default else f"{host}:{self.port}"
+
+    @property
+    def service(self) -> str:
+        """The name by which a service is looked for: the host, or the file of the socket."""
+        return PurePath(self.socket).name if self.socket else self.host
 
     def target(self, path: str) -> str:
         """What a request line names: `path` below this address, the address's own path when it is empty."""

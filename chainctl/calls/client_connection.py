@@ -251,10 +251,10 @@ class ClientConnection(asyncio.BufferedProtocol):
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
     def _why_lost(self, exc: Optional[Exception]) -> ConnectionError:
-        """A reset before any answer says that the request was not read; a mere end does not."""
+        """A reset before any answer says that the request was not read; a mere end or a lost machine does not."""
         if self._got_bytes:
             return BrokenAnswerError("the connection ended in the middle of the answer")
-        if exc is not None and self.was_used:
+        if self.was_used and isinstance(exc, ConnectionError):
             return NotSentError("the connection was closed while it was idle")
         return BrokenAnswerError("the connection was closed before any answer")
 

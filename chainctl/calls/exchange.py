@@ -20,23 +20,23 @@ _ANY_LINE = f"{ANY_HEADER}: 1\r\n".encode()
 class Exchange:
     """Deadlines are times of `time.monotonic()`, in seconds.
 
-    `outer_deadline` is that of the call in which this one is made, None where there is none;
+    So is `began`. `outer_deadline` is that of the call in which this one is made, None where there is none;
     `deadline` is the earlier of it and of the edge's own timeout. An exchange that `is_inner` is one
     within the chain; one that `is_for_any` found no replica with the code of its generation.
     """
 
     __slots__ = (
-        "_answer", "_answered", "_began", "_callee", "_context", "_decode_sec", "_error", "_is_inner",
+        "_answer", "_answered", "_callee", "_context", "_decode_sec", "_error", "_is_inner",
         "_permitted", "_span_id",
-        "_start_ns", "_trace_id", "attempts", "deadline", "encode_ns", "is_bounded_from_outside",
+        "_start_ns", "_trace_id", "attempts", "began", "deadline", "encode_ns", "is_bounded_from_outside",
         "is_for_any", "outer_deadline", "was_repeated",
     )  # fmt: skip
 
     def __init__(
         self, callee: str, context: Optional[CallContext], timeout_sec: float, *, is_inner: bool = False
     ) -> None:
-        self._began = self._permitted = time.monotonic()
-        own = self._began + timeout_sec
+        self.began = self._permitted = time.monotonic()
+        own = self.began + timeout_sec
         self.outer_deadline = None if context is None else context.deadline
         self.is_bounded_from_outside = self.outer_deadline is not None and self.outer_deadline < own
         self.deadline = min(own, self.outer_deadline) if self.outer_deadline is not None else own
@@ -105,8 +105,8 @@ class Exchange:
             self._start_ns,
         )
         now = time.monotonic()
-        span.total_ns = _ns(now - self._began)
-        span.queue_ns = _ns(self._permitted - self._began)
+        span.total_ns = _ns(now - self.began)
+        span.queue_ns = _ns(self._permitted - self.began)
         span.encode_ns = self.encode_ns
         span.attempts, span.error = self.attempts, self._error
         answer = self._answer

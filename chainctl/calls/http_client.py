@@ -18,6 +18,7 @@ from typing import Optional, TypeVar
 from chainctl.calls.address import Address
 from chainctl.calls.answer import Answer, BrokenAnswerError, NotConnectedError, NotSentError, Parts
 from chainctl.calls.client_connection import ClientConnection
+from chainctl.calls.lost_peer import end_when_lost
 from chainctl.calls.time_limit import TimeLimit
 
 _IDLE_SEC = 30.0
@@ -43,7 +44,8 @@ class HttpClient:
 
     Heads come from `request_head`, deadlines are of the loop's clock, in seconds. `tls` says what
     certificates are accepted where the address is TLS; those that the system trusts without it.
-    `connect_sec` bounds the time for a connection, `on_wake` is called with the first of idle ones;
+    `connect_sec` bounds the time for a connection; with `lost_sec` one ends whose other side's machine has been
+    gone for so long, however long its answer may take. `on_wake` is called with the first of idle ones;
     `connections` are what it speaks through.
     """
 
@@ -53,12 +55,14 @@ class HttpClient:
         tls: Optional[ssl.SSLContext] = None,
         *,
         connect_sec: Optional[float] = None,
+        lost_sec: Optional[int] = None,
         connections: type[ClientConnection] = ClientConnection,
     ) -> None:
         self._connections = connections
         self.address = address
         self.on_wake: Optional[Callable[[], None]] = None
         self._connect_sec = connect_sec
+        self._lost_sec = lost_sec
         self._idle: list[tuple[float, ClientConnection]] = []
         self._tls = (tls or ssl.create_default_context()) if address.is_tls else None
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
@@ -244,6 +248,8 @@ class HttpClient:
                 protocol, self._last_host, port, ssl=self._tls, server_hostname=host if self._tls else None
             )
         self._last_host = transport.get_extra_info("peername")[0]
+        if self._lost_sec is not None:
+            end_when_lost(transport.get_extra_info("socket"), self._lost_sec)
         return connection
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import random
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -17,9 +18,16 @@ from typing import Optional, Union
 from chainctl.calls.address import Address
 from chainctl.calls.answer import Answer, Parts
 from chainctl.calls.fleet import Fleet
-from chainctl.calls.http_client import HttpClient
+from chainctl.calls.http_client import HttpClient, request_head
+from chainctl.calls.replica import CLOSED, OPEN_PATH
 
 LOOK_SEC = 0.5
+WAKE_SEC = 0.1
+"""So often somebody who waits for a service that sleeps looks whether it is there."""
+_JITTER = 0.1
+_PER_LOOK = 128
+_FEWEST_LOOKS = 4
+_ANSWER_SEC = 1.0
 LOOKS_ALONE = 20
 """So often in a row one replica is found alone before it is called plainly: another may just start anew."""
 _FIRST_SEC = 0.3
@@ -29,7 +37,8 @@ _FIRST_SEC = 0.3
 class ReplicaWatch:
     """Looks for replicas from the first call on, as long as there are connections.
 
-    `only` is the client for a service with one replica, `use` is told which client to use.
+    `only` is the client for a service with one replica, `use` is told which client to use. `zone` is the
+    caller's own, "" where it has none.
     """
 
     def __init__(
@@ -38,8 +47,10 @@ class ReplicaWatch:
         address: Address,
         only: HttpClient,
         use: Callable[[Client], None],
+        zone: str = "",
     ) -> None:
         self._loop = loop
+        self._zone = zone
         self._address = address
         self._only = only
         self._use = use
@@ -50,6 +61,9 @@ class ReplicaWatch:
         self._looks_alone = 0
         self._next: Optional[asyncio.TimerHandle] = None
         self._looking: Optional[asyncio.Task[None]] = None
+        self._alone: Optional[Address] = None
+        self._skipped = 0
+        self._many = 0
 
     def wake(self) -> None:
         """Begin to look, unless that is being done."""
@@ -62,6 +76,24 @@ class ReplicaWatch:
         if self._looking is None or self._looking.done():
             self._looking = self._loop.create_task(self._look_once())
         await asyncio.shield(self._looking)
+
+    async def is_there(self) -> bool:
+        """Look whether a replica takes calls. One that is silent is there, and busy."""
+        await self.look_now()
+        if self._fleet is None:
+            return await self._only_is_there()
+        await self._fleet.asked(_FIRST_SEC)
+        return self._fleet.is_there
+
+    async def _only_is_there(self) -> bool:
+        head = request_head(self._address, "GET", OPEN_PATH, {})
+        try:
+            answer = await self._only.request(head, (), self._loop.time() + _ANSWER_SEC)
+        except ConnectionError:
+            return False
+        except TimeoutError:
+            return True
+        return answer.status != CLOSED
 
     async def _look_once(self) -> None:
         if self._address.socket:
@@ -87,12 +119,28 @@ class ReplicaWatch:
         return client
 
     def _look(self) -> None:
-        self._next = self._loop.call_later(LOOK_SEC, self._again)
+        self._next = self._loop.call_later(LOOK_SEC * random.uniform(1 - _JITTER, 1 + _JITTER), self._again)
         if self._address.socket:
             self._found(sockets_beside(self._address.socket))
             return
+        if self._is_spared():
+            return
         asking = self._asking = self._loop.run_in_executor(None, resolved, self._address)
         asking.add_done_callback(self._resolved)
+
+    def _is_spared(self) -> bool:
+        """Say whether the name is not asked for this time: who answers has not done so yet, or would say very much.
+
+        Those that are known are asked whether they take calls all the same.
+        """
+        if self._asking is not None and not self._asking.done():
+            return True
+        self._skipped += 1
+        if self._fleet is None or self._skipped >= looks_per_answer(self._many):
+            self._skipped = 0
+            return False
+        self._fleet.probe(self._loop)
+        return True
 
     def _again(self) -> None:
         client = self._only if self._fleet is None else self._fleet
@@ -109,7 +157,10 @@ class ReplicaWatch:
 
     def _found(self, addresses: list[Address]) -> None:
         """Turn to what was found; where nothing was, go on with what there is."""
+        self._many = len(addresses)
         is_alone = len(addresses) == 1 and self._is_plain(addresses[0])
+        if is_alone and self._fleet is None:
+            self._follow(addresses[0])
         self._looks_alone = self._looks_alone + 1 if is_alone else 0
         if self._looks_alone and (self._fleet is None or self._looks_alone >= LOOKS_ALONE):
             self._turn_to_one()
@@ -117,13 +168,19 @@ class ReplicaWatch:
             self._turn_to(addresses)
         self._has_looked = True
 
+    def _follow(self, alone: Address) -> None:
+        """Leave the connections to a replica whose place another one has taken."""
+        if self._alone not in (None, alone):
+            self._only.close()
+        self._alone = alone
+
     def _is_plain(self, found: Address) -> bool:
         """Say whether the plain client leads to it, too: one socket is of one replica, a name of any."""
         return found.socket == self._address.socket if self._address.socket else True
 
     def _turn_to(self, addresses: list[Address]) -> None:
         is_first = self._fleet is None
-        fleet = self._fleet = self._fleet or Fleet(self.wake)
+        fleet = self._fleet = self._fleet or Fleet(self.wake, self._zone, random.getrandbits(16))
         fleet.set(addresses, are_proven=not self._has_looked)
         fleet.probe(self._loop)
         if is_first:
@@ -175,6 +232,11 @@ def is_watched(address: Address) -> bool:
     except ValueError:
         return not address.is_tls
     return False
+
+
+def looks_per_answer(addresses: int) -> int:
+    """Return with which look the name is asked for again, where it has so many addresses."""
+    return 1 + min(_FEWEST_LOOKS - 1, addresses // _PER_LOOK)
 
 
 def sockets_beside(path: str) -> list[Address]:

@@ -12,6 +12,7 @@ from typing import Any, Optional, TypeVar
 
 from chainctl.calls.address import Address
 from chainctl.calls.answer import Answer, BrokenAnswerError, NotSentError, Parts
+from chainctl.calls.awaited import Awaited
 from chainctl.calls.breaker import CircuitBreaker
 from chainctl.calls.buffers import SHARED_HEADER
 from chainctl.calls.call_context import CURRENT_CALL
@@ -24,6 +25,7 @@ from chainctl.calls.message import Message
 from chainctl.calls.remote_error import RemoteFault, error_of
 from chainctl.calls.replica_watch import Client, ReplicaWatch, is_watched
 from chainctl.calls.retry import RETRIED_HEADER, RetryBudget, backoff_sec, may_help
+from chainctl.calls.sleeper import Sleeper, StillAsleep
 from chainctl.calls.time_limit import TimeLimit
 from chainctl.errors import MissingDependencyError
 from chainctl.sdk.context import DeployedServiceDescriptor
@@ -37,6 +39,7 @@ _LOST_STATUS = (502, 503, _TOO_LATE)
 _ELSEWHERE_SEC = 1.0
 _ELSEWHERE_PAUSE_SEC = 0.02
 _NOWHERE_SEC = 60.0
+_LOST_SEC = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Transport:
     `options.retries` attempts in total) only when the other side has certainly not begun to work on
     it, or when the edge is idempotent, and only as often as the retry budget lets. While
     `waits_for_start` holds (the caller itself is still starting), a service that is not up yet is
-    waited for, within the timeout.
+    waited for, within the timeout. So is, at any time, one that may sleep: `sleeper` counts its calls
+    that are held. `zone` is the caller's own, "" where it has none.
     """
 
     def __init__(
@@ -67,8 +71,12 @@ class Transport:
         path: str = INNER_PATH,
         waits_for_start: Callable[[], bool] = lambda: False,
         telemetry: Optional[Telemetry] = None,
+        sleeper: Optional[Awaited] = None,
+        zone: str = "",
     ) -> None:
         self.service = service
+        self._sleeper = sleeper
+        self._zone = zone
         self._telemetry = telemetry
         self._waits_for_start = waits_for_start
         self._headers = headers
@@ -244,6 +252,8 @@ class Transport:
     ) -> Answer:
         options = self.service.options
         self._budget.note_call()
+        if client.sleeper is not None:
+            once = _held(client.sleeper, once, exchange, may_repeat=may_repeat)
         for attempt in itertools.count(1):
             exchange.attempts = attempt
             is_booting = self._waits_for_start()
@@ -255,6 +265,8 @@ class Transport:
                 )
                 if answer.status == _REFUSED and may_repeat and is_elsewhere(answer):
                     answer = await self._elsewhere(client, once, exchange, answer)
+            except StillAsleep:
+                raise self._still_asleep(exchange) from None
             except TimeoutError:
                 raise self._timed_out(exchange) from None
             except ConnectionError as failure:
@@ -377,11 +389,13 @@ class Transport:
         if client is None:
             self._clients = {known: of for known, of in self._clients.items() if not known.is_closed()}
             limit = self.service.options.concurrency_limit
-            http = HttpClient(self._address)
+            http = HttpClient(self._address, lost_sec=_LOST_SEC if self._path == INNER_PATH else None)
             client = self._clients[loop] = _LoopClient(loop, http, asyncio.Semaphore(limit))
             if self._path == INNER_PATH and is_watched(self._address):
-                watch = ReplicaWatch(loop, self._address, http, client.use)
+                watch = ReplicaWatch(loop, self._address, http, client.use, self._zone)
                 http.on_wake, client.look_now = watch.wake, watch.look_now
+                if self._sleeper is not None:
+                    client.sleeper = Sleeper(self._address.service, self._sleeper, watch.is_there)
                 client.use(watch.first_call)
         self._last_client = client
         return client
@@ -393,6 +407,13 @@ class Transport:
             return TimeoutError(f"`{name}` did not answer before the deadline of the call.")
         return TimeoutError(f"`{name}` did not answer within {seconds:g} s.")
 
+    def _still_asleep(self, exchange: Exchange) -> TimeoutError:
+        waited = time.monotonic() - exchange.began
+        return TimeoutError(
+            f"`{self.service.display_name}` sleeps, and did not wake within {waited:.3g} s:"
+            " `chainctl autoscale` wakes what is called."
+        )
+
 
 class _LoopClient:
     """What one event loop needs to call the service: connections, and permits for calls under way."""
@@ -402,10 +423,25 @@ class _LoopClient:
         self.http = http
         self.permits = permits
         self.look_now: Callable[[], Awaitable[None]] = _see_nothing
+        self.sleeper: Optional[Sleeper] = None
 
     def use(self, http: Client) -> None:
         """Make calls from now on with another client: as many replicas as there are."""
         self.http = http
+
+
+def _held(
+    sleeper: Sleeper, once: Callable[[], Awaitable[Answer]], exchange: Exchange, *, may_repeat: bool
+) -> Callable[[], Awaitable[Answer]]:
+    """Let attempts wait while nobody is there to begin them; what cannot be sent twice waits first."""
+    if may_repeat:
+        return lambda: sleeper.answered(once, exchange.deadline)
+
+    async def once_woken() -> Answer:
+        await sleeper.woken(exchange.deadline)
+        return await once()
+
+    return once_woken
 
 
 async def _sees_others(client: _LoopClient) -> bool:

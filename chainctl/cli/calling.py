@@ -47,6 +47,7 @@ def call_chain(
             timeout_sec=timeout_sec,
             insecure=insecure,
             traceparent=traced.traceparent if traced else "",
+            connect=lambda: world.target.connect(chain),
         )
         _print(answer, as_json=as_json)
 

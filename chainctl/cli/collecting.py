@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chainctl.cli.console import Console, now
 from chainctl.cli.settings import Settings
 from chainctl.cli.sizes import size_text
-from chainctl.cli.wiring import open_worlds
+from chainctl.cli.wiring import ledgers_beside, open_worlds
 from chainctl.deploy.gc import GcPlan, Removal, RemoveImage, gc_line
 from chainctl.workflows.gc import Collected, GcSettings, collect, gc_plan
 
@@ -29,10 +29,11 @@ def collected_targets(
     """Plan for every target that the settings allow; with `is_done` remove what is planned, too."""
     found = []
     for world in open_worlds(settings):
-        plan = gc_plan(world.store, world.ledger, wanted, now())
+        kept = replace(wanted, others=ledgers_beside(world))
+        plan = gc_plan(world.store, world.ledger, kept, now())
         if is_done and not plan.is_empty:
             console.line(f"{world.name}: {total_text(plan)}")
-            done = collect(plan, world.store, world.ledger, wanted, console.emit, now)
+            done = collect(plan, world.store, world.ledger, kept, console.emit, now)
             found.append(CollectedTarget(world.name, plan, done))
         else:
             found.append(CollectedTarget(world.name, plan, None))

@@ -85,7 +85,14 @@ class ChainSite:
         """Send a request to the front door; the answer. Raises CallFailedError."""
         assert self.pushed is not None
         url = self.pushed.url
-        return call(url, body, chain=self.chain, api_key=self._api_key, content_type=media).read()
+        return call(
+            url,
+            body,
+            chain=self.chain,
+            api_key=self._api_key,
+            content_type=media,
+            connect=lambda: self.world.target.connect(self.chain),
+        ).read()
 
     def observe(self) -> ObservedState:
         return self.world.target.observe(self.chain)

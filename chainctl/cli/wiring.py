@@ -369,6 +369,14 @@ def secret_sources(settings: Settings, given: Mapping[str, str] = MappingProxyTy
     return SecretSources(os.environ, settings.secrets_file, config_dir() / "secrets", given)
 
 
+def ledgers_beside(world: World) -> dict[str, Ledger]:
+    """The ledgers of the other targets whose images may be where this one's are: an engine builds for several."""
+    if world.kind == "local":
+        return {}
+    names = (name for name in world.settings.target_names if name not in ("local", world.name))
+    return {name: ledger_of(world.settings, name) for name in names}
+
+
 def ledger_of(settings: Settings, target: str) -> Ledger:
     """The releases of a target's chains."""
     return Ledger(state_dir(settings), target, settings.database)

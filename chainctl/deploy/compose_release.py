@@ -19,6 +19,7 @@ from chainctl.deploy.release import (
     SecretRef,
     ServiceSpec,
     Strategy,
+    calls_digest,
     digest_of,
     service_name,
 )
@@ -86,7 +87,7 @@ def _service(
     env = _env(spec, settings)
     secrets = tuple(SecretRef(key, fingerprints[key]) for key in sorted(set(config.assets.secret_keys)))
     callees = sorted({edge.callee for edge in graph.callees(spec.name)})
-    calls = tuple(Call(callee, ready[callee].name) for callee in callees)
+    calls = tuple(Call(callee, ready[callee].name, _may_sleep(ready[callee])) for callee in callees)
     image = str(images.image_of(spec.name).ref)
     data = data_of(config, PurePath(graph.path).parent)
     cache = cache_of(spec)
@@ -95,7 +96,7 @@ def _service(
     fingerprint = Fingerprint(
         image=image,
         config=digest_of([*configured, *_identities(data), *_more_parts(resources.gpu, cache, labels)])[:16],
-        calls=digest_of([[c.chainlet, c.service] for c in calls])[:16],
+        calls=calls_digest(calls),
     )
     return ServiceSpec(
         name=service_name(chain, spec.name, fingerprint),
@@ -172,6 +173,10 @@ def _scaling(compute: Compute) -> Scaling | None:
     least = 1 if compute.min_replicas is None else compute.min_replicas
     aim = compute.target_concurrency or compute.concurrency or 1
     return Scaling(least, compute.max_replicas, aim, compute.scale_down_delay)
+
+
+def _may_sleep(service: ServiceSpec) -> bool:
+    return service.scaling is not None and service.scaling.least == 0
 
 
 def _more_parts(

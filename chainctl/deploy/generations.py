@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from chainctl.deploy.release import (
-    Call,
     Release,
     ServiceSpec,
-    digest_of,
+    calls_digest,
     in_dependency_order,
     service_name,
 )
@@ -43,10 +42,10 @@ def in_generations(release: Release, generations: Mapping[str, int]) -> Release:
 
 
 def _named(service: ServiceSpec, generation: int, named: Mapping[str, ServiceSpec]) -> ServiceSpec:
-    calls = tuple(Call(call.chainlet, named[call.chainlet].name) for call in service.calls)
+    calls = tuple(replace(call, service=named[call.chainlet].name) for call in service.calls)
     fingerprint = replace(
         service.fingerprint,
-        calls=digest_of([[call.chainlet, call.service] for call in calls])[:16],
+        calls=calls_digest(calls),
         generation=generation,
     )
     name = service_name(service.chain, service.chainlet, fingerprint)

@@ -54,10 +54,14 @@ class SecretRef:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One edge: the chainlet that is called (display name) and the service that answers."""
+    """One edge: the chainlet that is called (display name) and the service that answers.
+
+    One that `may_sleep` may have no replica when it is called.
+    """
 
     chainlet: str
     service: str
+    may_sleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,11 @@ class ServiceSpec:
     node_labels: tuple[tuple[str, str], ...] = ()
 
     @property
+    def sleepers(self) -> tuple[str, ...]:
+        """The chainlets that it calls and that may have no replica."""
+        return tuple(sorted(call.chainlet for call in self.calls if call.may_sleep))
+
+    @property
     def secrets_digest(self) -> str:
         """Covers the values of the secrets, as their fingerprints; "" where there are none."""
         return digest_of([[s.name, s.fingerprint] for s in self.secrets])[:16] if self.secrets else ""
@@ -256,6 +265,11 @@ def service_name(chain: str, chainlet: str, fingerprint: Fingerprint) -> str:
     room = _DNS_LABEL_LIMIT - _DIGEST_LENGTH - 1
     stem = f"{dns_label(chain)}-{dns_label(chainlet)}"[:room].strip("-")
     return f"{stem}-{digest}" if stem else digest
+
+
+def calls_digest(calls: Iterable[Call]) -> str:
+    """Cover which services are called. That one may sleep is told only where it may: others keep their names."""
+    return digest_of([[c.chainlet, c.service, *(["may sleep"] if c.may_sleep else [])] for c in calls])[:16]
 
 
 def replica_name(service: str, replica: int) -> str:

@@ -16,12 +16,12 @@ _IMPORTS = "/app/code:/app/packages:/app"
 
 
 def service_environment(
-    spec: ServiceSpec, hosts: Mapping[str, str], shared: Mapping[str, str]
+    spec: ServiceSpec, hosts: Mapping[str, str], more: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the variables of a service, sorted; those that chainctl sets win.
 
-    `hosts` are the names by which services are reached that are not called as their own name, `shared` says
-    where the chain's services share memory, if they do.
+    `hosts` are the names by which services are reached that are not called as their own name, `more` is what
+    only some targets have: memory that services share, callees that may sleep.
     """
     urls = {c.chainlet: f"http://{hosts.get(c.service, c.service)}:{SERVICE_PORT}" for c in spec.calls}
     ours = {
@@ -30,7 +30,7 @@ def service_environment(
         "CHAINCTL_CHAINLET": spec.chainlet,
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_SERVICES": json.dumps(urls, sort_keys=True),
-        **shared,
+        **more,
         **(_caching(spec.cache) if spec.cache else {}),
     }
     given = dict(spec.env)

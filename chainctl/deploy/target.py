@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,14 @@ class DeployTarget(Controls, Protocol):
 
         Returns the status, 0 where no answer came within the time, and the body of the answer, or
         why there is none. Raises EngineError, and DeployError when the service is not there.
+        """
+        ...
+
+    def connect(self, chain: str) -> socket.socket | None:
+        """Connect to a chain's front door through the target; None where its URL is reached from here.
+
+        What is sent arrives at the door as if it came from its own machine. Raises EngineError, and
+        DeployError when the door does not run.
         """
         ...
 

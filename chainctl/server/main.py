@@ -73,6 +73,7 @@ def serve(
     )
     if manifest.generation:
         service.serves = GenerationRange(manifest.generation)
+    service.zone = manifest.zone
     exporter = start_exporter(os.environ, telemetry) if telemetry is not None else None
     app = ChainletApp(service)
     config = _config(app, os.environ.get("CHAINCTL_LISTEN", DEFAULT_LISTEN))

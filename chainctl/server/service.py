@@ -2,7 +2,7 @@
 
 Routes: `POST /run_remote`, `GET /healthz` (the process answers), `/readyz` (calls can be taken),
 `/openz` (it is one of the replicas to turn to), `/schema`, `/openapi.json`, `/metrics`, `/-/spans`,
-`POST /-/aside?sec=N` (say for so long that it is none to turn to).
+`GET /-/load` (how many calls run and wait), `POST /-/aside?sec=N` (say for so long that it is none to turn to).
 Everything but the three health routes wants the chain's internal token. A service of a model has the
 routes of a Truss server, too: see `truss_routes`.
 """
@@ -18,9 +18,11 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Optional
 
 from chainctl.calls.answer import Buffer
+from chainctl.calls.awaited import Awaited
 from chainctl.calls.buffers import SHARED_HEADER
 from chainctl.calls.call_context import CURRENT_CALL, GENERATION_HEADER, CallContext
 from chainctl.calls.generation_range import ANY_HEADER, EVERY, SERVES_HEADER, GenerationRange
+from chainctl.calls.replica import ZONE_HEADER
 from chainctl.calls.time_limit import TimeLimit
 from chainctl.server.openapi import openapi
 from chainctl.server.seen import answer_seen
@@ -39,7 +41,7 @@ from chainctl.wire.fault import (
 from chainctl.wire.media import JSON, MSGPACK, READABLE
 from chainctl.worker.boot import TOKEN_HEADER
 from chainctl.worker.error_reply import reply_of
-from chainctl.worker.worker import Call, ForwardedRequest, Heading, Reply, Worker
+from chainctl.worker.worker import Call, ForwardedRequest, Heading, Load, Reply, Worker
 
 DEFAULT_BODY_LIMIT = 512 * 1024 * 1024
 RUN = "/run_remote"
@@ -65,10 +67,11 @@ _METHODS = {
     "/openapi.json": "GET",
     "/metrics": "GET",
     "/spans": "GET",
+    "/load": "GET",
     "/aside": "POST",
 }
 _COMPRESSED = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress")
-_INNER_ONLY = ("/spans", "/aside")
+_INNER_ONLY = ("/spans", "/load", "/aside")
 _PLAIN_MEDIA = {media.encode(): media for media in READABLE}
 Headers = Mapping[bytes, bytes]
 
@@ -78,6 +81,7 @@ class ChainletService:
 
     Without `has_deadlines` calls may take as long as they take: somebody debugs.
 
+    `awaited` counts the calls that it holds for services that sleep. `zone` is the one that it runs in, if known.
     `calls` and `errors` count calls and the answers from 500 on. `last_call` is the media type and the body
     of the last call, kept only while `keeps_last_call`, and never where it was a stream or a large one.
     `is_leaving` when it is about to end while other replicas go on: `/openz` says so, calls are still taken.
@@ -98,6 +102,8 @@ class ChainletService:
     ) -> None:
         self.worker: Optional[Worker] = None
         self.calls = self.errors = 0
+        self.awaited = Awaited()
+        self.zone = ""
         self.keeps_last_call = False
         self.last_call: Optional[tuple[str, bytes]] = None
         self.is_leaving = False
@@ -361,12 +367,15 @@ class ChainletService:
             return _json(200, {"status": "ok"})
         if route in ("/metrics", "/spans"):
             return self._seen(path, query)
+        if route == "/load":
+            return self._load()
         if self.worker is None:
             return self._starting()
         if route == "/openz":
             is_open = self.is_open
             reply = _json(200 if is_open else 503, {"chainlet": self.name, "open": is_open})
-            reply.headers = {**reply.headers, **self._serving()}
+            zone = {ZONE_HEADER: self.zone} if self.zone else {}
+            reply.headers = {**reply.headers, **self._serving(), **zone}
             return reply
         if route == "/aside":
             return self._stepped_aside(query)
@@ -400,6 +409,12 @@ class ChainletService:
         return (
             refuse(404, "not_found", f"{self.name} has no schemas") if schema is None else _json(200, schema)
         )
+
+    def _load(self) -> Reply:
+        """Also while it starts: it may be made to wait for a service that sleeps."""
+        load = Load(0, 0) if self.worker is None else self.worker.load()
+        told = {"under_way": load.under_way, "waiting": load.waiting, "awaited": self.awaited.counts()}
+        return _json(200, told)
 
     def _starting(self) -> Reply:
         return _json(503, {"status": "starting", "chainlet": self.name})

@@ -105,7 +105,7 @@ class Starter:
     def _booted(self) -> Union[InProcessWorker, ModelWorker, ServerWorker]:
         manifest, telemetry = self._manifest, self._service.telemetry
         if self._truss_config is None:
-            worker = boot(*self._place, manifest, telemetry, self._sharing)
+            worker = boot(*self._place, manifest, telemetry, self._sharing, self._service.awaited)
             is_a_model = is_model(type(worker.servings.newest.instance))
             self._service.serves_truss_routes = self._service.takes_any_media = is_a_model
             return worker

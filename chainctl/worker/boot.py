@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Optional, Protocol
 
 from chainctl.calls.address import SERVICE_PORT
+from chainctl.calls.awaited import Awaited
 from chainctl.calls.buffers import Buffers
 from chainctl.calls.client_loop import ClientLoop
 from chainctl.calls.outside import outside_chainlet
@@ -55,7 +56,8 @@ class ChainletManifest:
     secret, and the internal token. `outside` has URLs of called chainlets that are not the chain's own:
     they get no token. `unbounded` is None, unless somebody debugs: then deadlines of calls that come in do
     not hold, nor the timeouts of calls to the chainlets that it names. `generation` is that of the chain's code
-    in this image, where it was started anew while the chain is watched.
+    in this image, where it was started anew while the chain is watched. `sleepers` are those called chainlets that
+    may have no replica: calls of them are held. `zone` is the one that this replica runs in, "" where nobody says.
     """
 
     chain: str = ""
@@ -67,6 +69,8 @@ class ChainletManifest:
     outside: Mapping[str, str] = field(default_factory=dict)
     unbounded: Optional[frozenset[str]] = None
     generation: int = 0
+    sleepers: frozenset[str] = frozenset()
+    zone: str = ""
 
     @classmethod
     def of(cls, environ: Mapping[str, str], data_dir: Optional[Path]) -> ChainletManifest:
@@ -81,6 +85,8 @@ class ChainletManifest:
             outside=json.loads(environ.get("CHAINCTL_OUTSIDE", "{}")),
             unbounded=_names(environ.get("CHAINCTL_UNBOUNDED")),
             generation=int(environ.get("CHAINCTL_GENERATION") or 0),
+            sleepers=_names(environ.get("CHAINCTL_SLEEPERS")) or frozenset(),
+            zone=environ.get("CHAINCTL_ZONE", ""),
         )
 
     @property
@@ -100,13 +106,17 @@ def boot(
     manifest: ChainletManifest,
     telemetry: Optional[Telemetry] = None,
     sharing: Optional[SegmentSharing] = None,
+    awaited: Optional[Awaited] = None,
 ) -> InProcessWorker:
-    """Import the module, create the chainlet with stubs for its dependencies. Raises what user code raises."""
+    """Import the module, create the chainlet with stubs for its dependencies. Raises what user code raises.
+
+    `awaited` counts the calls that are held for chainlets that sleep.
+    """
     cls: Any = importlib.import_module(module)
     for part in qualname.split("."):
         cls = getattr(cls, part)
     buffers = Buffers() if sharing is None else SharedBuffers(sharing)
-    resolver = StubResolver(manifest, buffers, telemetry)
+    resolver = StubResolver(manifest, buffers, telemetry, awaited)
     instance = build(cls, resolver)
     resolver.is_booting = False
     worker = InProcessWorker(declaration_of(cls), instance, buffers)
@@ -139,8 +149,13 @@ class StubResolver:
     """
 
     def __init__(
-        self, manifest: ChainletManifest, buffers: Buffers, telemetry: Optional[Telemetry] = None
+        self,
+        manifest: ChainletManifest,
+        buffers: Buffers,
+        telemetry: Optional[Telemetry] = None,
+        awaited: Optional[Awaited] = None,
     ) -> None:
+        self._awaited = Awaited() if awaited is None else awaited
         self.is_booting = True
         self._buffers = buffers
         self._telemetry = telemetry
@@ -175,6 +190,8 @@ class StubResolver:
             self._loop,
             waits_for_start=lambda: self.is_booting,
             telemetry=self._telemetry,
+            sleeper=self._awaited if service.display_name in self._manifest.sleepers else None,
+            zone=self._manifest.zone,
         )
 
     def _service(self, dependency: Dependency) -> DeployedServiceDescriptor:

@@ -29,7 +29,7 @@ from chainctl.worker.resolvers import RefusingResolver
 from chainctl.worker.servings import Flights, Serving, Servings
 from chainctl.worker.stages import StageRunner, async_items
 from chainctl.worker.threads import CallThreads
-from chainctl.worker.worker import Call, Health, Reply
+from chainctl.worker.worker import Call, Health, Load, Reply
 
 _LOG = logging.getLogger("chainctl.worker")
 _REFUSING = RefusingResolver()
@@ -142,6 +142,9 @@ class InProcessWorker:
     def waiting(self) -> int:
         """How many calls wait for their turn, or for their batch."""
         return self.gate.waiting + (self._stages.waiting if self._stages is not None else 0)
+
+    def load(self) -> Load:
+        return Load.of(self.servings.count, self.waiting)
 
     def drain(self) -> None:
         """Let nothing wait for calls that will not come."""

@@ -98,6 +98,11 @@ class Servings(Generic[MadeT]):
             if number < before and not flights.count:
                 self._flights.pop(number, None)
 
+    @property
+    def count(self) -> int:
+        """How many calls are under way, of any generation."""
+        return sum(flights.count for flights in self._flights.copy().values())
+
     def in_flight(self) -> dict[int, int]:
         """Return how many calls of each generation are under way."""
         return {

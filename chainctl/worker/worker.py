@@ -93,6 +93,19 @@ class Health:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Load:
+    """How many calls run, and how many wait for a place."""
+
+    under_way: int
+    waiting: int
+
+    @classmethod
+    def of(cls, here: int, waiting: int) -> Load:
+        """Tell those that are here apart: the ones that do not wait run."""
+        return cls(max(0, here - waiting), waiting)
+
+
 class Worker(Protocol):
     """Runs one chainlet, in this process or elsewhere. `is_websocket` says how it is called."""
 
@@ -107,6 +120,10 @@ class Worker(Protocol):
         ...
 
     async def health(self) -> Health: ...
+
+    def load(self) -> Load:
+        """Count the calls that are here; cheap, for it is asked often."""
+        ...
 
     def drain(self) -> None:
         """Note that no call comes any more; those that are here go on to their end."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from chainctl.errors import CallFailedError
 from chainctl.workflows.error_lines import error_lines
+
+
+def _directly() -> None:
+    """Let the URL be connected to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +45,18 @@ def call(
     insecure: bool = False,
     traceparent: str = "",
     content_type: str = "application/json",
+    connect: Callable[[], socket.socket | None] = _directly,
 ) -> Answer:
     """POST to `url/run_remote`; `timeout_sec` bounds each wait for bytes.
 
     Raises CallFailedError for an error answer, with the remote traceback as details, and when
     nothing answers; reading the answer raises it when the answer breaks off. Its hints name `chain`.
-    `insecure` skips the check of a TLS certificate; `traceparent` is the header of that name.
+    `insecure` skips the check of a TLS certificate; `traceparent` is the header of that name. `connect` gives
+    a connection to what listens at the URL where that can not be reached from here.
     """
     parts = urlsplit(url)
-    connection = _connection(parts.scheme, parts.netloc, timeout_sec, insecure=insecure)
     with _failures(url, chain), ExitStack() as on_error:
+        connection = _connection(parts, timeout_sec, connect(), insecure=insecure)
         on_error.callback(connection.close)
         connection.request(
             "POST",
@@ -98,14 +105,28 @@ def _failures(url: str, chain: str) -> Iterator[None]:
         ) from error
 
 
-def _connection(scheme: str, netloc: str, timeout: float, *, insecure: bool) -> http.client.HTTPConnection:
-    if scheme != "https":
-        return http.client.HTTPConnection(netloc, timeout=timeout)
+def _connection(
+    parts: SplitResult, timeout_sec: float, carried: socket.socket | None, *, insecure: bool
+) -> http.client.HTTPConnection:
+    """Return a connection to be used; it is made when it is used, unless something carries it already."""
+    context = _context(insecure=insecure) if parts.scheme == "https" else None
+    if context is None:
+        connection = http.client.HTTPConnection(parts.netloc, timeout=timeout_sec)
+    else:
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout_sec, context=context)
+    if carried is not None:
+        carried.settimeout(timeout_sec)
+        named = context and context.wrap_socket(carried, server_hostname=parts.hostname)
+        connection.sock = named or carried
+    return connection
+
+
+def _context(*, insecure: bool) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(netloc, timeout=timeout, context=context)
+    return context
 
 
 def _headers(content_type: str, api_key: str | None, traceparent: str) -> dict[str, str]:

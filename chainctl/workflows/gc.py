@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from chainctl.deploy.gc import GcPlan, Removal, RemoveImage, RemoveLeftover, chain_of, gc_line, plan_gc
@@ -17,10 +17,14 @@ from chainctl.workflows.images import recorded
 
 @dataclass(frozen=True, slots=True)
 class GcSettings:
-    """How many releases of each chain are kept, and of which chain things go; None for all."""
+    """How many releases of each chain are kept, and of which chain things go; None for all.
+
+    `others` are the ledgers of other targets, by name, that may use the same images.
+    """
 
     keep: int
     only: str | None = None
+    others: Mapping[str, Ledger] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,9 @@ class Collected:
 
 def gc_plan(store: ImageStore, ledger: Ledger, settings: GcSettings, now: float) -> GcPlan:
     """Decide what would go; touches nothing."""
-    return plan_gc(store.stored(settings.only), recorded(ledger, settings.keep), now, only=settings.only)
+    return plan_gc(
+        store.stored(settings.only), recorded(ledger, settings.keep, settings.others), now, only=settings.only
+    )
 
 
 def collect(
@@ -55,7 +61,9 @@ def collect(
         wanted = {_key(removal) for removal in plan.removals if chain_of(removal) == chain}
         try:
             with ledger.lock(chain) if chain else nullcontext():
-                still = plan_gc(store.stored(chain), recorded(ledger, settings.keep), clock(), only=chain)
+                still = plan_gc(
+                    store.stored(chain), recorded(ledger, settings.keep, settings.others), clock(), only=chain
+                )
                 removed += _apply([r for r in still.removals if _key(r) in wanted], store, emit, clock)
         except LockHeldError as error:
             emit(Notice(f"{chain} is left alone: {error.message}"))

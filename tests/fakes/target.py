@@ -76,6 +76,9 @@ class MemoryTarget:
     def name(self) -> str:
         return "memory"
 
+    def connect(self, chain: str) -> None:
+        """Return nothing: there is nothing that listens."""
+
     def observe(self, chain: str) -> ObservedState:
         has = self._chains.get(chain, MemoryChain())
         services = tuple(_shown(has, has.services[name]) for name in sorted(has.services))

@@ -29,6 +29,10 @@ _PIECE = 1 << 16
 _STDOUT = 1
 
 
+def _nothing() -> None:
+    """Nobody waits for the end."""
+
+
 def attached(connection: Connection, container: str) -> socket.socket:
     """Attach to a container's standard streams. Raises EngineError.
 
@@ -50,9 +54,14 @@ def attached(connection: Connection, container: str) -> socket.socket:
                 f"The engine does not let commands attach to containers ({error})",
                 hint="reach it without a proxy that takes connections apart",
             ) from error
+    return as_socket(carried)
+
+
+def as_socket(carried: SessionConnection, closed: Callable[[], None] = _nothing) -> socket.socket:
+    """Return a socket that stands for the standard streams of what a session carries; `closed` is told its end."""
     here, there = socket.socketpair()
     reading = _thread(_carry_in, carried, there)
-    _thread(_carry_out, carried, there, reading)
+    _thread(_carry_out, carried, there, reading, closed)
     return here
 
 
@@ -62,7 +71,9 @@ def _thread(work: Callable[..., None], *arguments: object) -> threading.Thread:
     return thread
 
 
-def _carry_out(carried: SessionConnection, there: socket.socket, reading: threading.Thread) -> None:
+def _carry_out(
+    carried: SessionConnection, there: socket.socket, reading: threading.Thread, closed: Callable[[], None]
+) -> None:
     """Send what this process writes; then end the connection, once nobody reads from it any more."""
     with suppress(OSError):
         while data := there.recv(_PIECE):
@@ -71,6 +82,7 @@ def _carry_out(carried: SessionConnection, there: socket.socket, reading: thread
     reading.join()
     carried.close()
     there.close()
+    closed()
 
 
 def _carry_in(carried: SessionConnection, there: socket.socket) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from chainctl.adapters.docker.engine_address import EngineAddress, TLSFiles
 from chainctl.adapters.docker.engine_error import LOST_HINT, engine_errors
 from chainctl.adapters.docker.engine_info import EngineInfo, EnginePing
+from chainctl.adapters.docker.ssh_tunnel import SCHEME, SshTunnel
+from chainctl.errors import EngineError
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -24,16 +26,19 @@ OLDEST_API = "1.24"
 class Engine:
     """One engine. Make it with `connect`, or with `late`; it holds no open connection.
 
-    `known` is what it answered to a ping, None where it is asked each time.
+    `known` is what it answered to a ping, None where it is asked each time; `tunnel` leads to one that is
+    reached over SSH, opened when it is first needed.
     """
 
     address: EngineAddress
     known: EnginePing | None
+    tunnel: list[SshTunnel] = field(default_factory=list, repr=False, compare=False)
 
     @classmethod
     def connect(cls, address: EngineAddress) -> Engine:
         """Return the engine at an address. Raises EngineError when none answers."""
-        return cls(address, _ping(address))
+        engine = cls.late(address)
+        return replace(engine, known=engine.ping)
 
     @classmethod
     def late(cls, address: EngineAddress) -> Engine:
@@ -43,7 +48,16 @@ class Engine:
     @property
     def ping(self) -> EnginePing:
         """Return what it answers to a ping. Raises EngineError where it was not known and does not answer."""
-        return self.known or _ping(self.address)
+        return self.known or self._ping()
+
+    @property
+    def url(self) -> str:
+        """Return the address to connect to: that of the tunnel where there is one. Raises EngineError."""
+        if not self.address.url.startswith(SCHEME):
+            return self.address.url
+        if not self.tunnel:
+            self.tunnel.append(SshTunnel.opened(self.address.url))
+        return self.tunnel[0].url
 
     def errors(self, doing: str, *, hint: str = LOST_HINT) -> AbstractContextManager[None]:
         """Return the context in which docker-py's exceptions become EngineError.
@@ -55,15 +69,28 @@ class Engine:
     @contextmanager
     def client(self) -> Iterator[APIClient]:
         """Open a client for one thread and one purpose; closing it drops its connections."""
-        ping = self.ping
+        version, url = self.ping.api_version or OLDEST_API, self.url
         with self.errors("open a connection"):
-            client = _open(self.address, ping.api_version or OLDEST_API)
+            client = _open(url, self.address.tls, version)
         with client:
             yield client
 
     def is_alive(self) -> bool:
         """Return True when the engine answers. Raises EngineError otherwise."""
-        return bool(_ping(self.address).api_version)
+        return bool(self._ping().api_version)
+
+    def _ping(self) -> EnginePing:
+        url = self.url
+        try:
+            with self.errors("answer a ping"), _open(url, self.address.tls, OLDEST_API) as client:
+                _knock(url)
+                response = client.get(f"{client.base_url}/_ping", timeout=TIMEOUT)
+                response.raise_for_status()
+                return EnginePing.of(response.headers)
+        except EngineError as error:
+            for tunnel in self.tunnel:
+                error.details = (*error.details, *tunnel.said())
+            raise
 
     def platform(self) -> str:
         """Return the platform that the engine runs by itself, such as "linux/amd64"."""
@@ -82,32 +109,18 @@ def prepare() -> None:
     import docker  # noqa: F401
 
 
-def _ping(address: EngineAddress) -> EnginePing:
-    with engine_errors(address.url, "answer a ping"), _open(address, OLDEST_API) as client:
-        _knock(address)
-        response = client.get(f"{client.base_url}/_ping", timeout=TIMEOUT)
-        response.raise_for_status()
-        return EnginePing.of(response.headers)
-
-
-def _knock(address: EngineAddress) -> None:
+def _knock(url: str) -> None:
     """Fail here when nothing listens: docker-py leaks its socket when it fails to connect."""
-    path = address.url.removeprefix("unix://")
-    if path != address.url:
+    path = url.removeprefix("unix://")
+    if path != url:
         with socket.socket(socket.AF_UNIX) as knocking:
             knocking.connect(path)
 
 
-def _open(address: EngineAddress, version: str) -> APIClient:
+def _open(url: str, tls: TLSFiles | None, version: str) -> APIClient:
     from docker import APIClient
 
-    return APIClient(
-        base_url=address.url,
-        version=version,
-        timeout=TIMEOUT,
-        tls=_tls(address.tls) if address.tls else False,
-        use_ssh_client=address.url.startswith("ssh://"),
-    )
+    return APIClient(base_url=url, version=version, timeout=TIMEOUT, tls=_tls(tls) if tls else False)
 
 
 def _tls(files: TLSFiles) -> TLSConfig:

@@ -89,11 +89,6 @@ def unreachable(url: str, doing: str, error: BaseException, hint: str) -> Engine
                     hint="give one such as unix:///var/run/docker.sock or tcp://HOST:2376 "
                     "in DOCKER_HOST or the setting `docker_host`",
                 )
-            case _ if "Install paramiko" in str(cause):
-                return EngineError(
-                    f"The engine {url} needs SSH, which is not installed",
-                    hint="install it with `pip install 'docker[ssh]'`",
-                )
     return EngineError(
         f"The engine {url} was lost while trying to {doing}: {without_query(str(error))}", hint=hint
     )

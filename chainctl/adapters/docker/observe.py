@@ -48,9 +48,13 @@ def published_host(bind: str, address: EngineAddress) -> str:
     """Return the host under which callers reach what is bound; for all interfaces the engine's own."""
     if bind not in ("", "0.0.0.0", "::"):
         return f"[{bind}]" if ":" in bind else bind
-    is_remote = address.url.startswith(("tcp://", "http://", "https://", "ssh://"))
     here = "[::1]" if bind == "::" else "127.0.0.1"
-    return (is_remote and urlsplit(address.url).hostname) or here
+    return (is_remote(address) and urlsplit(address.url).hostname) or here
+
+
+def is_remote(address: EngineAddress) -> bool:
+    """Say whether an engine may be on another machine."""
+    return address.url.startswith(("tcp://", "http://", "https://", "ssh://"))
 
 
 def _remains(

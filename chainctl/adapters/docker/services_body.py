@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -95,8 +96,12 @@ def filler_body(spec: ServiceSpec, mount: dict[str, object]) -> Body:
 
 def environment(spec: ServiceSpec, *, is_sharing: bool) -> list[str]:
     """Return the variables of a service; those that chainctl sets win."""
-    told = service_environment(spec, {}, _sharing(spec) if is_sharing else {})
+    told = service_environment(spec, {}, {**_sleepers(spec), **(_sharing(spec) if is_sharing else {})})
     return [f"{name}={value}" for name, value in told.items()]
+
+
+def _sleepers(spec: ServiceSpec) -> dict[str, str]:
+    return {"CHAINCTL_SLEEPERS": json.dumps(spec.sleepers)} if spec.sleepers else {}
 
 
 def secrets_mount(spec: ServiceSpec, *, is_read_only: bool) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """A client of an engine in; the bare connection of a session, upgraded to HTTP/2, out.
 
 The connection is taken from docker-py's response in the way in which docker-py itself does it to
-attach to a container, so every transport that can attach (Unix socket, TCP, TLS, SSH) carries sessions.
+attach to a container, so every transport that can attach (Unix socket, TCP, TLS) carries sessions.
 """
 
 from __future__ import annotations
@@ -43,31 +43,22 @@ class SessionConnection:
 
     def cut(self) -> None:
         """Let the reader find the end."""
-        process = getattr(self._end, "proc", None)
         with suppress(OSError):
-            if process is not None:
-                process.kill()  # there is nothing that it could lose
-            else:
-                self._end.shutdown(socket.SHUT_RDWR)
+            self._end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         with suppress(OSError):
             self._response.close()
-        process = getattr(self._end, "proc", None)
-        if process is not None:
-            process.wait(TIMEOUT)
 
     def unlimited(self) -> SessionConnection:
         """Take docker-py's timeouts off: a session is silent while a step runs."""
-        if getattr(self._end, "proc", None) is None:
-            self._end.settimeout(None)
+        self._end.settimeout(None)
         return self
 
     @property
-    def _end(self) -> Any:
-        """The socket, or what stands for one where `ssh` carries the bytes."""
-        channel = getattr(self._reader, "channel", None)
-        return channel if channel is not None else self._reader.raw._sock
+    def _end(self) -> socket.socket:
+        end: socket.socket = self._reader.raw._sock
+        return end
 
 
 def connect_session(client: APIClient, session: str, methods: Iterable[str]) -> SessionConnection:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.control import open_control
+from chainctl.adapters.docker.door_connection import connect_door
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
@@ -108,6 +110,9 @@ class DockerTarget:
         """Ask from within the service's container, which alone has its token."""
         with Connection.opened(self._engine) as connection:
             return ask_service(connection, chain, service, path)
+
+    def connect(self, chain: str) -> socket.socket | None:
+        return connect_door(self._engine, chain)
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_control(self._engine, chain, replica_name(service, replica))

@@ -55,6 +55,7 @@ def process_env(
         "CHAINCTL_SERVICE": spec.name,
         "CHAINCTL_CHAINLET": spec.chainlet,
         **({"CHAINCTL_DATA": json.dumps({n: str(p) for n, p in sorted(data.items())})} if data else {}),
+        **({"CHAINCTL_SLEEPERS": json.dumps(spec.sleepers)} if spec.sleepers else {}),
         **sharing(spec, run),
         **(caching(run.cache_of(spec.cache.name), spec.name) if spec.cache else {}),
     }

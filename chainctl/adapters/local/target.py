@@ -180,6 +180,9 @@ class LocalTarget:
         socket = self._paths.run(chain).socket_of(service)
         return call_service(socket, service, body, self._vault.token(chain), timeout_sec)
 
+    def connect(self, chain: str) -> None:
+        """Return nothing: a front door of this machine is reached at its URL."""
+
     def ask(self, chain: str, service: str, path: str) -> bytes:
         """Ask over the service's socket, which only we can open."""
         socket = self._paths.run(chain).socket_of(service)

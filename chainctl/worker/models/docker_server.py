@@ -26,7 +26,7 @@ from chainctl.worker.models.cannot_start import CannotStartError
 from chainctl.worker.models.fetch import with_files
 from chainctl.worker.models.server_process import ServerProcess
 from chainctl.worker.models.server_settings import HOST, ServerSettings
-from chainctl.worker.worker import Call, ForwardedRequest, Health, Reply
+from chainctl.worker.worker import Call, ForwardedRequest, Health, Load, Reply
 
 HOP_BY_HOP = frozenset(
     [
@@ -88,6 +88,7 @@ class ServerWorker:
         self.settings = settings
         self.gate = Gate(settings.limit) if settings.limit else None
         self._name = name
+        self._here = 0
         self._address = Address(HOST, settings.port)
         self._http = HttpClient(self._address, connect_sec=_CONNECT_SEC, connections=ForwardingConnection)
 
@@ -105,13 +106,23 @@ class ServerWorker:
         )
         target = self.settings.target_of(request.target)
         gate = self.gate if self.settings.is_predict(target) else None
+        self._here += 1
         if gate is None:
-            return await self._forwarded(request, target, call, lambda: None)
+            return await self._forwarded(request, target, call, self._left)
         try:
             since = await gate.enter(call.context.remaining_sec)
         except Overloaded as error:
+            self._left()
             return overload_reply(error)
-        return await self._forwarded(request, target, call, lambda: gate.leave(since))
+        except BaseException:
+            self._left()
+            raise
+
+        def leave() -> None:
+            gate.leave(since)
+            self._left()
+
+        return await self._forwarded(request, target, call, leave)
 
     async def websocket(self, socket: WebSocketProtocol, context: CallContext) -> None:
         """Conversations are forwarded as they are, beside calls."""
@@ -129,12 +140,18 @@ class ServerWorker:
             is_ready, "" if is_ready else f"the server answers {answer.status} at {self.settings.readiness}"
         )
 
+    def load(self) -> Load:
+        return Load.of(self._here, 0 if self.gate is None else self.gate.waiting)
+
     def drain(self) -> None:
         """Calls that are here go on to their end; nothing waits for others."""
 
     def schemas(self) -> dict[str, Any]:
         """What its server takes and gives is not known."""
         return {"input": {}, "output": {}}
+
+    def _left(self) -> None:
+        self._here -= 1
 
     async def _forwarded(
         self, request: ForwardedRequest, target: str, call: Call, leave: Callable[[], None]

@@ -33,7 +33,7 @@ from chainctl.worker.origin import Origin
 from chainctl.worker.servings import Made, Servings
 from chainctl.worker.stages import Visit
 from chainctl.worker.threads import CallThreads
-from chainctl.worker.worker import Call, Health, Reply
+from chainctl.worker.worker import Call, Health, Load, Reply
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,9 @@ class ModelWorker:
     def waiting(self) -> int:
         """How many calls wait for `predict`, or for their batch."""
         return self.gate.waiting + self._bounded.waiting
+
+    def load(self) -> Load:
+        return Load.of(self.servings.count, self.waiting)
 
     def drain(self) -> None:
         """Let nothing wait for calls that will not come."""

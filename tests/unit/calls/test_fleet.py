@@ -48,7 +48,7 @@ async def ask(fleet: Client) -> Answer:
 
 
 def test_calls_go_to_all_in_turn() -> None:
-    """Where all have as few calls under way, each is next in its turn."""
+    """Where all have as few calls under way and are as fast, each is next in its turn."""
 
     async def work() -> None:
         async with loopback(answer(b"x")) as one, loopback(answer(b"x")) as two:
@@ -306,3 +306,113 @@ def test_the_first_call_goes_where_all_others_would(tmp_path: Path) -> None:
             fleet.close()
 
     run(work())
+
+
+def test_one_that_answers_no_probe_is_passed_over_within_a_second() -> None:
+    """It accepts and never answers; what it has begun goes on, and it is back as soon as it answers."""
+
+    async def work() -> None:
+        go_on = asyncio.Event()
+        hangs = Step(b"", go_on, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        async with loopback(hangs) as hung, loopback(answer(b"x")) as good:
+            async with fleet_of(at(hung), at(good)) as fleet:
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                fleet.probe(loop)
+                while len(fleet._all_open(loop.time())) == 2:
+                    await asyncio.sleep(0.005)
+                assert loop.time() - began < 0.5
+                for _ in range(6):
+                    await ask(fleet)
+                assert [r.line for r in hung.requests] == ["GET /openz HTTP/1.1"]
+                go_on.set()
+                while len(fleet._all_open(loop.time())) == 1:
+                    await asyncio.sleep(0)
+                await asyncio.gather(*(ask(fleet) for _ in range(4)))
+                assert "POST /-/run_remote HTTP/1.1" in [r.line for r in hung.requests]
+            assert len(good.requests) >= 6
+
+    run(work())
+
+
+def test_silent_ones_are_called_where_no_other_is() -> None:
+    """One whose event loop is busy may well take a call."""
+
+    async def work() -> None:
+        go_on = asyncio.Event()
+        busy = Step(b"", go_on, b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx")
+        async with loopback(busy, answer(b"x")) as one, fleet_of(at(one)) as fleet:
+            loop = asyncio.get_running_loop()
+            fleet.probe(loop)
+            while fleet._all_open(loop.time()):
+                await asyncio.sleep(0.005)
+            assert (await ask(fleet)).body == b"x"
+            go_on.set()
+
+    run(work())
+
+
+def test_one_that_fails_all_its_calls_gets_no_more() -> None:
+    """It answers 500 at once, which would otherwise draw calls to it: the fewest are under way there."""
+
+    async def work() -> None:
+        async with (
+            loopback(answer(b"{}", 500)) as bad,
+            loopback(answer(b"x")) as one,
+            loopback(answer(b"x")) as two,
+            fleet_of(at(bad), at(one), at(two)) as fleet,
+        ):
+            await asyncio.gather(*(ask(fleet) for _ in range(60)))
+            await until_probed(fleet)
+            before = len(bad.requests)
+            assert before >= 10
+            for _ in range(30):
+                assert (await ask(fleet)).status == 200
+            assert len(bad.requests) == before
+
+    run(work())
+
+
+def test_the_zone_that_a_probe_tells_is_preferred() -> None:
+    """Calls go to the caller's own as long as few are under way there, and then to others, too."""
+
+    async def work() -> None:
+        zones = [answer(b"{}", 200, f"x-chainctl-zone: {zone}") for zone in "ab"]
+        slow = Step(b"", asyncio.Event(), b"")
+        async with loopback(zones[0], *[answer(b"x")] * 5, slow) as near, loopback(zones[1]) as far:
+            fleet = Fleet(lambda: None, "a")
+            fleet.set([at(far), at(near)], are_proven=True)
+            await until_probed(fleet)
+            for _ in range(5):
+                await ask(fleet)
+            assert (len(near.requests), len(far.requests)) == (6, 1)
+            calls = [asyncio.ensure_future(ask(fleet)) for _ in range(6)]
+            done, waiting = await asyncio.wait(calls, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            assert done
+            for call in waiting:
+                call.cancel()
+            await asyncio.wait(calls)
+            assert len(far.requests) > 1
+            fleet.close()
+
+    run(work())
+
+
+def test_of_very_many_some_are_spoken_with_and_more_while_these_are_busy() -> None:
+    """A caller alone can use all of them; it needs no connection to most when it calls now and then."""
+    many = [Address("127.0.0.1", port) for port in range(20_000, 20_100)]
+    fleet = Fleet(lambda: None)
+    fleet.set(many, are_proven=True)
+    first = set(fleet._replicas)
+    assert len(first) == 32
+    for replica in fleet._replicas.values():
+        replica.under_way = 1
+    fleet._chosen([])
+    fleet.set(many, are_proven=True)
+    assert len(fleet._replicas) == 64
+    assert first < set(fleet._replicas)
+    for replica in fleet._replicas.values():
+        replica.under_way = 0
+    fleet._chosen([])
+    fleet.set(many, are_proven=True)
+    assert len(fleet._replicas) == 64

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chainctl.build.plan import plan_build
 from chainctl.build.settings import BuildSettings
 from chainctl.deploy.compose_release import callees_first, compose_release, secret_names
+from chainctl.deploy.generations import restarted
 from chainctl.deploy.release import (
     Call,
     DataMount,
@@ -164,6 +165,20 @@ def test_a_chainlet_that_is_called_twice_is_one_call() -> None:
     """Two edges to one chainlet, such as with other options."""
     graph = graph_of({"Root": ["Leaf", "Leaf"], "Leaf": []})
     assert len(release_of(graph).service_of("Root").calls) == 1
+
+
+@pytest.mark.parametrize(("least", "sleepers"), [(0, ("Leaf",)), (1, ())])
+def test_callers_know_who_may_sleep(least: int, sleepers: tuple[str, ...]) -> None:
+    """Only a chainlet that may has another name for its callers; those of all others keep theirs."""
+    bounds = {"compute": {"min_replicas": least, "max_replicas": 3}}
+    graph = graph_of({"Root": ["Leaf"], "Leaf": []}, specs=[chainlet("Leaf", config=bounds)])
+    release = release_of(graph)
+    root, leaf = release.service_of("Root"), release.service_of("Leaf")
+    assert root.sleepers == sleepers
+    assert root.calls == (Call("Leaf", leaf.name, may_sleep=bool(sleepers)),)
+    assert restarted(release, ["Leaf"]).service_of("Root").sleepers == sleepers
+    plain = release_of(graph_of({"Root": ["Leaf"], "Leaf": []}))
+    assert (root.name != plain.service_of("Root").name) is bool(sleepers)
 
 
 def test_an_unknown_chainlet_has_no_service() -> None:

@@ -19,7 +19,7 @@ from chainctl.server.app import ChainletApp
 from chainctl.server.openapi import openapi
 from chainctl.server.service import ChainletService
 from chainctl.worker.in_process import InProcessWorker
-from chainctl.worker.worker import Call, Health, Reply
+from chainctl.worker.worker import Call, Health, Load, Reply
 from tests.unit.worker.loopback import run
 
 JSON = {"content-type": "application/json"}
@@ -221,6 +221,9 @@ def test_request_that_breaks_off() -> None:
 
         def drain(self) -> None:
             raise AssertionError("nobody ends it")
+
+        def load(self) -> Load:
+            raise AssertionError("nobody asks for it")
 
         def schemas(self) -> dict[str, Any]:
             return {}

@@ -7,6 +7,7 @@ import asyncio
 import chainctl as chains
 from chainctl.sdk.declaration import declaration_of
 from chainctl.server.service import ChainletService
+from chainctl.worker.boot import ChainletManifest
 from chainctl.worker.in_process import InProcessWorker
 from chainctl.worker.worker import Reply
 
@@ -36,6 +37,15 @@ def test_it_is_aside_until_the_time_is_over() -> None:
     assert asked(service, "/readyz").status == 200
     asked(service, "/-/aside", "sec=0")
     assert asked(service, "/openz").status == 200
+
+
+def test_it_says_in_which_zone_it_runs() -> None:
+    """Where it was told; callers in the same one prefer it."""
+    service = ChainletService("Echo", "t")
+    service.worker = worker()
+    assert "x-chainctl-zone" not in asked(service, "/openz").headers
+    service.zone = ChainletManifest.of({"CHAINCTL_ZONE": "b"}, None).zone
+    assert asked(service, "/openz").headers["x-chainctl-zone"] == "b"
 
 
 def test_only_the_chain_may_ask() -> None:

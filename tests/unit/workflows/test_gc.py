@@ -50,6 +50,18 @@ def test_the_last_releases_are_kept(ledger: Ledger, keep: int, gone: int) -> Non
     assert done.freed_bytes == (gone * 100 if gone else 0)
 
 
+def test_what_another_target_uses_is_kept(ledger: Ledger, tmp_path: Path) -> None:
+    """One engine builds for several: a cluster pulls what no container here was made from."""
+    here = Ledger(tmp_path / "here", "docker")
+    alone = gc_plan(MemoryStore(Stored(IMAGES)), here, GcSettings(2), still_clock())
+    assert len(alone.removals) == len(IMAGES)
+    beside = GcSettings(2, others={"prod": ledger})
+    plan = gc_plan(MemoryStore(Stored(IMAGES)), here, beside, still_clock())
+    assert [kept.cause for kept in plan.kept] == [
+        f"release {number} of shop on prod uses it" for number in (3, 4)
+    ]
+
+
 def test_images_are_listed_with_their_releases(ledger: Ledger) -> None:
     """All releases count, not only those that would be kept."""
     listed = list_images(MemoryStore(Stored(IMAGES)), ledger)

@@ -73,6 +73,13 @@ def test_what_chainctl_tells_a_service_can_not_be_overruled() -> None:
     ]
 
 
+def test_a_service_is_told_who_may_sleep() -> None:
+    """By the names of the chainlets that it calls; where none may it is told nothing."""
+    calls = tuple(replace(call, may_sleep=True) for call in SPEC.calls)
+    told = set(environment(replace(SPEC, calls=calls), is_sharing=False))
+    assert told - set(environment(SPEC, is_sharing=False)) == {'CHAINCTL_SLEEPERS=["Say Hello"]'}
+
+
 def test_a_service_may_run_without_shared_memory() -> None:
     """Nothing but the mount and the variables that tell of it differs."""
     with_it = service_body(SPEC, "python3", ENGINE, 30, is_sharing=True)

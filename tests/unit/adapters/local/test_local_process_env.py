@@ -54,6 +54,14 @@ def test_the_whole_environment() -> None:
     }
 
 
+def test_a_service_is_told_who_may_sleep() -> None:
+    """By the names of the chainlets that it calls."""
+    spec = spec_of()
+    sleeping = replace(spec, calls=tuple(replace(call, may_sleep=True) for call in spec.calls))
+    told = process_env(sleeping, RUN, APP, {}, {})
+    assert told == {**process_env(spec, RUN, APP, {}, {}), "CHAINCTL_SLEEPERS": '["Other"]'}
+
+
 def test_where_memory_is_shared_the_service_is_told() -> None:
     """A directory of the chain's own, and how much of its memory the service may put there."""
     run = replace(RUN, shared=Path("/dev/shm/own/demo-shared"))
