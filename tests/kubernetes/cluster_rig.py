@@ -113,6 +113,14 @@ class ClusterRig:
         assert door is not None
         return str(call(door.url).json["service"])
 
+    def called_through_the_api(self) -> str:
+        """Return what the front door answers to one who only reaches the API."""
+        connection = self.target.connect(self.chain)
+        assert connection is not None
+        with connection:
+            connection.sendall(b"GET /run_remote HTTP/1.1\r\nhost: door\r\nconnection: close\r\n\r\n")
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
     def push(self, wanted: DesiredState) -> DeployPlan:
         plan = reconcile(wanted, self.target.observe(self.chain))
         execute(plan, self.target, silent, time.monotonic)

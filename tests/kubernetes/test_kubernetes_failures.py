@@ -118,6 +118,7 @@ def test_the_door_speaks_for_the_chain(rig: ClusterRig) -> None:
     for spec in (first, second):
         rig.push(desired(spec))
         assert rig.called() == spec.name
+    assert f'"service": "{second.name}"' in rig.called_through_the_api()
 
 
 def test_a_start_that_was_cut_off_is_seen(rig: ClusterRig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
@@ -10,6 +11,7 @@ from chainctl.adapters.kubernetes.ask import ask_service, call_service
 from chainctl.adapters.kubernetes.capacity import largest_node
 from chainctl.adapters.kubernetes.control import open_control
 from chainctl.adapters.kubernetes.door import ensure_front_door, remove_front_door, route_to
+from chainctl.adapters.kubernetes.door_connection import connect_door
 from chainctl.adapters.kubernetes.logs import read_logs
 from chainctl.adapters.kubernetes.objects import closed_network, network_name
 from chainctl.adapters.kubernetes.observe import (
@@ -130,6 +132,9 @@ class KubernetesTarget:
 
     def ask(self, chain: str, service: str, path: str) -> bytes:
         return ask_service(self._api, chain, service, path)
+
+    def connect(self, chain: str) -> socket.socket | None:
+        return connect_door(self._api, chain)
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_control(self._api, chain, service, replica)
