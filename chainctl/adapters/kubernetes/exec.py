@@ -71,7 +71,7 @@ class ExecWire:
     def receive(self) -> bytes:
         """Return what the command wrote next to its output, b"" when it has ended."""
         while True:
-            channel, data = self._frame()
+            channel, data = self.frame()
             if channel == _STDOUT and data:
                 return data
             if channel in (None, _STATUS):
@@ -91,12 +91,14 @@ class ExecWire:
     def close(self) -> None:
         with suppress(OSError, _ended()):
             self.connection.close(timeout=1)
+        with suppress(OSError):
+            self.connection.shutdown()  # `close` leaves the socket open where the other side closed first
 
     def all(self) -> Said:
         """Return all that the command writes. Raises OSError when the connection ends before it does."""
         written = {_STDOUT: bytearray(), _STDERR: bytearray()}
         while True:
-            channel, data = self._frame()
+            channel, data = self.frame()
             if channel is None:
                 raise OSError("the connection ended")
             if channel == _STATUS:
@@ -105,7 +107,8 @@ class ExecWire:
             if channel in written:
                 written[channel] += data
 
-    def _frame(self) -> tuple[int | None, bytes]:
+    def frame(self) -> tuple[int | None, bytes]:
+        """Return the channel of what came next, and its bytes; None for the connection's end, -1 for no channel."""
         ended = _ended()
         try:
             _, frame = self.connection.recv_data_frame(True)
