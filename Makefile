@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 WORKERS ?= $(if $(ENGINE),2,0)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker test-load test-kubernetes fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages bench-balance soak crash golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker test-swarm test-load test-kubernetes fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages bench-balance soak crash golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,10 @@ test-unit: setup ## Run the tests that need no engine
 test-docker: setup ## Bring an engine up and run the tests that need it
 	tests/engine/up >/dev/null
 	CHAINCTL_TEST_REQUIRE_ENGINE=1 $(BIN)/python -m pytest -m docker
+
+test-swarm: setup ## Bring an engine up, make it a swarm, and run all tests on it (about 4 minutes)
+	tests/engine/up >/dev/null
+	CHAINCTL_TEST_SWARM=1 $(BIN)/python -m pytest tests/docker -k swarm
 
 test-load: setup ## Run the tests that count lost requests under load, and need the machine to themselves
 	tests/engine/up >/dev/null

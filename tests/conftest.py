@@ -48,6 +48,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("kubernetes"):
                 item.add_marker(pytest.mark.skip(reason="needs a cluster: `make test-kubernetes`"))
+    if not os.environ.get("CHAINCTL_TEST_SWARM"):
+        for item in items:
+            if item.get_closest_marker("swarm"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: `make test-swarm`"))
     marked = [item for item in items if item.get_closest_marker("docker")]
     if not marked or _engine_answers():
         return

@@ -10,6 +10,8 @@ from chainctl.cli.durations import age_text
 from chainctl.cli.output import table
 from chainctl.cli.settings import Settings
 from chainctl.cli.wiring import open_worlds
+from chainctl.deploy.release import Scaling, ServiceSpec
+from chainctl.deploy.scale import bounds_text, sleeping
 from chainctl.deploy.state import ObservedDoor, ObservedService, ObservedState
 from chainctl.workflows.history import warm_services
 
@@ -19,7 +21,8 @@ class ListedChain:
     """A chain on a target. `release` is None where its release was recorded elsewhere.
 
     `warm` has the services that older releases left running, with the number of the last such release;
-    `edited` are those that run other code than their images have.
+    `edited` are those that run other code than their images have. `scaling` has the bounds of those that follow
+    their load, by name, `asleep` those of which there is nothing now.
     """
 
     target: str
@@ -27,6 +30,8 @@ class ListedChain:
     release: int | None
     warm: Mapping[str, int] = field(default_factory=dict)
     edited: frozenset[str] = frozenset()
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    asleep: tuple[ServiceSpec, ...] = ()
 
 
 def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
@@ -40,7 +45,11 @@ def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
                 number = record.number if record else None
                 warm = warm_services(world.ledger, observed)
                 edited = world.ledger.edited(chain)
-                listed.append(ListedChain(world.name, observed, number, warm, edited))
+                services = record.release.services if record else ()
+                bounds = {s.name: s.scaling for s in services if s.scaling}
+                found = sleeping(record.release, observed) if record else ()
+                asleep = tuple(sorted(found, key=lambda s: s.chainlet))
+                listed.append(ListedChain(world.name, observed, number, warm, edited, bounds, asleep))
     return listed
 
 
@@ -62,9 +71,14 @@ def listing_text(chains: list[ListedChain], now: float) -> str:
                 is_warm=number is not None and not service.intercepted_by,
                 is_edited=service.name in listed.edited,
             )
+            bounds = listed.scaling.get(service.name)
+            status += f", {bounds_text(bounds)}" if bounds and service.replica == 1 else ""
             older = "" if number is None else str(number)
             name = service.own_name + _mark(service, door)
             rows.append(["", "", service.chainlet, status, older, since, name])
+        for spec in listed.asleep:
+            status = f"asleep, {bounds_text(spec.scaling)}" if spec.scaling else "asleep"
+            rows.append(["", "", spec.chainlet, status, "", "", spec.name])
     return table(["CHAIN", "TARGET", "CHAINLET", "STATUS", "RELEASE", "AGE", "ADDRESS"], rows) if rows else ""
 
 
@@ -107,12 +121,21 @@ def listing_json(chains: list[ListedChain]) -> list[dict[str, Any]]:
                     "image": s.image,
                     "restarts": s.restarts,
                     "since": s.since,
+                    "scaling": _bounds(listed.scaling.get(s.name)),
                 }
                 for s in listed.observed.services
+            ],
+            "asleep": [
+                {"name": s.name, "chainlet": s.chainlet, "image": s.image, "scaling": _bounds(s.scaling)}
+                for s in listed.asleep
             ],
         }
         for listed in chains
     ]
+
+
+def _bounds(scaling: Scaling | None) -> dict[str, int] | None:
+    return None if scaling is None else {"least": scaling.least, "most": scaling.most}
 
 
 def _url(listed: ListedChain) -> str:

@@ -9,7 +9,9 @@ from chainctl.cli.console import Console, now
 from chainctl.cli.loading import load_graph
 
 if TYPE_CHECKING:
+    from chainctl.cli.wiring import World
     from chainctl.deploy.canary import Canary
+    from chainctl.deploy.release import Release
     from chainctl.workflows.plan_file import PlanFile
     from chainctl.workflows.push import Pushed
 
@@ -60,7 +62,7 @@ def push_file(
     kept = world.settings.keep_warm if keep_warm is None else keep_warm
     components = components_of(draft, world, world.settings, console, prune=prune)
     try:
-        return push_draft(
+        done = push_draft(
             draft,
             world.backend,
             world.target,
@@ -73,6 +75,8 @@ def push_file(
             planned=planned,
             components=components,
         )
+        _tell_of_scaling(draft.release, world, console)
+        return done
     except KeyboardInterrupt:
         console.stop()
         console.line("Interrupted. What serves goes on serving; the same push continues.")
@@ -81,6 +85,21 @@ def push_file(
         if components is not None:
             components.close()
         console.stop()
+
+
+def _tell_of_scaling(release: Release, world: World, console: Console) -> None:
+    """Say what has replicas follow the load, where they may and nobody sees to it. Kubernetes does it by itself."""
+    from chainctl.events import Notice
+
+    follow = sorted(service.chainlet for service in release.services if service.scaling)
+    if not follow or world.kind == "kubernetes" or world.ledger.has_scaler(release.chain):
+        return
+    console.emit(
+        Notice(
+            f"The replicas of {', '.join(follow)} follow the load only while this runs: "
+            f"chainctl autoscale {release.chain}"
+        )
+    )
 
 
 def _planned(plan: Path | None) -> PlanFile | None:

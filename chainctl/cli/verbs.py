@@ -52,6 +52,7 @@ VERBS = {
         Verb("rollback", "Bring an older release of a chain up again; builds nothing.", takes_chain=True),
         Verb("restart", "Start the services of a chain anew, without a lost request.", takes_chain=True),
         Verb("scale", "Run more or fewer replicas of a chain's services."),
+        Verb("autoscale", "Let the replicas of chains follow their load.", takes_chain=True),
         Verb("intercept", "Answer a chainlet's calls with a process on this machine."),
         Verb("call", "Call a chain with a JSON object of arguments; prints the answer.", takes_chain=True),
         Verb("bench", "Load a chain; shows its speed, what bounds it, what it would need.", takes_chain=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from chainctl.build.plan import BuildPlan
@@ -49,7 +50,9 @@ def compose_release(
         services[name] = _service(
             graph, chain, graph.chainlet(name), images, settings, fingerprints, services
         )
-    return Release(chain, services[graph.entrypoint].name, tuple(services.values()), settings.front_door)
+    entry = services[graph.entrypoint]
+    door = replace(settings.front_door, holds=_may_sleep(entry))
+    return Release(chain, entry.name, tuple(services.values()), door)
 
 
 def callees_first(graph: ChainGraph) -> list[str]:

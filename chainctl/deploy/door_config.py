@@ -11,6 +11,7 @@ from chainctl.wire.fault import error_body
 
 PORT = 8080
 OPEN_PATH = "/openz"
+BACKEND = "live"
 CONTROL_PORT = 9999
 CONNECTIONS = 2048
 ANSWER_SEC = 3600
@@ -37,7 +38,8 @@ class DoorConfig:
 
     `digest` tells it from others. `token` is what HAProxy sets as the chain's token, quoted or an expression;
     `keys_file` and `tls_file` are where the accepted keys and the certificate are, None for none. Without an
-    `entry` the routes are in a file of their own. `answer_sec` bounds the silence of a service.
+    `entry` the routes are in a file of their own. `answer_sec` bounds the silence of a service. `hold_file` is
+    where the Lua is that has requests wait for a chain that sleeps, None where it does not sleep.
     """
 
     digest: str
@@ -47,6 +49,7 @@ class DoorConfig:
     tls_file: str | None = None
     entry: Entry | None = None
     answer_sec: int = ANSWER_SEC
+    hold_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ def door_text(config: DoorConfig) -> str:
             "scheme": "https" if config.tls_file else "http",
             "token": config.token,
             "entry": config.entry,
+            "hold_file": config.hold_file,
+            "backend": BACKEND,
             "unauthorized": quoted(refusal.decode()),
             "answers": [
                 Answer(status, quoted(error_body(kind, message).decode()), headers)

@@ -26,6 +26,7 @@ from chainctl.deploy.replication import (
     entrypoint_replicas,
     missing_replicas,
     replica_starts,
+    slept,
     spread_cause,
     surplus_stops,
 )
@@ -147,7 +148,7 @@ def _starts(desired: DesiredState, observed: ObservedState) -> Iterator[StartSer
 def _new(service: ServiceSpec, observed: ObservedState, desired: DesiredState) -> StartService:
     there = [s for s in observed.services if s.chainlet == service.chainlet and not s.intercepted_by]
     if not there:
-        return StartService(service, "new chainlet")
+        return StartService(service, "it was asleep" if slept(service.name, desired) else "new chainlet")
     old = max(there, key=lambda s: (s.status is _RUNNING, s.since, s.name))
     older = next((s for s in desired.previous if s.name == old.name), None)
     cause = " and ".join(causes(service, old.fingerprint, older)) or "it was released anew"
@@ -168,6 +169,9 @@ def _front_door(desired: DesiredState, observed: ObservedState) -> Iterator[Oper
     cause = spread_cause(desired, door) if door else ""
     if before != desired.entrypoint:
         cause = "first release" if before is None else "the entrypoint was replaced"
+        cause = (
+            "the entrypoint was asleep" if before is None and slept(desired.entrypoint, desired) else cause
+        )
     if cause:
         count = entrypoint_replicas(desired)
         yield Route(desired.chain, desired.entrypoint, cause, before, count, spread)

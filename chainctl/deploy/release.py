@@ -181,7 +181,8 @@ class FrontDoor:
     """The one stable address of a chain.
 
     `port` None lets the target choose (and keep) a free one. `api_key` and `tls` name secrets of
-    the target's vault: the key that callers must send, the PEM that terminates TLS.
+    the target's vault: the key that callers must send, the PEM that terminates TLS. With `holds` requests
+    wait while nothing is there to answer: the entrypoint may sleep.
     """
 
     bind: str = "127.0.0.1"
@@ -190,13 +191,13 @@ class FrontDoor:
     api_key: SecretRef | None = None
     tls: SecretRef | None = None
     token_fingerprint: str = ""
+    holds: bool = False
 
     @property
     def digest(self) -> str:
         """Covers all that a change of needs a new front door."""
-        return digest_of(
-            [self.bind, self.port, self.image, str(self.api_key), str(self.tls), self.token_fingerprint]
-        )
+        parts = [self.bind, self.port, self.image, str(self.api_key), str(self.tls), self.token_fingerprint]
+        return digest_of([*parts, "holds"] if self.holds else parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,12 @@ def entrypoint_replicas(desired: DesiredState) -> int:
     return next((s.replicas for s in desired.services if s.name == desired.entrypoint), 1)
 
 
+def slept(service: str, desired: DesiredState) -> bool:
+    """Say whether a service of which there is nothing is one that was released, and may sleep."""
+    older = next((s for s in desired.previous if s.name == service), None)
+    return older is not None and older.scaling is not None and older.scaling.least == 0
+
+
 def spread_cause(desired: DesiredState, door: ObservedDoor) -> str:
     """Say why a door that leads to the right service has to be flipped all the same, "" where it has not."""
     if door.canary is not None:

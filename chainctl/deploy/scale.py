@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from chainctl.deploy.release import Release, ServiceSpec
+from chainctl.deploy.release import Release, Scaling, ServiceSpec
 from chainctl.deploy.state import DesiredState, ObservedState, ServiceStatus
 
 
@@ -25,13 +25,28 @@ def in_scale_of(release: Release, last: Release | None) -> Release:
     return replace(release, services=tuple(services))
 
 
-def as_running(desired: DesiredState, observed: ObservedState) -> DesiredState:
+def bounds_text(scaling: Scaling) -> str:
+    """Say how many replicas there may be."""
+    if scaling.least == scaling.most:
+        return f"{scaling.most} replica{'s' if scaling.most != 1 else ''}"
+    return f"{scaling.least} to {scaling.most} replicas"
+
+
+def sleeping(release: Release, observed: ObservedState) -> list[ServiceSpec]:
+    """Return the services of a release of which there is nothing, as may be."""
+    there = {service.name for service in observed.services}
+    return [s for s in release.services if s.scaling and s.scaling.least == 0 and s.name not in there]
+
+
+def as_running(desired: DesiredState, observed: ObservedState, asked: Collection[str] = ()) -> DesiredState:
     """Return what is wanted with as many replicas as there are now of what follows its load.
+
+    Chainlets that were `asked` for in a number have that.
 
     A new service has as many as the one that it takes the place of; one that sleeps is woken, for a release
     serves only once it has been ready.
     """
-    services = (_followed(service, observed) for service in desired.services)
+    services = (s if s.chainlet in asked else _followed(s, observed) for s in desired.services)
     return replace(desired, services=tuple(services))
 
 

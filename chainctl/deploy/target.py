@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
+from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import Operation
 from chainctl.deploy.release import DataMount, SecretRef
 from chainctl.deploy.state import Capacity, ObservedState
@@ -122,6 +123,14 @@ class DeployTarget(Controls, Protocol):
 
         Raises EngineError when the engine does not answer, DeployError when the service does not,
         or not with 200.
+        """
+        ...
+
+    def loads(self, chain: str, services: Sequence[str], within_sec: float = 0.0) -> Loads:
+        """Return what services have to do now, all their replicas asked, and what the front door holds.
+
+        With `within_sec` it waits for so long until the door holds a request. What does not answer is left
+        out. A target that follows the load by itself returns nothing. Raises EngineError.
         """
         ...
 

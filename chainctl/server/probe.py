@@ -1,18 +1,25 @@
-"""Ask a chainlet in the same container: `python -I probe.py [PATH [BODY SECONDS]]`.
+"""Ask a chainlet in the same container: `python -I probe.py [PATH [THEN | BODY SECONDS]]`.
 
 Prints the status and the body of the answer; exits with 0 when the status is 200. With a body, as
 base64, it is called: it may take that many seconds. Below `/-/` and for calls it shows the chain's
-internal token, which it reads itself: it is in no argument and no output. It needs the standard
-library only and starts in a few milliseconds, because container engines run it often.
+internal token, which it reads itself: it is in no argument and no output. With a second path it waits
+until the first one was answered with 200 once in the life of the container; from then on it asks the
+second one. It needs the standard library only and starts in a few milliseconds, because container engines run it often.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
+import time
 
 _TIMEOUT_SEC = 5.0
+_WAIT_SEC = 20.0
+_LOOK_SEC = 0.1
+_REST_SEC = 8.0
+_WAS_READY = "/tmp/.chainctl-was-ready"  # the one place where a container may write
 _TOKEN_FILE = ".chainctl-token"
 
 
@@ -52,11 +59,8 @@ def call(listen: str, path: str, body: str, seconds: float) -> int:
     return 0 if answer.status == 200 else 1
 
 
-def main(arguments: list[str]) -> int:
-    listen = os.environ.get("CHAINCTL_LISTEN", "tcp:0.0.0.0:8080")
-    path = arguments[0] if arguments else "/readyz"
-    if len(arguments) == 3:
-        return call(listen, path, arguments[1], float(arguments[2]))
+def look(listen: str, path: str) -> int:
+    """Ask once and print the answer; return 0 when its status is 200."""
     try:
         answer = ask(listen, path, _token() if path.startswith("/-/") else "")
     except OSError as error:
@@ -66,6 +70,39 @@ def main(arguments: list[str]) -> int:
     status = head.split(b" ", 2)[1:2]
     sys.stdout.write(f"{b''.join(status).decode()} {body.decode(errors='replace')}\n")
     return 0 if status == [b"200"] else 1
+
+
+def follow(listen: str, first: str, then: str, mark: str = _WAS_READY) -> int:
+    """Wait for the first path to be answered with 200, once; afterwards ask the other one.
+
+    An engine that knows one interval only asks often, for the start's sake. So the answer takes its time
+    afterwards, and the engine begins fewer processes.
+    """
+    if os.path.exists(mark):  # noqa: PTH110
+        outcome = look(listen, then)
+        _rest(_REST_SEC)
+        return outcome
+    until = time.monotonic() + _WAIT_SEC
+    while look(listen, first) != 0:
+        if time.monotonic() > until:
+            return 1
+        _rest(_LOOK_SEC)
+    with open(mark, "w", encoding="utf-8"):  # noqa: PTH123
+        return 0
+
+
+def main(arguments: list[str]) -> int:
+    listen = os.environ.get("CHAINCTL_LISTEN", "tcp:0.0.0.0:8080")
+    path = arguments[0] if arguments else "/readyz"
+    if len(arguments) == 3:
+        return call(listen, path, arguments[1], float(arguments[2]))
+    if len(arguments) == 2:
+        return follow(listen, path, arguments[1])
+    return look(listen, path)
+
+
+def _rest(seconds: float) -> None:
+    select.select([], [], [], seconds)
 
 
 def _token() -> str:

@@ -89,6 +89,18 @@ class Locks:
             del self._held[scope]
             self._give_back(lease)
 
+    def holder(self, scope: str) -> tuple[str, int] | None:
+        """Return where the process runs that holds a lock, and its number; None where nobody does."""
+        from chainctl.state.tables import lock
+
+        with self.database.reading() as connection:
+            now = self.database.now(connection)
+            query = lock.select().where(lock.c.namespace == self.namespace, lock.c.scope == scope)
+            found = connection.execute(query).one_or_none()
+        if found is None or _is_over(found, now, self.lease_sec):
+            return None
+        return str(found.host), int(found.pid)
+
     def unlock(self, token: str) -> str:
         """Take a lock away from whoever holds it; returns its scope. Raises StateError.
 

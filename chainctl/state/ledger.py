@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from chainctl.state.lease import Lease, Locks
 
 _SCHEMA = 1
+_SCALER, _NEXT = "autoscale", "next"
+_SCALER_SEC = 900.0
+"""How long a command waits for replicas that are being started or drained: as long as a slow start may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,22 +198,53 @@ class Ledger:
     def lock(self, chain: str) -> Iterator[Lease]:
         """Hold the chain's deploy lock; it is free again when the process dies.
 
+        Where it is held by who scales the chain, that one begins nothing more and its change is waited for.
         Raises LockHeldError naming the process that holds it.
         """
-        from chainctl.state.lease import Locks
-
         if chain in self._leases:
             raise LockHeldError(
                 f"process {os.getpid()} is changing {chain} right now", hint="wait for it to end."
             )
-        if self._locks is None:
-            self._locks = Locks(self._database(), self._target)
-        with self._locks.held(_named(chain)) as lease:
+        with ExitStack() as stack:
+            lease = self._acquired(chain, stack)
             self._leases[chain] = lease
             try:
                 yield lease
             finally:
                 del self._leases[chain]
+
+    @contextmanager
+    def scaler(self, chain: str) -> Iterator[Lease]:
+        """Be the one who scales a chain. Raises LockHeldError while another process is."""
+        with self._all_locks().held(f"{_named(chain)}/{_SCALER}") as lease:
+            yield lease
+
+    def has_scaler(self, chain: str) -> bool:
+        """Say whether a process scales a chain."""
+        return self._all_locks().holder(f"{_named(chain)}/{_SCALER}") is not None
+
+    def is_awaited(self, chain: str) -> bool:
+        """Say whether a command waits for who scales the chain to let it change the chain."""
+        return self._all_locks().holder(f"{_named(chain)}/{_NEXT}") is not None
+
+    def _acquired(self, chain: str, stack: ExitStack) -> Lease:
+        locks, scope = self._all_locks(), _named(chain)
+        try:
+            return stack.enter_context(locks.held(scope))
+        except LockHeldError:
+            scaler = locks.holder(f"{scope}/{_SCALER}")
+            is_scaled = scaler is not None and scaler == locks.holder(scope)
+            if not is_scaled:
+                raise
+        with locks.held(f"{scope}/{_NEXT}"):
+            return stack.enter_context(locks.held(scope, wait_sec=_SCALER_SEC))
+
+    def _all_locks(self) -> Locks:
+        from chainctl.state.lease import Locks
+
+        if self._locks is None:
+            self._locks = Locks(self._database(), self._target)
+        return self._locks
 
     def _require_lock(self, connection: Connection, chain: str) -> None:
         """Let no write through of who has lost its lock. Without a lock there is none to lose."""

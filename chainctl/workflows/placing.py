@@ -38,6 +38,15 @@ def reconcile_placed(desired: DesiredState, observed: ObservedState, target: Dep
     return found
 
 
+def placed(plan: DeployPlan, target: DeployTarget) -> DeployPlan:
+    """Give GPUs to what a plan starts, where the target can tell which there are. Raises DeployError for a misfit."""
+    host = target.gpus() if wants_devices(plan) else None
+    found = plan if host is None else with_devices(plan, host)
+    if isinstance(found, Misfit):
+        raise misfit_error(found)
+    return found
+
+
 def require_machine(graph: ChainGraph, release: Release, target: DeployTarget) -> None:
     """Check, before anything is built, that each service could run if nothing else did.
 

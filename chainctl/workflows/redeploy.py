@@ -49,10 +49,12 @@ def redeploy(
     emit: Emit,
     clock: Callable[[], float],
     warm: frozenset[str] | None = None,
+    asked: frozenset[str] = frozenset(),
 ) -> Redeployed:
     """Bring up a release that is made of a record's images, and record it. The caller holds the lock.
 
-    `warm` names services that stay, instead of those of the last `keep_warm` releases.
+    `warm` names services that stay, instead of those of the last `keep_warm` releases; `asked` the
+    chainlets whose counts were asked for.
     All that could be missing, images and secrets, is looked for before anything is touched.
     Raises DeployError, MissingSecretError, EngineError.
     """
@@ -60,7 +62,8 @@ def redeploy(
     release = _with_values_of_now(record, release, site.vault, emit)
     last = site.ledger.latest(chain)
     warm = warm_names(site.ledger, release, keep_warm) if warm is None else warm
-    plan, observed = plan_rollout(release, site.target, released(last), warm, site.ledger.edited(chain))
+    edited = site.ledger.edited(chain)
+    plan, observed = plan_rollout(release, site.target, released(last), warm, edited, asked=asked)
     starting = [op.service for op in plan.started]
     _require_images(record, starting, site.backend)
     _require_secrets(chain, starting, site.vault)

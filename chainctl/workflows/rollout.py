@@ -31,17 +31,19 @@ def plan_rollout(
     warm: frozenset[str] = frozenset(),
     edited: frozenset[str] = frozenset(),
     generation: int = 0,
+    asked: frozenset[str] = frozenset(),
 ) -> tuple[DeployPlan, ObservedState]:
     """Compare a release with what runs. Raises EngineError, and DeployError where it finds no GPUs.
 
     `edited` names services that run other code than their images have; theirs is that of a `generation`.
+    `asked` names chainlets whose count was asked for, so that it does not follow the load now.
     """
     observed = target.observe(release.chain)
     previous = last.services if last else ()
     desired = replace(
         desired_state(release), warm=warm, previous=previous, edited=edited, generation=generation
     )
-    desired = as_running(desired, observed)
+    desired = as_running(desired, observed, asked)
     if needs_capacity(desired, observed) or needs_room(desired, observed):
         observed = replace(observed, capacity=target.capacity())
     return reconcile_placed(desired, observed, target), observed

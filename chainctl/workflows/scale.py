@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chainctl.deploy.release import Release
-from chainctl.deploy.scale import scaled
+from chainctl.deploy.release import Release, Scaling
+from chainctl.deploy.scale import bounds_text, scaled
 from chainctl.errors import UsageError
 from chainctl.events import Emit
 from chainctl.workflows.redeploy import Redeployed, Site, latest_of, redeploy
@@ -16,7 +16,9 @@ def scale(
 ) -> Redeployed:
     """Start or stop replicas of the last release until there are as many as `counts` says, by chainlet.
 
-    Raises UsageError for a chainlet that is not in it, LockHeldError, and what `redeploy` raises.
+    Where they follow the load they do so from there on, if they are scaled by `chainctl autoscale`.
+    Raises UsageError for a chainlet that is not in it or a count beyond its bounds, LockHeldError, and what
+    `redeploy` raises.
     """
     with site.ledger.lock(chain):
         last = latest_of(site.ledger, chain)
@@ -24,7 +26,8 @@ def scale(
         release = scaled(last.release, counts)
         ours = {service.name for service in release.services}
         others = {service.name for service in site.target.observe(chain).services} - ours
-        return redeploy(last, release, site, 0, emit, clock, warm=frozenset(others))
+        warm, asked = frozenset(others), frozenset(counts)
+        return redeploy(last, release, site, 0, emit, clock, warm=warm, asked=asked)
 
 
 def _require_known(chain: str, counts: Mapping[str, int], release: Release) -> None:
@@ -34,3 +37,15 @@ def _require_known(chain: str, counts: Mapping[str, int], release: Release) -> N
         raise UsageError(
             f"{chain} has no chainlet called {', '.join(unknown)}", hint=f"it has {', '.join(names)}."
         )
+    beyond = [s for s in release.services if s.scaling and not _is_within(s.scaling, counts.get(s.chainlet))]
+    if beyond:
+        bounds = [f"{s.chainlet}: {bounds_text(s.scaling)}" for s in beyond if s.scaling]
+        raise UsageError(
+            f"{chain} may not have so many replicas of {', '.join(s.chainlet for s in beyond)}",
+            hint="ask for a number within the bounds, or change `min_replicas` and `max_replicas` and push.",
+            details=bounds,
+        )
+
+
+def _is_within(scaling: Scaling, count: int | None) -> bool:
+    return count is None or scaling.least <= count <= scaling.most

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chainctl.deploy.target import DeployTarget
+from chainctl.errors import UsageError
 from chainctl.workflows.metrics_reading import CallCounts, Reading, read_metrics
 from chainctl.workflows.trace import ask_all
 
@@ -59,25 +60,43 @@ class Load:
 
 
 def loads(
-    target: DeployTarget, chain: str, clock: Callable[[], float], wait: Callable[[], object]
+    target: DeployTarget,
+    chain: str,
+    clock: Callable[[], float],
+    wait: Callable[[], object],
+    asleep: Callable[[], Sequence[str]] = tuple,
 ) -> Iterator[Load]:
-    """Yield what a chain did during each `wait`, without end. Raises UsageError, ChainctlError."""
-    before = look(target, chain, clock)
+    """Yield what a chain did during each `wait`, without end. Raises UsageError, ChainctlError.
+
+    `asleep` names the chainlets that sleep now.
+    """
+    before = look(target, chain, clock, asleep)
     while True:
         wait()
-        after = look(target, chain, clock)
+        after = look(target, chain, clock, asleep)
         yield load_between(before, after)
         before = after
 
 
-def look(target: DeployTarget, chain: str, clock: Callable[[], float]) -> Sight:
+def look(
+    target: DeployTarget,
+    chain: str,
+    clock: Callable[[], float],
+    asleep: Callable[[], Sequence[str]] = tuple,
+) -> Sight:
     """Read the metrics of all running services of a chain at the same time."""
-    answers = ask_all(target, chain, METRICS, read_metrics)
+    sleeping = tuple(f"{chainlet} is asleep" for chainlet in asleep())
+    try:
+        answers = ask_all(target, chain, METRICS, read_metrics)
+    except UsageError:
+        if not sleeping:
+            raise
+        return Sight(clock(), {}, {}, sleeping)
     return Sight(
         clock(),
         {service.own_name: reading for service, reading in answers.values},
         {service.own_name: service.chainlet for service, _ in answers.values},
-        answers.silent,
+        (*answers.silent, *sleeping),
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.execute import execute
+from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -23,7 +25,7 @@ from chainctl.deploy.operations import (
     StopService,
 )
 from chainctl.deploy.reconcile import reconcile
-from chainctl.deploy.release import FrontDoor, Release, SecretRef, ServiceSpec
+from chainctl.deploy.release import Call, FrontDoor, Release, SecretRef, ServiceSpec
 from chainctl.deploy.state import ObservedState, ServiceStatus, desired_state, nothing
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import DeployError
@@ -36,10 +38,12 @@ SpecOf = Callable[[str], ServiceSpec]
 
 
 class DeployTargetContract:
-    """Left open: `target`, empty at first, and `spec_of`, which makes a spec of CHAIN that can run there.
+    """Left open: `target`, empty at first, and `spec_of`, which makes a spec of `chain` that can run there.
 
     The target's vault has a value for SECRET.
     """
+
+    chain: ClassVar[str] = CHAIN
 
     @pytest.fixture
     def target(self) -> DeployTarget:
@@ -51,8 +55,9 @@ class DeployTargetContract:
 
     def test_an_unknown_chain_is_observed_as_nothing(self, target: DeployTarget) -> None:
         """Nothing there is no error."""
-        assert target.observe(CHAIN) == ObservedState(CHAIN)
-        assert CHAIN not in target.chains()
+        assert target.observe(self.chain) == ObservedState(self.chain)
+        assert self.chain not in target.chains()
+        assert target.loads(self.chain, ["nobody"]) == Loads()
 
     def test_a_release_is_brought_up_observed_and_taken_down(
         self, target: DeployTarget, spec_of: SpecOf
@@ -61,47 +66,47 @@ class DeployTargetContract:
         release = _release(spec_of("one"))
         _execute(target, release)
         _require_serving(target, release)
-        assert CHAIN in target.chains()
-        execute(reconcile(nothing(CHAIN), target.observe(CHAIN)), target, silent, lambda: 0.0)
-        assert target.observe(CHAIN) == ObservedState(CHAIN)
-        assert CHAIN not in target.chains()
+        assert self.chain in target.chains()
+        execute(reconcile(nothing(self.chain), target.observe(self.chain)), target, silent, lambda: 0.0)
+        assert target.observe(self.chain) == ObservedState(self.chain)
+        assert self.chain not in target.chains()
 
     def test_a_release_is_observed_as_it_was_wanted(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """A second plan of the same release is empty: names, fingerprints and door come back unchanged."""
         release = _release(spec_of("one"))
         _execute(target, release)
-        assert reconcile(desired_state(release), target.observe(CHAIN)).is_empty
+        assert reconcile(desired_state(release), target.observe(self.chain)).is_empty
 
     def test_every_operation_may_be_applied_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """A plan that was cut off anywhere is simply run again."""
         spec = spec_of("one")
         up: list[Operation] = [
-            EnsureNetwork(CHAIN, CAUSE),
+            EnsureNetwork(self.chain, CAUSE),
             StartService(spec, CAUSE),
             AwaitReady(spec, CAUSE),
-            EnsureFrontDoor(CHAIN, FrontDoor(), CAUSE),
-            Route(CHAIN, spec.name, CAUSE),
+            EnsureFrontDoor(self.chain, FrontDoor(), CAUSE),
+            Route(self.chain, spec.name, CAUSE),
         ]
         for operation in [op for op in up for _ in range(2)]:
             target.apply(operation, silent)
         _require_serving(target, _release(spec))
         down: list[Operation] = [
-            RemoveFrontDoor(CHAIN, CAUSE),
-            StopService(CHAIN, spec.name, spec.chainlet, CAUSE),
-            RemoveNetwork(CHAIN, CAUSE),
+            RemoveFrontDoor(self.chain, CAUSE),
+            StopService(self.chain, spec.name, spec.chainlet, CAUSE),
+            RemoveNetwork(self.chain, CAUSE),
         ]
         for operation in [op for op in down for _ in range(2)]:
             target.apply(operation, silent)
-        assert target.observe(CHAIN) == ObservedState(CHAIN)
+        assert target.observe(self.chain) == ObservedState(self.chain)
 
     def test_what_was_never_awaited_is_not_taken_for_running(
         self, target: DeployTarget, spec_of: SpecOf
     ) -> None:
         """A push that was cut off before it waited is resumed with the wait, not with traffic."""
         release = _release(spec_of("one"))
-        for operation in (EnsureNetwork(CHAIN, CAUSE), StartService(release.services[0], CAUSE)):
+        for operation in (EnsureNetwork(self.chain, CAUSE), StartService(release.services[0], CAUSE)):
             target.apply(operation, silent)
-        plan = reconcile(desired_state(release), target.observe(CHAIN))
+        plan = reconcile(desired_state(release), target.observe(self.chain))
         assert any(isinstance(op, AwaitReady) for op in plan.operations)
         _execute(target, release)
         _require_serving(target, release)
@@ -110,14 +115,32 @@ class DeployTargetContract:
         """Old and new run side by side until the flip; then the old one goes and the address stays."""
         old, new = _release(spec_of("one")), _release(spec_of("two"))
         _execute(target, old)
-        before = target.observe(CHAIN).front_door
+        before = target.observe(self.chain).front_door
         _execute(target, new)
         _require_serving(target, new)
-        after = target.observe(CHAIN)
+        after = target.observe(self.chain)
         assert [service.name for service in after.services] == [new.entrypoint]
         assert after.front_door is not None
         assert before is not None
         assert after.front_door.url == before.url
+
+    def test_an_edited_leaf_is_pushed_with_its_caller_and_rolled_back(
+        self, target: DeployTarget, spec_of: SpecOf
+    ) -> None:
+        """Both have new names; a push that was cut off is finished by the next, and the way back is the same."""
+        old, new = _pair(spec_of, "one"), _pair(spec_of, "two")
+        _execute(target, old)
+        half = reconcile(desired_state(new), target.observe(self.chain)).operations
+        for operation in half[: len(half) // 2]:
+            target.apply(operation, silent)
+        for wanted in (new, old):
+            _execute(target, wanted)
+            seen = target.observe(self.chain)
+            assert {(s.name, s.status) for s in seen.services} == {
+                (s.name, ServiceStatus.RUNNING) for s in wanted.services
+            }
+            assert seen.front_door is not None
+            assert seen.front_door.route == wanted.entrypoint
 
     def test_replicas_start_serve_and_stop_alone(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """A scale is a plan of its difference; each count is observed as it was wanted."""
@@ -125,7 +148,7 @@ class DeployTargetContract:
         for count in (1, 3, 2, 1):
             release = _release(replace(spec, replicas=count))
             _execute(target, release)
-            seen = target.observe(CHAIN)
+            seen = target.observe(self.chain)
             assert sorted((s.name, s.replica) for s in seen.services) == [
                 (spec.name, number) for number in range(1, count + 1)
             ]
@@ -142,10 +165,10 @@ class DeployTargetContract:
         _execute(target, _release(spec))
         for steps in (3, 4, 5):  # the stand-in has a part of the traffic, all of it, and the other starts
             wanted = _release(replace(spec, secrets=(SecretRef(SECRET, f"value {steps}"),)))
-            for operation in reconcile(desired_state(wanted), target.observe(CHAIN)).operations[:steps]:
+            for operation in reconcile(desired_state(wanted), target.observe(self.chain)).operations[:steps]:
                 target.apply(operation, silent)
             _execute(target, wanted)
-            seen = target.observe(CHAIN)
+            seen = target.observe(self.chain)
             assert [(s.name, s.replica, s.secrets) for s in seen.services] == [
                 (spec.name, 1, wanted.services[0].secrets_digest)
             ]
@@ -159,12 +182,12 @@ class DeployTargetContract:
         old, new = (_release(replace(spec_of(name), replicas=2)) for name in ("one", "two"))
         _execute(target, old)
         _execute(target, new)
-        seen = target.observe(CHAIN)
+        seen = target.observe(self.chain)
         assert [(s.name, s.replica) for s in seen.services] == [(new.entrypoint, 1), (new.entrypoint, 2)]
         assert seen.front_door is not None
         assert (seen.front_door.route, seen.front_door.replicas) == (new.entrypoint, 2)
-        execute(reconcile(nothing(CHAIN), seen), target, silent, lambda: 0.0)
-        assert target.observe(CHAIN) == ObservedState(CHAIN)
+        execute(reconcile(nothing(self.chain), seen), target, silent, lambda: 0.0)
+        assert target.observe(self.chain) == ObservedState(self.chain)
 
     def test_traffic_is_split_and_given_to_one_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """Both are seen while it is split, counted from nothing; a flip to either ends it."""
@@ -174,12 +197,12 @@ class DeployTargetContract:
             target.apply(operation, silent)
         for winner in (old, new):
             for _ in range(2):
-                target.apply(SplitRoute(CHAIN, new.name, old.name, 10, CAUSE), silent)
-            assert _door(target) == (old.name, new.name)
-            assert set(target.traffic(CHAIN).values()) <= {Traffic()}
+                target.apply(SplitRoute(self.chain, new.name, old.name, 10, CAUSE), silent)
+            assert _door(target, self.chain) == (old.name, new.name)
+            assert set(target.traffic(self.chain).values()) <= {Traffic()}
             for _ in range(2):
-                target.apply(Route(CHAIN, winner.name, CAUSE), silent)
-            assert _door(target) == (winner.name, None)
+                target.apply(Route(self.chain, winner.name, CAUSE), silent)
+            assert _door(target, self.chain) == (winner.name, None)
 
     def test_a_canary_that_is_stopped_has_no_traffic(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """The other one has all of it then."""
@@ -187,9 +210,9 @@ class DeployTargetContract:
         _execute(target, _release(old))
         for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
             target.apply(operation, silent)
-        target.apply(SplitRoute(CHAIN, new.name, old.name, 99, CAUSE), silent)
-        target.apply(StopService(CHAIN, new.name, new.chainlet, CAUSE), silent)
-        assert _door(target) == (old.name, None)
+        target.apply(SplitRoute(self.chain, new.name, old.name, 99, CAUSE), silent)
+        target.apply(StopService(self.chain, new.name, new.chainlet, CAUSE), silent)
+        assert _door(target, self.chain) == (old.name, None)
 
     def test_services_of_two_releases_may_run_at_once(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """One of them warm: both run, the way back is a flip, and a push that wants one of them removes the other."""
@@ -198,10 +221,10 @@ class DeployTargetContract:
         warm = frozenset([old.entrypoint, new.entrypoint])
         for wanted in (new, old):
             desired = replace(desired_state(wanted), warm=warm)
-            plan = reconcile(desired, target.observe(CHAIN))
+            plan = reconcile(desired, target.observe(self.chain))
             execute(plan, target, silent, lambda: 0.0)
         assert [type(op) for op in plan.operations] == [Route]
-        running = [s.name for s in target.observe(CHAIN).services if s.status is ServiceStatus.RUNNING]
+        running = [s.name for s in target.observe(self.chain).services if s.status is ServiceStatus.RUNNING]
         assert set(running) == warm
         _execute(target, old)
         _require_serving(target, old)
@@ -223,12 +246,12 @@ class DeployTargetContract:
     def test_stopping_leaves_the_others_alone(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """One service goes, its neighbour runs on."""
         one, two = spec_of("one"), spec_of("two")
-        target.apply(EnsureNetwork(CHAIN, CAUSE), silent)
+        target.apply(EnsureNetwork(self.chain, CAUSE), silent)
         for spec in (one, two):
             target.apply(StartService(spec, CAUSE), silent)
             target.apply(AwaitReady(spec, CAUSE), silent)
-        target.apply(StopService(CHAIN, one.name, one.chainlet, CAUSE), silent)
-        left = target.observe(CHAIN).services
+        target.apply(StopService(self.chain, one.name, one.chainlet, CAUSE), silent)
+        left = target.observe(self.chain).services
         assert [(s.name, s.status) for s in left] == [(two.name, ServiceStatus.RUNNING)]
 
 
@@ -252,6 +275,14 @@ class AskedTargetContract:
         said = target.ask(running.chain, running.name, path)
         assert json.loads(said) == {"service": running.name, "path": path}
 
+    def test_nobody_but_what_is_asked_for_tells_its_load(
+        self, target: DeployTarget, running: ServiceSpec
+    ) -> None:
+        """And no request is held where the chain does not sleep, so the whole time goes by."""
+        loads = target.loads(running.chain, [running.name], within_sec=0.1)
+        assert loads.held == 0
+        assert loads.services.keys() <= {running.name}
+
     def test_an_answer_other_than_200_is_an_error(self, target: DeployTarget, running: ServiceSpec) -> None:
         """An older service does not know the path."""
         with pytest.raises(DeployError, match=running.name):
@@ -273,7 +304,9 @@ class AskedTargetContract:
 
 
 class FailingTargetContract:
-    """Left open: `target`, and `failing_spec`, a service of CHAIN that starts and never becomes ready."""
+    """Left open: `target`, and `failing_spec`, a service of `chain` that starts and never becomes ready."""
+
+    chain: ClassVar[str] = CHAIN
 
     @pytest.fixture
     def target(self) -> DeployTarget:
@@ -291,7 +324,7 @@ class FailingTargetContract:
         with pytest.raises(DeployError) as raised:
             _execute(target, release)
         assert raised.value.details
-        seen = target.observe(CHAIN)
+        seen = target.observe(self.chain)
         assert [s.name for s in seen.services] == [failing_spec.name]
         assert seen.services[0].status is not ServiceStatus.RUNNING
         assert seen.front_door is None
@@ -299,22 +332,29 @@ class FailingTargetContract:
         assert [op.service.name for op in again.started] == [failing_spec.name]
 
 
-def _door(target: DeployTarget) -> tuple[str | None, str | None]:
-    door = target.observe(CHAIN).front_door
+def _door(target: DeployTarget, chain: str) -> tuple[str | None, str | None]:
+    door = target.observe(chain).front_door
     assert door is not None
     return door.route, door.canary
 
 
 def _release(spec: ServiceSpec) -> Release:
-    return Release(CHAIN, spec.name, (spec,), FrontDoor())
+    return Release(spec.chain, spec.name, (spec,), FrontDoor())
+
+
+def _pair(spec_of: SpecOf, version: str) -> Release:
+    """Return a release of a leaf and of a caller, which is named after it."""
+    leaf, caller = spec_of(f"leaf-{version}"), spec_of(f"caller-{version}")
+    caller = replace(caller, chainlet="Caller", calls=(Call(leaf.chainlet, leaf.name),))
+    return Release(leaf.chain, caller.name, (leaf, caller), FrontDoor())
 
 
 def _execute(target: DeployTarget, release: Release) -> None:
-    execute(reconcile(desired_state(release), target.observe(CHAIN)), target, silent, lambda: 0.0)
+    execute(reconcile(desired_state(release), target.observe(release.chain)), target, silent, lambda: 0.0)
 
 
 def _require_serving(target: DeployTarget, release: Release) -> None:
-    seen = target.observe(CHAIN)
+    seen = target.observe(release.chain)
     assert seen.has_network
     assert [(s.name, s.chainlet, s.status, s.fingerprint, s.image) for s in seen.services] == [
         (s.name, s.chainlet, ServiceStatus.RUNNING, s.fingerprint, s.image) for s in release.services

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from chainctl.deploy.target import LogSource
@@ -19,31 +21,33 @@ LINES = (
 class LogSourceContract:
     """Left open: `source`. Times need only keep their order: they are asked for again as they were given."""
 
+    chain: ClassVar[str] = CHAIN
+
     @pytest.fixture
     def source(self) -> LogSource:
         raise NotImplementedError
 
     def test_lines_come_in_the_order_of_time(self, source: LogSource) -> None:
         """Over all services, with the chainlet that wrote them."""
-        lines = list(source.logs(CHAIN))
+        lines = list(source.logs(self.chain))
         assert [(line.chainlet, line.text) for line in lines] == [(c, t) for _, c, t in LINES]
         assert [line.time for line in lines] == sorted(line.time for line in lines)
 
     def test_lines_of_some_chainlets(self, source: LogSource) -> None:
         """Display names choose."""
-        lines = source.logs(CHAIN, chainlets=["Two"])
+        lines = source.logs(self.chain, chainlets=["Two"])
         assert [line.text for line in lines] == ["two begins", "two ends"]
 
     def test_the_tail_counts_over_all_services(self, source: LogSource) -> None:
         """Two lines are two lines, whoever wrote them; none are none."""
-        assert [line.text for line in source.logs(CHAIN, tail=2)] == ["one goes on", "two ends"]
-        assert list(source.logs(CHAIN, tail=0)) == []
-        assert len(list(source.logs(CHAIN, tail=100))) == len(LINES)
+        assert [line.text for line in source.logs(self.chain, tail=2)] == ["one goes on", "two ends"]
+        assert list(source.logs(self.chain, tail=0)) == []
+        assert len(list(source.logs(self.chain, tail=100))) == len(LINES)
 
     def test_lines_since_a_time(self, source: LogSource) -> None:
         """The line of that very moment is in."""
-        moment = [line.time for line in source.logs(CHAIN)][2]
-        assert [line.text for line in source.logs(CHAIN, since=moment)] == ["one goes on", "two ends"]
+        moment = [line.time for line in source.logs(self.chain)][2]
+        assert [line.text for line in source.logs(self.chain, since=moment)] == ["one goes on", "two ends"]
 
     def test_an_unknown_chain_wrote_nothing(self, source: LogSource) -> None:
         """Nothing there is no error."""

@@ -24,6 +24,7 @@ from chainctl.adapters.docker.builder import DockerBuildBackend
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.docker.target import DockerTarget
+from chainctl.adapters.swarm.target import SwarmTarget
 from chainctl.build.context import BuildContext, ContextFile, ImageRef
 from chainctl.build.plan import ImagePlan
 from chainctl.deploy.execute import execute
@@ -109,6 +110,8 @@ async def serve(reader, writer):
                 writer.write(reply(200 if is_ready else 503, {"status": "ok" if is_ready else "loading"}))
             elif headers.get("x-chainctl-token") != TOKEN:
                 writer.write(reply(401, {"error": {"kind": "unauthorized", "message": "no token"}}))
+            elif url.path == "/-/load":
+                writer.write(reply(200, {"under_way": len(busy), "waiting": 2, "awaited": {"other": 1}}))
             elif url.path.startswith("/-/"):
                 is_there = url.path != "/-/missing"
                 writer.write(reply(200 if is_there else 404, {"service": NAME, "path": target}))
@@ -132,7 +135,8 @@ async def serve(reader, writer):
 
 async def main():
     # All on one stream: the engine does not promise the order of lines of two.
-    print("starting", NAME, file=sys.stderr, flush=True)
+    if FAKE != "quiet":
+        print("starting", NAME, file=sys.stderr, flush=True)
     if FAKE == "crash":
         print("Traceback: no model here", file=sys.stderr, flush=True)
         sys.exit(3)
@@ -196,7 +200,7 @@ class Rig:
         return FakeVault(self.chain, self.secrets)
 
     @property
-    def target(self) -> DockerTarget:
+    def target(self) -> DockerTarget | SwarmTarget:
         return DockerTarget(self.engine, self.vault, data=self.data, drain_sec=8)
 
     def spec(self, chainlet: str = "Hello", version: str = "1", **more: Any) -> ServiceSpec:
@@ -381,6 +385,13 @@ def engine() -> Engine:
 @pytest.fixture(scope="module")
 def image(engine: Engine) -> Iterator[str]:
     """The image of the fake chainlet, removed in the end."""
+    with built_image(engine) as built:
+        yield built
+
+
+@contextmanager
+def built_image(engine: Engine) -> Iterator[str]:
+    """Build the image of the fake chainlet; it is removed in the end."""
     probe = Path(str(chainctl.server.probe.__file__)).read_text()
     files = {"Dockerfile": DOCKERFILE, "probe.py": probe, "shim.py": SHIM}
     context = BuildContext.of([ContextFile.of_text(path, text) for path, text in files.items()])

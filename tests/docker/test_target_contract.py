@@ -8,9 +8,11 @@ import pytest
 
 from chainctl.adapters.docker.engine import Engine
 from chainctl.deploy.release import ServiceSpec
-from chainctl.deploy.target import DeployTarget
+from chainctl.deploy.target import DeployTarget, LogSource
 from tests.contract.deploy_target import CHAIN, DeployTargetContract, FailingTargetContract, SpecOf
+from tests.contract.log_source import LogSourceContract
 from tests.docker.target_rig import Rig, engine, image
+from tests.docker.written_logs import written
 
 pytestmark = pytest.mark.docker
 __all__ = ["engine", "image"]
@@ -44,3 +46,19 @@ class TestFailingDockerTarget(EngineTarget, FailingTargetContract):
     @pytest.fixture
     def failing_spec(self, made: Rig) -> ServiceSpec:
         return made.fake("crash")
+
+
+@pytest.fixture(scope="module")
+def has_written(engine: Engine, image: str) -> Iterator[LogSource]:
+    """A chain with the log of the contract."""
+    made = Rig(engine, image, chain=CHAIN)
+    yield written(made)
+    made.sweep()
+
+
+class TestDockerLogs(LogSourceContract):
+    """Lines of containers."""
+
+    @pytest.fixture
+    def source(self, has_written: LogSource) -> LogSource:
+        return has_written

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
+from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -51,9 +52,9 @@ class MemoryChain:
 class MemoryTarget:
     """A target in memory. `fails` names the error of an operation; `applied` is what was asked for, in order.
 
-    A service in `never_ready` (by chainlet) fails when it is awaited. Raises AssertionError for an
-    order that would hurt on a real target: a service without its network or its callees, traffic for
-    what is not ready, a network taken from under its services.
+    A service in `never_ready` (by chainlet) fails when it is awaited; callers start without one that may sleep.
+    Raises AssertionError for an order that would hurt on a real target: a service without its network or its
+    callees, traffic for what is not ready, a network taken from under its services.
     """
 
     def __init__(self, *, fails: Failure = never, never_ready: Iterable[str] = ()) -> None:
@@ -65,6 +66,7 @@ class MemoryTarget:
         self.has = Capacity()
         self.counted: list[Mapping[str, Traffic]] = [{}]
         self.host: HostDevices | None = None
+        self.loaded = Loads()
         self._chains: dict[str, MemoryChain] = {}
         self.controls = FakeControls()
         self._now = 0.0
@@ -154,6 +156,12 @@ class MemoryTarget:
         answer = self.answers.get((service, path))
         return json.dumps({"service": service, "path": path}).encode() if answer is None else answer
 
+    def loads(self, chain: str, services: Sequence[str], within_sec: float = 0.0) -> Loads:
+        """Return `loaded`, of those that were asked for and run."""
+        has = self._chains.get(chain, MemoryChain())
+        told = {n: load for n, load in self.loaded.services.items() if n in services and _runs(has, n)}
+        return replace(self.loaded, services=told)
+
     def reboot(self, chain: str) -> None:
         """Stop everything of a chain, as the end of its machine would."""
         has = self._chain(chain)
@@ -177,7 +185,8 @@ class MemoryTarget:
         is_same = there is not None and (there.secrets, there.image) == (spec.secrets_digest, spec.image)
         if there is not None and there.status is ServiceStatus.RUNNING and is_same:
             return
-        missing = [c.service for c in spec.calls if not _runs(has, c.service)]
+        awake = (c.service for c in spec.calls if not c.may_sleep)
+        missing = [name for name in awake if not _runs(has, name)]
         assert not missing, f"{name} starts before what it calls: {missing}"
         self._now += 1
         is_running = ServiceStatus.RUNNING

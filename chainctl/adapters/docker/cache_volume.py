@@ -18,8 +18,8 @@ def ensure_cache_volume(connection: Connection, spec: ServiceSpec) -> None:
         ensure_volume(connection, cache_volume(spec.chain, spec.cache.name), spec.chain)
 
 
-def own_cache(connection: Connection, spec: ServiceSpec) -> None:
-    """Make the directory in the volume, of a service that was made and not started: a volume is root's at first."""
+def own_cache(connection: Connection, spec: ServiceSpec, container: str) -> None:
+    """Make the directory in the volume, of a container that was made and not started: a volume is root's at first."""
     if spec.cache is not None:
         directory = OwnedFile(spec.cache.name, _MODE, USER_ID)
-        put_files(connection, spec.name, spec.cache.directory, [directory])
+        put_files(connection, container, spec.cache.directory, [directory])

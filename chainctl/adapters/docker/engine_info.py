@@ -36,10 +36,11 @@ class EnginePing:
     @property
     def has_buildkit(self) -> bool:
         """20.10 builds with BuildKit when asked to, though its header names no builder."""
-        return self.os == "linux" and (self.builder == "2" or self._api >= BUILDKIT_SINCE)
+        return self.os == "linux" and (self.builder == "2" or self.api >= BUILDKIT_SINCE)
 
     @property
-    def _api(self) -> tuple[int, ...]:
+    def api(self) -> tuple[int, ...]:
+        """Return the version of the API in numbers, so that it compares."""
         parts = self.api_version.split(".")
         return tuple(int(part) for part in parts if part.isdecimal())
 

@@ -17,6 +17,7 @@ from chainctl.adapters.docker.haproxy_state import DoorState
 from chainctl.adapters.docker.labels import DOOR, door_name, door_volume, retired_door_name
 from chainctl.adapters.docker.network import ensure_volume, remove_volume
 from chainctl.adapters.docker.observe_container import Container
+from chainctl.adapters.docker.replica_places import CONTAINERS, ReplicaPlaces
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import create, find_own, remove, rename, start, stop
 from chainctl.adapters.docker.target_files import OwnedFile, get_files, put_files
@@ -32,11 +33,12 @@ _SECRET_MODE = 0o400
 
 @dataclass(frozen=True, slots=True)
 class WantedDoor:
-    """A chain's front door as it should be, and what HAProxy is told for it."""
+    """A chain's front door as it should be, what HAProxy is told for it, and where it finds replicas."""
 
     chain: str
     front_door: FrontDoor
     settings: DoorSettings
+    places: ReplicaPlaces = CONTAINERS
 
 
 def ensure_front_door(connection: Connection, wanted: WantedDoor, emit: Emit) -> None:
@@ -87,7 +89,7 @@ def _answer(connection: Connection, door: Container | None) -> DoorState | None:
 
 
 def _replace(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
-    with _put_back_on_failure(connection, wanted.chain, old):
+    with _put_back_on_failure(connection, wanted, old):
         _start_new(connection, wanted, old)
         await_settings(connection, door_name(wanted.chain), wanted.settings.digest)
     if old is not None:
@@ -96,8 +98,13 @@ def _replace(connection: Connection, wanted: WantedDoor, old: Container | None) 
 
 
 @contextlib.contextmanager
-def _put_back_on_failure(connection: Connection, chain: str, old: Container | None) -> Iterator[None]:
+def _put_back_on_failure(connection: Connection, wanted: WantedDoor, old: Container | None) -> Iterator[None]:
+    chain = wanted.chain
     if old is not None:
+        if (
+            wanted.places.is_shared
+        ):  # a network over several engines loses a name that changes while it is used
+            stop(connection, old.id, _HANDOVER_SEC)
         rename(connection, old.id, retired_door_name(chain))
     try:
         yield
@@ -115,7 +122,7 @@ def _put_back_on_failure(connection: Connection, chain: str, old: Container | No
 def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
     """Start a door at the first port that is free; an old one in its place is stopped before."""
     chain, kept = wanted.chain, old.published[1] if old and old.published else None
-    route = _route_of(connection, chain, old) if old else route_text(None, 1)
+    route = _route_of(connection, wanted, old)
     ensure_volume(connection, door_volume(chain), chain)
     for port in ports_for(connection, wanted.front_door, kept):
         if old is not None and port == kept:
@@ -125,13 +132,14 @@ def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None
     raise no_port(wanted.front_door)
 
 
-def _route_of(connection: Connection, chain: str, door: Container) -> str:
+def _route_of(connection: Connection, wanted: WantedDoor, door: Container | None) -> str:
     """Return the route that a door has, none when its service does not run: HAProxy would look for it in vain."""
-    files = get_files(connection, door.id, str(DIRECTORY))
+    is_shared = wanted.places.is_shared
+    files = get_files(connection, door.id, str(DIRECTORY)) if door else {}
     route = route_in(files)
-    service = find_own(connection, route, chain) if route else None
-    is_running = service is not None and service.is_running
-    return route_text(route, replicas_in(files)) if is_running else route_text(None, 1)
+    if route is None or not wanted.places.addresses(connection, wanted.chain, route):
+        return route_text(None, 1, is_shared=is_shared)
+    return route_text(route, replicas_in(files), is_shared=is_shared)
 
 
 def _starts_at(connection: Connection, wanted: WantedDoor, port: int, route: str) -> bool:

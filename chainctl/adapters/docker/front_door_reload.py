@@ -52,7 +52,7 @@ def await_settings(connection: Connection, door: str, digest: str) -> None:
         return
     raise DeployError(
         f"The front door did not come up with its settings: {said or f'no answer in {_PATIENCE_SEC:g} s'}",
-        hint="correct its settings (certificate, or an image without bash), then push again",
+        hint="correct its settings (certificate, or an image without bash or Lua), then push again",
         details=last_lines(connection, door, 20),
     )
 

@@ -19,10 +19,11 @@ from chainctl.adapters.docker.haproxy_control import (
 )
 from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_text
 from chainctl.adapters.docker.haproxy_state import DoorState, Slot, choose_slot
-from chainctl.adapters.docker.labels import door_name, network_name
+from chainctl.adapters.docker.labels import door_name
 from chainctl.adapters.docker.replica_hosts import hosts_of
+from chainctl.adapters.docker.replica_places import CONTAINERS, ReplicaPlaces
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import find, find_own
+from chainctl.adapters.docker.target_containers import find
 from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.calls.address import SERVICE_PORT
@@ -38,7 +39,9 @@ _MODE = 0o400
 _WEIGHTS = 256
 
 
-def route_to(connection: Connection, chain: str, service: str, replicas: int = 1) -> None:
+def route_to(
+    connection: Connection, chain: str, service: str, replicas: int = 1, at: ReplicaPlaces = CONTAINERS
+) -> None:
     """Give a chain's traffic to replicas that are ready, then write down the same for restarts.
 
     Cut off anywhere, the door still serves, the old service or the new; until both the running
@@ -46,31 +49,34 @@ def route_to(connection: Connection, chain: str, service: str, replicas: int = 1
     Raises DeployError.
     """
     door = door_name(chain)
-    places = _places(connection, chain, service, replicas)
+    places = _places(connection, chain, hosts_of(service, replicas, is_shared=at.is_shared), service, at)
     state = _state(connection, door)
     if not state.leads_to(service, replicas):
         _flip(connection, door, state, places)
-    files = [OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service, replicas).encode())]
+    files = [
+        OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service, replicas, is_shared=at.is_shared).encode())
+    ]
     put_files(connection, door, str(DIRECTORY), files)
-    park(connection, door, *_blocking(connection, chain, _state(connection, door)))
+    park(connection, door, *_blocking(connection, chain, _state(connection, door), at))
 
 
 def lead_to_stand_in(connection: Connection, chain: str, service: str) -> None:
     """Give what stands in for a service traffic, of which the others step aside; the file stays. Raises DeployError."""
     door, name = door_name(chain), replica_name(service, INTERCEPT_REPLICA)
-    place = _Place(service, INTERCEPT_REPLICA, name, _address(connection, chain, name))
+    place = _place(connection, chain, service, INTERCEPT_REPLICA, name, CONTAINERS)
     chosen, _ = _reach(connection, door, _state(connection, door), [place])
     flip(connection, door, chosen, [])
 
 
-def split_route(connection: Connection, operation: SplitRoute) -> None:
+def split_route(connection: Connection, operation: SplitRoute, at: ReplicaPlaces = CONTAINERS) -> None:
     """Give a service a part of the traffic that another has; the file stays, so a restarted door undoes it.
 
     Raises DeployError.
     """
     chain, service, before = operation.chain, operation.service, operation.before
     door = door_name(chain)
-    places = _places(connection, chain, service, operation.replicas)
+    hosts = hosts_of(service, operation.replicas, is_shared=at.is_shared)
+    places = _places(connection, chain, hosts, service, at)
     state = _state(connection, door)
     old = [slot.name for slot in state.slots if slot.is_serving and slot.service == before]
     if not old:
@@ -109,19 +115,32 @@ def drain_service(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a replica is: the host that the door resolves, and the address that it has now."""
+    """Where a replica is: the host that the door resolves, and the addresses of which it has one now."""
 
     service: str
     replica: int
     host: str
-    address: str
+    addresses: tuple[str, ...]
+
+    @property
+    def ends(self) -> list[str]:
+        return [f"{address}:{SERVICE_PORT}" for address in self.addresses]
 
 
-def _places(connection: Connection, chain: str, service: str, replicas: int) -> list[_Place]:
-    return [
-        _Place(service, number, host, _address(connection, chain, replica_name(service, number)))
-        for number, host in enumerate(hosts_of(service, replicas), 1)
-    ]
+def _places(
+    connection: Connection, chain: str, hosts: Sequence[str], service: str, at: ReplicaPlaces
+) -> list[_Place]:
+    return [_place(connection, chain, service, number, host, at) for number, host in enumerate(hosts, 1)]
+
+
+def _place(
+    connection: Connection, chain: str, service: str, number: int, host: str, at: ReplicaPlaces
+) -> _Place:
+    addresses = at.addresses(connection, chain, service, number)
+    if not addresses:
+        name = replica_name(service, number)
+        raise DeployError(f"{name} does not run, so it gets no traffic", hint="push again")
+    return _Place(service, number, host, addresses)
 
 
 def _shared(slots: Sequence[str], weight: int) -> dict[str, int]:
@@ -140,17 +159,22 @@ def _reach(
 ) -> tuple[list[str], DoorState]:
     """Have a slot lead to each place and be found healthy, without traffic unless it has some."""
     chosen: dict[_Place, str] = {}
+    taken: set[str] = set()
     for place in places:
         mine = state.slot_of(place.service, place.replica)
-        if mine is not None and _is_reached(mine, place):
+        if mine is not None and _is_reached(mine, place) and mine.address not in taken:
             chosen[place] = mine.name
+            taken.add(mine.address)
             if mine.host != place.host:
                 rename(connection, door, mine.name, place.host)
-        else:
-            chosen[place] = choose_slot(state, place.service, place.replica, chosen.values()).name
-            prepare(connection, door, chosen[place], place.host, place.address)
+    for place in [place for place in places if place not in chosen]:
+        address = next((one for one in place.addresses if f"{one}:{SERVICE_PORT}" not in taken), "")
+        address = address or place.addresses[0]
+        taken.add(f"{address}:{SERVICE_PORT}")
+        chosen[place] = choose_slot(state, place.service, place.replica, chosen.values()).name
+        prepare(connection, door, chosen[place], place.host, address)
     now = _reached(connection, door, chosen)
-    return list(chosen.values()), now
+    return [chosen[place] for place in places], now
 
 
 def _reached(connection: Connection, door: str, chosen: Mapping[_Place, str]) -> DoorState:
@@ -167,7 +191,7 @@ def _reached(connection: Connection, door: str, chosen: Mapping[_Place, str]) ->
         return now
     park(connection, door, *(chosen[place] for place in late))
     raise DeployError(
-        f"The front door does not reach {late[0].host} at {late[0].address}:{SERVICE_PORT}",
+        f"The front door does not reach {late[0].host} at {', '.join(late[0].ends)}",
         hint="check that the engine lets the chain's containers talk, then push again",
     )
 
@@ -175,7 +199,7 @@ def _reached(connection: Connection, door: str, chosen: Mapping[_Place, str]) ->
 def _is_reached(slot: Slot, place: _Place) -> bool:
     """Say whether it is resolved and healthy: with traffic `UP`, in drain `DRAIN`, both without a count of checks."""
     status = "UP" if slot.is_serving else "DRAIN"
-    return (slot.address, slot.status) == (f"{place.address}:{SERVICE_PORT}", status)
+    return slot.address in place.ends and slot.status == status
 
 
 def _is_prepared(state: DoorState, chosen: str, place: _Place) -> bool:
@@ -183,19 +207,18 @@ def _is_prepared(state: DoorState, chosen: str, place: _Place) -> bool:
     return slot is not None and slot.name == chosen and _is_reached(slot, place)
 
 
-def _blocking(connection: Connection, chain: str, state: DoorState) -> list[str]:
+def _blocking(connection: Connection, chain: str, state: DoorState, at: ReplicaPlaces) -> list[str]:
     """Return slots that only block: nothing under way, and their service is gone.
 
     One that still runs is stopped soon, which frees its slot; or it is kept warm, and then a slot that is
     resolved and checked makes the flip back to it one command.
     """
     idle = [s for s in state.slots if not (s.is_serving or s.is_free or s.streams)]
-    return [s.name for s in idle if s.service is None or not _runs(connection, chain, s.service, s.replica)]
-
-
-def _runs(connection: Connection, chain: str, service: str, replica: int) -> bool:
-    container = find_own(connection, replica_name(service, replica), chain)
-    return container is not None and container.is_running
+    return [
+        slot.name
+        for slot in idle
+        if slot.service is None or not at.addresses(connection, chain, slot.service, slot.replica)
+    ]
 
 
 def _slot_of(connection: Connection, door: str, service: str, replica: int) -> Slot | None:
@@ -229,11 +252,3 @@ def _state(connection: Connection, door: str) -> DoorState:
 
 def _silent(door: str) -> DeployError:
     return DeployError(f"The front door {door} does not answer", hint=f"see `docker logs {door}`, push again")
-
-
-def _address(connection: Connection, chain: str, service: str) -> str:
-    container = find_own(connection, service, chain)
-    address = container.addresses.get(network_name(chain)) if container and container.is_running else None
-    if not address:
-        raise DeployError(f"{service} does not run, so it gets no traffic", hint="push again")
-    return address

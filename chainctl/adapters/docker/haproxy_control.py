@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.haproxy_state import QUESTIONS, DoorState, parse_state
 from chainctl.adapters.docker.haproxy_traffic import TRAFFIC_QUESTIONS, parse_traffic
 from chainctl.adapters.docker.labels import DOOR_ALIAS
@@ -12,7 +11,7 @@ from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_exec import run_in
 from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.canary import Traffic
-from chainctl.deploy.door_config import CONTROL_PORT
+from chainctl.deploy.door_config import BACKEND, CONTROL_PORT
 from chainctl.errors import DeployError
 
 _TALK = f'exec 3<>/dev/tcp/127.0.0.1/{CONTROL_PORT}; printf "%s\\n" "$1" >&3; cat <&3'

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 from chainctl.adapters.docker.replica_hosts import hosts_of, replica_at
 from chainctl.calls.address import SERVICE_PORT
-from chainctl.deploy.door_config import OPEN_PATH
+from chainctl.deploy.door_config import BACKEND, OPEN_PATH
 
 ROUTE_FILE = "route.cfg"
-BACKEND = "live"
 SLOTS = tuple(f"s{number}" for number in range(1, 49))
 """Enough for twice the replicas that a chainlet may have, and for older releases whose last requests go on."""
 _NOWHERE = f"127.0.0.1:{SERVICE_PORT} disabled"
@@ -23,15 +22,21 @@ backend {BACKEND} from door
     option httpchk GET {OPEN_PATH}
     http-check expect ! status 503
     default-server check inter 500ms fastinter 200ms fall 2 rise 1 init-addr libc,none \
-resolvers engine resolve-prefer ipv4 resolve-opts allow-dup-ip
+resolvers engine resolve-prefer ipv4{{options}}
 """
+_OWN_NAMES = " resolve-opts allow-dup-ip"
 
 
-def route_text(service: str | None, replicas: int = 1) -> str:
-    """Return the slots that a door starts with: a flip goes to free ones while it runs."""
-    taken = [f"{host}:{SERVICE_PORT}" for host in (hosts_of(service, replicas) if service else ())]
+def route_text(service: str | None, replicas: int = 1, *, is_shared: bool = False) -> str:
+    """Return the slots that a door starts with: a flip goes to free ones while it runs.
+
+    `is_shared` says that replicas share a name: then no two slots take the same of its addresses.
+    """
+    hosts = hosts_of(service, replicas, is_shared=is_shared) if service else []
+    taken = [f"{host}:{SERVICE_PORT}" for host in hosts]
     places = [*taken, *[_NOWHERE] * (len(SLOTS) - len(taken))]
-    return _HEAD + "".join(f"    server {slot} {place}\n" for slot, place in zip(SLOTS, places, strict=True))
+    head = _HEAD.format(options="" if is_shared else _OWN_NAMES)
+    return head + "".join(f"    server {slot} {place}\n" for slot, place in zip(SLOTS, places, strict=True))
 
 
 def route_in(files: Mapping[str, bytes]) -> str | None:

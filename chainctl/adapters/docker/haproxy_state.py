@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.labels import DOOR_ALIAS
-from chainctl.adapters.docker.replica_hosts import replica_at
+from chainctl.adapters.docker.replica_hosts import is_shared_host, replica_at
+from chainctl.deploy.door_config import BACKEND
 from chainctl.deploy.release import INTERCEPT_REPLICA
 from chainctl.errors import DeployError
 
@@ -107,7 +107,17 @@ def parse_state(text: str) -> DoorState | None:
         return None
     statistics = {row["svname"]: row for row in table(text, STATISTICS, ",")}
     slots = (_slot(row, statistics.get(row["srv_name"], {})) for row in table(text, SERVERS, " "))
-    return DoorState(description[1], tuple(slots))
+    return DoorState(description[1], _numbered(slots))
+
+
+def _numbered(slots: Iterable[Slot]) -> tuple[Slot, ...]:
+    """Number the slots of a service whose replicas share a name: those with traffic are the first ones."""
+    every, count = list(slots), Counter[str]()
+    for place in sorted(range(len(every)), key=lambda n: not every[n].is_serving):
+        if is_shared_host(host := every[place].host):
+            count[host] += 1
+            every[place] = replace(every[place], replica=count[host])
+    return tuple(every)
 
 
 def choose_slot(state: DoorState, service: str, replica: int = 1, taken: Collection[str] = ()) -> Slot:

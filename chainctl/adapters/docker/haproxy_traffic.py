@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chainctl.adapters.docker.haproxy_route import BACKEND
 from chainctl.adapters.docker.haproxy_state import SERVERS, STATISTICS, table
 from chainctl.adapters.docker.labels import DOOR_ALIAS
 from chainctl.adapters.docker.replica_hosts import replica_at
 from chainctl.deploy.canary import Traffic
+from chainctl.deploy.door_config import BACKEND
 
 TRAFFIC_QUESTIONS = (f"show servers state {BACKEND}", f"show stat {BACKEND} 4 -1")
 """All that `parse_traffic` needs, asked at once."""

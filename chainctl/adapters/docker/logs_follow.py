@@ -10,10 +10,9 @@ from contextlib import closing
 
 from chainctl.adapters.docker.build_streams import OpenStreams
 from chainctl.adapters.docker.engine import Engine
-from chainctl.adapters.docker.logs_source import log_line, service_containers
+from chainctl.adapters.docker.logs_source import LogWriter, LogWriters, log_line
 from chainctl.adapters.docker.logs_stream import since_of, stamped_lines
 from chainctl.adapters.docker.network import has_network
-from chainctl.adapters.docker.observe_container import Container
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.deploy.target import LogLine
 from chainctl.errors import ChainctlError
@@ -23,20 +22,27 @@ _JOIN_SEC = 5.0
 
 
 class Follower:
-    """Reads each container in a thread of its own; closing it ends them all.
+    """Reads each container or task in a thread of its own; closing it ends them all.
 
-    `seen` maps containers to the time of the last line that was shown; others are read from
+    `seen` maps them to the time of the last line that was shown; others are read from
     `start` on, in seconds since the epoch.
     """
 
     def __init__(
-        self, engine: Engine, chain: str, chainlets: Sequence[str], start: str, seen: dict[str, str]
+        self,
+        engine: Engine,
+        chain: str,
+        chainlets: Sequence[str],
+        start: str,
+        seen: dict[str, str],
+        writers: LogWriters,
     ) -> None:
         self._engine = engine
         self._chain = chain
         self._chainlets = chainlets
         self._start = start
         self._seen = seen
+        self._writers = writers
         self._arrived: queue.SimpleQueue[LogLine | ChainctlError] = queue.SimpleQueue()
         self._streams = OpenStreams()
         self._readers: dict[str, threading.Thread] = {}
@@ -56,33 +62,31 @@ class Follower:
         self._join()
 
     def _read_all(self, connection: Connection) -> None:
-        """Start reading new containers, and again those that were restarted."""
-        for container in service_containers(connection, self._chain, self._chainlets):
-            reader = self._readers.get(container.id)
-            if reader is None or (container.is_running and not reader.is_alive()):
-                self._readers[container.id] = self._started(container)
+        """Start reading new ones, and again those that were restarted."""
+        for writer in self._writers(connection, self._chain, self._chainlets):
+            reader = self._readers.get(writer.id)
+            if reader is None or (writer.is_running and not reader.is_alive()):
+                self._readers[writer.id] = self._started(writer)
 
-    def _started(self, container: Container) -> threading.Thread:
+    def _started(self, writer: LogWriter) -> threading.Thread:
         thread = threading.Thread(
-            target=self._read, args=(container,), name=f"log of {container.name}", daemon=True
+            target=self._read, args=(writer,), name=f"log of {writer.name}", daemon=True
         )
         thread.start()
         return thread
 
-    def _read(self, container: Container) -> None:
-        seen = self._seen.get(container.id, "")
+    def _read(self, writer: LogWriter) -> None:
+        seen = self._seen.get(writer.id, "")
         since = since_of(seen) if seen else self._start
         try:
             with (
                 Connection.opened(self._engine) as connection,
-                closing(
-                    stamped_lines(connection, self._streams, container.id, since=since, follow=True)
-                ) as lines,
+                closing(stamped_lines(connection, self._streams, writer, since=since, follow=True)) as lines,
             ):
                 for line in lines:
                     if line.stamp > seen:
-                        self._seen[container.id] = line.stamp
-                        self._arrived.put(log_line(container, line))
+                        self._seen[writer.id] = line.stamp
+                        self._arrived.put(log_line(writer, line))
         except ChainctlError as error:
             self._arrived.put(error)
 

@@ -1,4 +1,4 @@
-"""One service's container in; what it wrote, from a time on and if wanted for as long as it writes, out."""
+"""What writes a log in; what it wrote, from a time on and if wanted for as long as it writes, out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Generator
 from chainctl.adapters.docker.build_streams import OpenStreams
 from chainctl.adapters.docker.engine import TIMEOUT
 from chainctl.adapters.docker.logs_frames import StampedLine, read_lines
+from chainctl.adapters.docker.logs_source import LogWriter
 from chainctl.adapters.docker.observe_container import epoch
 from chainctl.adapters.docker.target_connection import Connection
 
@@ -14,21 +15,21 @@ from chainctl.adapters.docker.target_connection import Connection
 def stamped_lines(
     connection: Connection,
     streams: OpenStreams,
-    container: str,
+    writer: LogWriter,
     *,
     since: str = "",
     tail: int | None = None,
     follow: bool = False,
 ) -> Generator[StampedLine]:
-    """Yield the lines of a container; none when it is gone.
+    """Yield the lines of a container or a task; none when it is gone.
 
     `since` is seconds since the epoch, with a fraction. A follower ends when the container does,
     or when the streams are cut.
     """
     client = connection.client
-    with connection.reading(f"read the log of {container}"):
+    with connection.reading(f"read the log of {writer.name}"):
         response = client.get(
-            f"{client.base_url}/v{client.api_version}/containers/{container}/logs",
+            f"{client.base_url}/v{client.api_version}/{writer.kind}/{writer.id}/logs",
             params=_params(since, tail, follow=follow),
             stream=True,
             timeout=(TIMEOUT, None if follow else TIMEOUT),

@@ -28,7 +28,7 @@ def observe_chain(connection: Connection, chain: str) -> ObservedState:
     return ObservedState(
         chain=chain,
         services=(*services, *_remains(connection, chain, services)),
-        front_door=_door(connection, door_name(chain), containers),
+        front_door=door_among(connection, chain, containers),
         has_network=has_own_network,
     )
 
@@ -68,8 +68,9 @@ def _remains(
             yield one
 
 
-def _door(connection: Connection, name: str, containers: Sequence[Container]) -> ObservedDoor | None:
-    """Prefer the door under its own name to one that was being replaced."""
+def door_among(connection: Connection, chain: str, containers: Sequence[Container]) -> ObservedDoor | None:
+    """Return a chain's door. Prefer the one under its own name to one that was being replaced."""
+    name = door_name(chain)
     doors = sorted((c for c in containers if c.role == Role.DOOR), key=lambda c: c.name != name)
     if not doors:
         return None

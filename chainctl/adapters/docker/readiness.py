@@ -16,6 +16,15 @@ from chainctl.errors import DeployError
 from chainctl.wire.log_line import readable
 
 LOG_LINES = 50
+_ASK_ON_SEC = 5.0
+_ASK_ON = """\
+import runpy, sys, time
+place, path, seconds = sys.argv[1:]
+probe, ends = runpy.run_path(place), time.monotonic() + float(seconds)
+while probe["main"]([path]) and time.monotonic() < ends:
+    time.sleep(0.1)
+"""
+"""One command in the container asks many times: many commands would take the time that services start in."""
 _CORPSE_GRACE_SEC = 2.0
 
 
@@ -36,8 +45,9 @@ class _Look:
         self.has_been_ready = container.has_been_ready
         if not container.is_running:
             return ending(container, self.spec)
-        answer = run_in(self.connection, container.id, [container.command, "-I", PROBE, "/readyz"])
-        self.health = answer.strip()
+        patience = min(_ASK_ON_SEC, self.spec.start_timeout_sec)
+        command = [container.command, "-I", "-c", _ASK_ON, PROBE, "/readyz", str(patience)]
+        self.health = run_in(self.connection, container.id, command).strip().rpartition("\n")[2]
         return "" if self.health.startswith("200 ") else None
 
 

@@ -86,7 +86,7 @@ def _run(
     """Cut off anywhere, the service is there and stopped, so that whoever looks knows what to remove."""
     ensure_cache_volume(connection, spec)
     create(connection, spec.name, body)
-    own_cache(connection, spec)
+    own_cache(connection, spec, spec.name)
     ensure_data(connection, spec, data)
     fill_secrets(connection, spec, secrets)
     start(connection, spec.name)

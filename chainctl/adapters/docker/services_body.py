@@ -32,6 +32,7 @@ _HEALTH_INTERVAL_SEC = 30
 _HEALTH_TIMEOUT_SEC = 10
 _NANO = 1_000_000_000
 _LINKS_BYTES = 16 << 20
+SHARED_BYTES = 1 << 30
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -70,7 +71,7 @@ def service_body(
                 secrets_mount(spec, is_read_only=True),
                 *([_shared_mount(spec.chain)] if is_sharing else []),
                 *(data_mount(spec.chain, one, one.directory, is_read_only=True) for one in spec.data),
-                *([_cache_mount(spec.chain, spec.cache)] if spec.cache else []),
+                *([cache_mount(spec.chain, spec.cache)] if spec.cache else []),
             ],
             "DeviceRequests": _devices(spec.resources.gpu, devices, engine),
         },
@@ -134,7 +135,12 @@ def _shared_mount(chain: str) -> dict[str, object]:
     }
 
 
-def _cache_mount(chain: str, cache: CacheVolume) -> dict[str, object]:
+def shared_options() -> str:
+    """Return how the memory that services share is mounted."""
+    return f"size={SHARED_BYTES},uid={USER_ID},gid={USER_ID},mode=0700,nosuid,nodev,noexec"
+
+
+def cache_mount(chain: str, cache: CacheVolume) -> dict[str, object]:
     return {
         "Type": "volume",
         "Source": cache_volume(chain, cache.name),

@@ -7,12 +7,10 @@ without the volume as well: its services send each other everything then.
 from __future__ import annotations
 
 from chainctl.adapters.docker.labels import CHAIN, chain_labels, shared_volume
+from chainctl.adapters.docker.services_body import shared_options
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.deploy.service_environment import USER_ID
 from chainctl.errors import DeployError
 from chainctl.events import Emit, Notice
-
-SHARED_BYTES = 1 << 30
 
 
 def ensure_shared_volume(connection: Connection, chain: str, emit: Emit) -> bool:
@@ -46,12 +44,11 @@ def _owner_of(connection: Connection, name: str) -> str | None:
 
 
 def _made(connection: Connection, name: str, chain: str) -> str:
-    options = f"size={SHARED_BYTES},uid={USER_ID},gid={USER_ID},mode=0700,nosuid,nodev,noexec"
     with connection.changing(f"make the volume {name}"):
         connection.client.create_volume(
             name,
             driver="local",
-            driver_opts={"type": "tmpfs", "device": "tmpfs", "o": options},
+            driver_opts={"type": "tmpfs", "device": "tmpfs", "o": shared_options()},
             labels=chain_labels(chain),
         )
     return chain

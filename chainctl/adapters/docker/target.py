@@ -9,12 +9,14 @@ from typing import assert_never
 from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.control import open_control
 from chainctl.adapters.docker.door_connection import connect_door
+from chainctl.adapters.docker.door_loads import door_loads
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
 from chainctl.adapters.docker.gpus import host_gpus
 from chainctl.adapters.docker.haproxy_config import DoorSettings
 from chainctl.adapters.docker.intercept import DockerStandIns, end_stand_in
+from chainctl.adapters.docker.labels import door_name
 from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.network import ensure_network, remove_network
 from chainctl.adapters.docker.observe import observe_chain, observed_chains
@@ -23,6 +25,7 @@ from chainctl.adapters.docker.services import let_callers_turn_away, start_servi
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
+from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -111,6 +114,11 @@ class DockerTarget:
         with Connection.opened(self._engine) as connection:
             return ask_service(connection, chain, service, path)
 
+    def loads(self, chain: str, services: Sequence[str], within_sec: float = 0.0) -> Loads:
+        """Have the front door's container ask all replicas, in one command: it resolves their names."""
+        with Connection.opened(self._engine) as connection:
+            return door_loads(connection, door_name(chain), services, within_sec)
+
     def connect(self, chain: str) -> socket.socket | None:
         return connect_door(self._engine, chain)
 
@@ -183,5 +191,6 @@ class DockerTarget:
             key=self._vault.value(door.api_key) if door.api_key else None,
             tls=self._vault.value(door.tls) if door.tls else None,
             answer_sec=self._answer_sec,
+            holds=door.holds,
         )
         return WantedDoor(chain, door, settings)

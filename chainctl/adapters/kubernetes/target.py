@@ -33,6 +33,7 @@ from chainctl.deploy.kubernetes.names import (
     door_name,
     require_names,
 )
+from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -49,7 +50,7 @@ from chainctl.deploy.operations import (
 )
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
-from chainctl.errors import DeployError
+from chainctl.errors import DeployError, UsageError
 from chainctl.events import Emit
 
 _ENDING_SPARE_SEC = 15.0
@@ -133,11 +134,22 @@ class KubernetesTarget:
     def ask(self, chain: str, service: str, path: str) -> bytes:
         return ask_service(self._api, chain, service, path)
 
+    def loads(self, chain: str, services: Sequence[str], within_sec: float = 0.0) -> Loads:
+        """Return nothing: the cluster's own autoscaler follows the load."""
+        return Loads()
+
     def connect(self, chain: str) -> socket.socket | None:
         return connect_door(self._api, chain)
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_control(self._api, chain, service, replica)
+
+    def stand_ins(self) -> None:
+        """Raises UsageError: a pod has no neighbour that could take its calls."""
+        raise UsageError(
+            "Chainlets that run on Kubernetes can not be intercepted",
+            hint="push the chain to an engine with `--target docker`, and intercept it there",
+        )
 
     def logs(
         self,

@@ -79,6 +79,7 @@ class OpenDoor(_Message):
     token: str = Field(repr=False)
     api_key: Base64Bytes | None = Field(default=None, repr=False)
     tls: Base64Bytes | None = Field(default=None, repr=False)
+    holds: bool = False
 
 
 class CloseDoor(_Message):
@@ -111,6 +112,13 @@ class CountTraffic(_Message):
     verb: Literal["traffic"] = "traffic"
 
 
+class CountHeld(_Message):
+    """Say how many requests the door holds, as soon as there are some or the time is up."""
+
+    verb: Literal["held"] = "held"
+    within_sec: float = Field(default=0.0, ge=0)
+
+
 class Shutdown(_Message):
     """Stop everything, then end."""
 
@@ -128,6 +136,7 @@ Verb = Annotated[
     | SetRoute
     | SplitTraffic
     | CountTraffic
+    | CountHeld
     | Shutdown,
     Field(discriminator="verb"),
 ]
@@ -170,6 +179,13 @@ class Counted(_Message):
     services: dict[str, Traffic]
 
 
+class Held(_Message):
+    """How many requests the door holds."""
+
+    answer: Literal["held"] = "held"
+    count: int
+
+
 class Refused(_Message):
     """It could not be done: a DeployError on the other side."""
 
@@ -179,7 +195,7 @@ class Refused(_Message):
     details: tuple[str, ...] = ()
 
 
-Answer = Annotated[Done | Listing | Readiness | Counted | Refused, Field(discriminator="answer")]
+Answer = Annotated[Done | Listing | Readiness | Counted | Held | Refused, Field(discriminator="answer")]
 
 
 class Reply(_Message):

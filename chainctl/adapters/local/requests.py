@@ -64,6 +64,7 @@ def door_request(chain: str, door: FrontDoor, vault: Vault) -> OpenDoor:
         token=vault.token(chain),
         api_key=None if door.api_key is None else base64.b64encode(vault.value(door.api_key).strip()),
         tls=None if door.tls is None else _wrapped(vault, door.tls),
+        holds=door.holds,
     )
 
 

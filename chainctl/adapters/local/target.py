@@ -15,6 +15,7 @@ from chainctl.adapters.local.control import connect_control
 from chainctl.adapters.local.gpus import DEVICES_NAME, local_holdings
 from chainctl.adapters.local.intercept import LocalStandIns
 from chainctl.adapters.local.launch import ensure_supervisor, wait_until_gone
+from chainctl.adapters.local.loads import service_loads
 from chainctl.adapters.local.logs import read_logs
 from chainctl.adapters.local.memory import RunMemory, recall
 from chainctl.adapters.local.observation import observed
@@ -25,7 +26,9 @@ from chainctl.adapters.local.process_env import inherited_env
 from chainctl.adapters.local.protocol import (
     CloseDoor,
     Counted,
+    CountHeld,
     CountTraffic,
+    Held,
     SetRoute,
     Shutdown,
     Verb,
@@ -36,6 +39,7 @@ from chainctl.adapters.local.staging import Staging
 from chainctl.adapters.nvidia_smi import smi_devices, visible_devices
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
+from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import (
     AwaitReady,
     EnsureFrontDoor,
@@ -50,7 +54,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
-from chainctl.deploy.release import replica_name
+from chainctl.deploy.release import replica_name, replica_of
 from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
@@ -187,6 +191,24 @@ class LocalTarget:
         """Ask over the service's socket, which only we can open."""
         socket = self._paths.run(chain).socket_of(service)
         return ask_service(socket, service, path, self._vault.token(chain))
+
+    def loads(self, chain: str, services: Sequence[str], within_sec: float = 0.0) -> Loads:
+        """Ask every replica over its socket, and the supervisor for what the door holds."""
+        run = self._paths.run(chain)
+        client = SupervisorClient(run)
+        try:
+            memory = client.memory()
+            asked = CountHeld(within_sec=within_sec)
+            alive = [one.name for one in memory.services if one.is_alive]
+            known = {replica_of(one.name)[0] for one in memory.services}
+            known |= {replica_of(one.name)[0] for one in memory.retired}
+            replicas = [name for name in alive if replica_of(name)[0] in services]
+            found = service_loads(run, replicas, known, self._vault.token(chain))
+            answer = client.ask(asked, within_sec=within_sec + self._patience_sec)
+        except SupervisorGone:
+            return Loads()
+        assert isinstance(answer, Held)
+        return Loads(found, answer.count)
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         name = replica_name(service, replica)

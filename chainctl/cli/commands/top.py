@@ -26,9 +26,17 @@ def top(
     from chainctl.cli.console import Console, is_live
     from chainctl.cli.watching import print_load, watch
     from chainctl.cli.wiring import settings_for, world_of
+    from chainctl.deploy.scale import sleeping
 
-    seen = world_of(chain, settings_for(target=target), Console().line).target
+    world = world_of(chain, settings_for(target=target), Console().line)
+    seen = world.target
+
+    def asleep() -> list[str]:
+        record = world.ledger.latest(chain)
+        found = sleeping(record.release, seen.observe(chain)) if record else ()
+        return sorted(service.chainlet for service in found)
+
     if as_json or not is_live(sys.stdout):
-        print_load(seen, chain, interval, as_json=as_json)
+        print_load(seen, chain, interval, asleep, as_json=as_json)
     else:
-        watch(seen, chain, interval)
+        watch(seen, chain, interval, asleep=asleep)

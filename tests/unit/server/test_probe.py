@@ -37,3 +37,28 @@ def _answer_twice(listener: socket.socket, heads: list[str]) -> None:
         with connection:
             heads.append(connection.recv(65536).decode())
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")
+
+
+def test_a_start_is_followed_until_it_was_ready_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the first path; from then on the other one counts, also where the first fails again."""
+    asked: list[str] = []
+    answers = {"/readyz": [1, 1, 0, 1], "/healthz": [0, 1]}
+
+    def look(_listen: str, path: str) -> int:
+        asked.append(path)
+        return answers[path].pop(0)
+
+    monkeypatch.setattr(probe, "look", look)
+    monkeypatch.setattr(probe, "_rest", lambda _seconds: None)
+    mark = str(tmp_path / "ready")
+    assert [probe.follow("", "/readyz", "/healthz", mark) for _ in range(3)] == [0, 0, 1]
+    assert asked == ["/readyz"] * 3 + ["/healthz"] * 2
+
+
+def test_a_start_that_is_never_ready_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine asks again; nothing says that it was ready."""
+    monkeypatch.setattr(probe, "look", lambda _listen, _path: 1)
+    monkeypatch.setattr(probe, "_WAIT_SEC", 0.0)
+    mark = tmp_path / "ready"
+    assert probe.follow("", "/readyz", "/healthz", str(mark)) == 1
+    assert not mark.exists()

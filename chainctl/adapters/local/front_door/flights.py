@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,12 +52,49 @@ class Backend:
     replica: int = 1
 
 
+class Waiting:
+    """Requests that are held while a chain sleeps; whoever wakes it waits for the first of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._woken: asyncio.Event = asyncio.Event()
+        self._some: asyncio.Event = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Be held until there is a backend again, or time is up."""
+        self.count += 1
+        self._some.set()
+        woken = self._woken
+        try:
+            async with asyncio.timeout(seconds):
+                await woken.wait()
+        except TimeoutError:
+            return
+        finally:
+            self.count -= 1
+            if not self.count:
+                self._some.clear()
+
+    def go_on(self) -> None:
+        """Let all go on that wait now."""
+        self._woken.set()
+        self._woken = asyncio.Event()
+
+    async def held(self, within_sec: float) -> int:
+        """Return how many are held, as soon as there are some or time is up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_sec):
+                await self._some.wait()
+        return self.count
+
+
 @dataclass(slots=True)
 class Switch:
     """The route of a chain: one backend or none, with the other replicas of its service.
 
     While the traffic is split, `canary` gets `percent` of a hundred requests, evenly among the others.
-    `intercept` stands in for all replicas of its service while it is ready.
+    `intercept` stands in for all replicas of its service while it is ready. `waiting` tells of requests that
+    wait while there is no backend.
     """
 
     backend: Backend | None = None
@@ -66,6 +104,7 @@ class Switch:
     others: tuple[Backend, ...] = ()
     canary_others: tuple[Backend, ...] = ()
     intercept: Backend | None = None
+    waiting: Waiting = field(default_factory=Waiting)
     _credit: int = 0
     _turn: int = 0
 
@@ -79,6 +118,8 @@ class Switch:
         """Give all traffic to one service, with all of its replicas, or to none."""
         self.backend, self.others = backend, others
         self.canary, self.canary_others = None, ()
+        if backend is not None:
+            self.waiting.go_on()
 
     def split(self, canary: Backend, percent: int, *others: Backend) -> None:
         """Give a part of the traffic to another service, and count anew."""

@@ -11,7 +11,8 @@ class DoorLimits:
 
     `head_bytes` caps request line and headers; `head_sec` is the time a caller has to send them,
     `idle_sec` the time a connection may stay without a request, `linger_sec` and `linger_bytes`
-    what is still read of a body that nobody wants, so that the caller gets to see the answer.
+    what is still read of a body that nobody wants, so that the caller gets to see the answer. A request waits
+    `hold_sec` for a chain that sleeps.
     """
 
     head_bytes: int = 64 * 1024
@@ -19,3 +20,4 @@ class DoorLimits:
     idle_sec: float = 300.0
     linger_sec: float = 5.0
     linger_bytes: int = 8 * 1024 * 1024
+    hold_sec: float = 0.0

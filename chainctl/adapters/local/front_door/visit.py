@@ -72,6 +72,9 @@ class Visit:
         if credential is None and self._keys.api_key is not None:
             return await exchange.refuse(answers.WRONG_KEY)
         backend = self._switch.choose()
+        if backend is None and self._limits.hold_sec:
+            await self._switch.waiting.wait(self._limits.hold_sec)
+            backend = self._switch.choose()
         if backend is None:
             return await exchange.refuse(answers.NO_ROUTE)
         head = rewrite.request_bytes(request.head, self._keys.token, credential=credential)

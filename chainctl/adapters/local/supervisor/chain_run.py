@@ -23,8 +23,10 @@ from chainctl.adapters.local.protocol import (
     AskReady,
     CloseDoor,
     Counted,
+    CountHeld,
     CountTraffic,
     Done,
+    Held,
     List,
     Listing,
     OpenDoor,
@@ -86,6 +88,8 @@ class ChainRun:
                 return self._split(request)
             case CountTraffic():
                 return Counted(services=self._traffic())
+            case CountHeld(within_sec=within_sec):
+                return Held(count=await self._switch.waiting.held(within_sec))
             case Shutdown():
                 return await self.shut_down()
             case _:

@@ -20,6 +20,8 @@ from chainctl.adapters.local.protocol import OpenDoor
 from chainctl.errors import DeployError
 
 PORTS = range(8100, 9100)
+HOLD_SEC = 300.0
+"""So long a request waits for a chain that sleeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Doorway:
             return
         tls = None if order.tls is None else _tls_context(order.tls, self._runtime)
         listener = self._same_address(order) or _listen(order, kept_port)
-        door = Door(self._switch, Keys(order.token, order.api_key), DoorLimits())
+        limits = DoorLimits(hold_sec=HOLD_SEC if order.holds else 0.0)
+        door = Door(self._switch, Keys(order.token, order.api_key), limits)
         await door.open(listener.dup(), tls)
         self.close()
         self._opened = _Opened(door, order, listener, listener.getsockname()[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -31,6 +32,14 @@ def test_a_guarded_door(golden: Callable[[str, str], None]) -> None:
     golden("haproxy/guarded.cfg", config_text(GUARDED))
 
 
+def test_a_door_that_holds(golden: Callable[[str, str], None]) -> None:
+    """Requests wait in a few lines of Lua, as long as their answers may take; others have none of it."""
+    files = door_files(replace(OPEN, holds=True, answer_sec=60))
+    golden("haproxy/holding.cfg", files["haproxy.cfg"].decode())
+    golden("haproxy/hold.lua", files["hold.lua"].decode())
+    assert b"lua" not in door_files(OPEN)["haproxy.cfg"]
+
+
 def test_the_digest_is_found_again() -> None:
     """By it a target tells what a door was made from, also one that is down."""
     assert digest_in(door_files(GUARDED)) == DIGEST
@@ -47,7 +56,7 @@ def test_keys_are_told_by_their_hash() -> None:
 def test_unused_files_are_emptied() -> None:
     """A door that had a key and a certificate before must not keep them."""
     files = door_files(OPEN)
-    assert (files["keys"], files["tls.pem"]) == (b"", b"")
+    assert {files[name] for name in ("keys", "tls.pem", "hold.lua")} == {b""}
 
 
 def test_files_may_stand_elsewhere() -> None:
@@ -60,7 +69,7 @@ def test_files_may_stand_elsewhere() -> None:
 
 def test_settings_show_no_secrets() -> None:
     """A repr in a traceback names neither token, nor key, nor certificate."""
-    assert repr(GUARDED) == f"DoorSettings(digest='{DIGEST}', answer_sec=60)"
+    assert repr(GUARDED) == f"DoorSettings(digest='{DIGEST}', answer_sec=60, holds=False)"
 
 
 @pytest.mark.parametrize(

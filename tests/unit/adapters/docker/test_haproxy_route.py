@@ -42,3 +42,13 @@ def test_hosts_are_read_back() -> None:
     for count in (1, 3):
         found = [replica_at(host) for host in hosts_of("chain-a-1", count)]
         assert found == [("chain-a-1", number) for number in range(1, count + 1)]
+
+
+def test_replicas_that_share_a_name_have_slots_of_their_own() -> None:
+    """Then HAProxy gives no two of them the same address."""
+    text = route_text("chain-hello-12345678", 2, is_shared=True)
+    files = {ROUTE_FILE: text.encode()}
+    assert (route_in(files), replicas_in(files)) == ("chain-hello-12345678", 2)
+    assert text.count(" tasks.chain-hello-12345678:8080\n") == 2
+    assert "allow-dup-ip" not in text
+    assert "allow-dup-ip" in route_text("chain-hello-12345678", 2)

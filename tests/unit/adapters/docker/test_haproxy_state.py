@@ -101,3 +101,18 @@ def test_replicas_of_one_service_are_one_route() -> None:
         choose_slot(state, OLD, 3, ("s3",))
     both = DoorState("d", (slot("s1", OLD, 0), replace(slot("s2", NEW, 0), weight=26)))
     assert (both.route, both.split) == (None, (OLD, NEW))
+
+
+def test_slots_of_a_shared_name_are_numbered_by_their_traffic() -> None:
+    """Those that serve are the first replicas, whatever their places."""
+    head = "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_fqdn\n"
+    rows = [(1, "s1", 8, "tasks.a"), (2, "s2", 0, "tasks.a"), (3, "s3", 0, "b"), (4, "s4", 0, "tasks.a")]
+    servers = "".join(f"3 live {n} {name} 10.0.0.{n} 2 {admin} 1 {host}\n" for n, name, admin, host in rows)
+    state = parse_state(f"description: abc\n\n1\n{head}{servers}\n# pxname,svname\n")
+    assert state is not None
+    assert [(s.name, s.service, s.replica) for s in state.slots] == [
+        ("s1", "a", 3),
+        ("s2", "a", 1),
+        ("s3", "b", 1),
+        ("s4", "a", 2),
+    ]

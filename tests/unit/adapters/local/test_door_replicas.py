@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
 from chainctl.adapters.local.front_door.flights import Backend, Switch
+from chainctl.adapters.local.front_door.limits import DoorLimits
 from tests.unit.adapters.local.door_rig import OK, always_ok, open_door, run
 
 FIRST = Backend("shop", Path("/shop"))
@@ -87,5 +91,53 @@ def test_a_request_that_nobody_read_is_taken_by_another_replica() -> None:
                 await caller.send(REQUEST)
                 assert await caller.answer() == (200, OK[-2:])
             assert here.backend.flights.count == gone.flights.count == 0
+
+    run(scenario)
+
+
+PATIENT = DoorLimits(hold_sec=20)
+
+
+def test_a_request_is_held_until_there_is_somebody_again() -> None:
+    """Where the chain may sleep; whoever wakes it is told at once that one waits."""
+
+    async def scenario() -> None:
+        async with open_door(limits=PATIENT) as rig, rig.service(always_ok, "shop") as here:
+            rig.switch.flip(None)
+            caller = await rig.call()
+            await caller.send(REQUEST)
+            assert await rig.switch.waiting.held(20) == 1
+            rig.switch.flip(here.backend)
+            assert await caller.answer() == (200, OK[-2:])
+            assert await rig.switch.waiting.held(0) == 0
+
+    run(scenario)
+
+
+def test_a_caller_that_leaves_is_held_no_longer() -> None:
+    """It wakes nobody."""
+
+    async def scenario() -> None:
+        async with open_door(limits=PATIENT) as rig:
+            caller = await rig.call()
+            await caller.send(REQUEST)
+            assert await rig.switch.waiting.held(20) == 1
+            await caller.cut()
+            while await rig.switch.waiting.held(0):
+                await asyncio.sleep(0)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("hold_sec", [0.0, 0.05])
+def test_a_request_is_not_held_for_ever_and_without_a_bound_not_at_all(hold_sec: float) -> None:
+    """Then there is nobody to answer, as before."""
+
+    async def scenario() -> None:
+        async with open_door(limits=DoorLimits(hold_sec=hold_sec)) as rig:
+            caller = await rig.call()
+            await caller.send(REQUEST)
+            status, _ = await caller.answer()
+            assert status == 503
 
     run(scenario)

@@ -1,0 +1,172 @@
+"""A ServiceSpec in; what Swarm makes its tasks from out. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainctl.adapters.docker.engine_info import EnginePing
+from chainctl.adapters.docker.labels import cache_volume, chain_labels, network_name, shared_volume
+from chainctl.adapters.docker.services_body import (
+    LOG_CONFIG,
+    PROBE,
+    SHARED_DIR,
+    environment,
+    shared_options,
+)
+from chainctl.adapters.swarm.labels import task_labels
+from chainctl.adapters.swarm.nodes import constraints
+from chainctl.deploy.release import ServiceSpec
+from chainctl.deploy.service_environment import USER_ID
+
+Template = dict[str, Any]
+"""What Swarm calls a TaskSpec."""
+UPDATE = {
+    "Parallelism": 1,
+    "Order": "start-first",
+    "Delay": 0,
+    "Monitor": 1_000_000_000,
+    "MaxFailureRatio": 0.0,
+}
+"""How replicas are replaced: one after another, each new one ready before an old one ends."""
+RESTART_DELAY_SEC = 5
+NOWHERE = "node.id == held-after-failure"
+"""No node has this id: tasks of a service that failed are kept with their logs, and no more begin."""
+_NANO = 1_000_000_000
+_INTERVAL_SEC = 0.25
+_TIMEOUT_SEC = 30
+_RETRIES = 10
+_LINKS_BYTES = 16 << 20
+_CONFINED_SINCE = (1, 44)
+
+
+@dataclass(frozen=True, slots=True)
+class MountedFile:
+    """A secret or config of the swarm, and where a container has it. `id` is what the swarm knows it by."""
+
+    id: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a service finds: its image as nodes get it, its interpreter, its secrets and files, the word for GPUs."""
+
+    image: str
+    python: str
+    ping: EnginePing
+    secrets: Sequence[MountedFile]
+    configs: Sequence[MountedFile] = ()
+    gpu_kind: str | None = None
+
+
+def task_template(spec: ServiceSpec, around: Surroundings, grace_sec: float) -> Template:
+    """Return the template; `grace_sec` is the time between SIGTERM and SIGKILL."""
+    return {
+        "ContainerSpec": {
+            "Image": around.image,
+            "Labels": task_labels(spec),
+            "User": f"{USER_ID}:{USER_ID}",
+            "Env": environment(spec, is_sharing=True),
+            "Init": True,
+            "ReadOnly": True,
+            "CapabilityDrop": ["ALL"],
+            "StopSignal": "SIGTERM",
+            "StopGracePeriod": round(grace_sec * _NANO),
+            "Healthcheck": _healthcheck(around.python, spec.start_timeout_sec),
+            "Mounts": _mounts(spec),
+            "Secrets": [_mounted(one, "Secret", 0o400) for one in around.secrets],
+            "Configs": [_mounted(one, "Config", 0o444) for one in around.configs],
+            **_privileges(around.ping),
+        },
+        "Resources": _resources(spec, around.gpu_kind),
+        "Placement": {"Constraints": constraints(spec)},
+        "RestartPolicy": {"Condition": "any", "Delay": RESTART_DELAY_SEC * _NANO},
+        "LogDriver": {"Name": LOG_CONFIG["Type"], "Options": LOG_CONFIG["Config"]},
+        "Networks": [{"Target": network_name(spec.chain)}],
+    }
+
+
+def template_digest(template: Template) -> str:
+    """Tell one template from another."""
+    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _healthcheck(python: str, start_timeout_sec: float) -> dict[str, object]:
+    """A task counts as running, and is found by its name, from its first healthy answer on.
+
+    The probe itself waits for readiness, and rests some 8 s once it was ready: so the interval can be short.
+    One that does not answer for about two minutes is replaced.
+    """
+    return {
+        "Test": ["CMD", python, "-I", PROBE, "/readyz", "/healthz"],
+        "Interval": round(_INTERVAL_SEC * _NANO),
+        "Timeout": _TIMEOUT_SEC * _NANO,
+        "StartPeriod": round(start_timeout_sec * _NANO),
+        "Retries": _RETRIES,
+    }
+
+
+def _privileges(ping: EnginePing) -> dict[str, object]:
+    return {"Privileges": {"NoNewPrivileges": True}} if ping.api >= _CONFINED_SINCE else {}
+
+
+def _mounts(spec: ServiceSpec) -> list[dict[str, object]]:
+    """Swarm's own tmpfs is not for code that is compiled just in time; a volume without a name is, and goes
+    with its container."""
+    mounts = [
+        _memory("/tmp", f"size={spec.resources.memory_bytes // 2},mode=1777,nosuid,nodev"),
+        {**_memory(str(SHARED_DIR), shared_options(), spec.chain), "Source": shared_volume(spec.chain)},
+    ]
+    if spec.cache is not None:
+        own = f"size={_LINKS_BYTES},uid={USER_ID},gid={USER_ID},mode=0755,nosuid,nodev,noexec"
+        mounts += [
+            _memory(spec.cache.folders, own),
+            {
+                "Type": "volume",
+                "Source": cache_volume(spec.chain, spec.cache.name),
+                "Target": spec.cache.directory,
+                "VolumeOptions": {"NoCopy": True, "Labels": chain_labels(spec.chain)},
+            },
+        ]
+    return mounts
+
+
+def _memory(target: str, options: str, chain: str = "") -> dict[str, object]:
+    driver = {"Name": "local", "Options": {"type": "tmpfs", "device": "tmpfs", "o": options}}
+    labels = {"Labels": chain_labels(chain)} if chain else {}
+    return {
+        "Type": "volume",
+        "Target": target,
+        "VolumeOptions": {"NoCopy": True, "DriverConfig": driver, **labels},
+    }
+
+
+def _mounted(one: MountedFile, kind: str, mode: int) -> dict[str, object]:
+    owner = str(USER_ID)
+    return {
+        f"{kind}ID": one.id,
+        f"{kind}Name": one.name,
+        "File": {"Name": one.path, "UID": owner, "GID": owner, "Mode": mode},
+    }
+
+
+def _resources(spec: ServiceSpec, gpu_kind: str | None) -> dict[str, object]:
+    """Memory is kept free for a task as it may take it, and half of the CPUs: a new release comes up beside the
+    old one, which has little to do from then on. So Swarm places tasks by the room that there is."""
+    wanted = spec.resources
+    gpus: dict[str, object] = {}
+    if wanted.gpu is not None:
+        gpus["GenericResources"] = [
+            {"DiscreteResourceSpec": {"Kind": gpu_kind or "gpu", "Value": wanted.gpu.count}}
+        ]
+    cpus = round(wanted.cpus * _NANO)
+    memory = {"MemoryBytes": wanted.memory_bytes}
+    return {
+        "Limits": {**memory, "NanoCPUs": cpus, "Pids": wanted.pids},
+        "Reservations": {**memory, "NanoCPUs": cpus // 2, **gpus},
+    }
