@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 WORKERS ?= $(if $(ENGINE),2,0)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker test-swarm test-load fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages bench-balance soak crash golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker test-swarm test-load test-kubernetes fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages bench-balance soak crash golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ test-swarm: setup ## Bring an engine up, make it a swarm, and run all tests on i
 test-load: setup ## Run the tests that count lost requests under load, and need the machine to themselves
 	tests/engine/up >/dev/null
 	CHAINCTL_TEST_LOAD=1 $(BIN)/python -m pytest -m load
+
+test-kubernetes: setup ## Bring a Kubernetes cluster up and run the tests that need one (the first time it is built, ten minutes)
+	@set -e; eval "$$(tests/cluster/up)"; $(BIN)/python -m pytest -m kubernetes
 
 fuzz: setup ## Run the property tests with 3000 random examples each; what they find belongs in a test by name (about 20 minutes)
 	$(BIN)/python -m pytest -q -p no:cacheprovider --hypothesis-profile fuzz $$(grep -rl "from hypothesis" tests --include="test_*.py")

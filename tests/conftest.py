@@ -44,6 +44,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("load"):
                 item.add_marker(pytest.mark.skip(reason="needs the machine to itself: `make test-load`"))
+    if not os.environ.get("CHAINCTL_TEST_CLUSTER_ENGINE"):
+        for item in items:
+            if item.get_closest_marker("kubernetes"):
+                item.add_marker(pytest.mark.skip(reason="needs a cluster: `make test-kubernetes`"))
     if not os.environ.get("CHAINCTL_TEST_SWARM"):
         for item in items:
             if item.get_closest_marker("swarm"):

@@ -1,0 +1,1 @@
+"""Operations in; the objects of one Kubernetes cluster changed, and what is there observed, out."""

@@ -1,0 +1,55 @@
+"""The nodes of a cluster in; what the largest of them has for one service out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from chainctl.adapters.kubernetes.api import Api, Object
+from chainctl.deploy.state import Capacity
+from chainctl.errors import EngineError
+
+_GPU = "nvidia.com/gpu"
+_UNITS = {
+    "m": Decimal("0.001"),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "T": Decimal(10**12),
+    "Ki": Decimal(1 << 10),
+    "Mi": Decimal(1 << 20),
+    "Gi": Decimal(1 << 30),
+    "Ti": Decimal(1 << 40),
+}
+
+
+def largest_node(api: Api) -> Capacity:
+    """Return nothing known where one may not look at nodes: then the cluster says it when it places a pod."""
+    try:
+        return capacity_of(api.list("Node"))
+    except EngineError as error:
+        if error.details:  # it answered, and does not let us look
+            return Capacity()
+        raise
+
+
+def capacity_of(nodes: Iterable[Object]) -> Capacity:
+    """Return the most that any node gives away, of each resource. Pure.
+
+    A service may be larger than what is free, and of several nodes one may have it all; so nothing is held to it.
+    """
+    given = [(node.get("status") or {}).get("allocatable") or {} for node in nodes]
+    if not given:
+        return Capacity()
+    memory, cpus, gpus = (
+        max(quantity(one.get(name, "0")) for one in given) for name in ("memory", "cpu", _GPU)
+    )
+    return Capacity(int(memory) or None, int(gpus) or None, int(cpus) or None)
+
+
+def quantity(text: str) -> Decimal:
+    """Read an amount as Kubernetes writes it: 500m, 2Gi, 4."""
+    for unit in sorted(_UNITS, key=len, reverse=True):
+        if text.endswith(unit):
+            return Decimal(text.removesuffix(unit)) * _UNITS[unit]
+    return Decimal(text)
