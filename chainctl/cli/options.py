@@ -22,7 +22,8 @@ ChainArgument = Annotated[
     str, typer.Argument(metavar="CHAIN", help="Name of a chain.", autocompletion=complete_chains)
 ]
 TargetOption = Annotated[
-    str | None, typer.Option("--target", metavar="auto|docker|local|NAME", help="Where the chain runs.")
+    str | None,
+    typer.Option("--target", metavar="auto|docker|local|swarm|kubernetes|NAME", help="Where the chain runs."),
 ]
 NameOption = Annotated[
     str | None, typer.Option("--name", help="Name of the chain, instead of the one in the file.")

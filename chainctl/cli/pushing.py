@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chainctl.cli.console import Console, now
 from chainctl.cli.loading import load_graph
+from chainctl.errors import UsageError
 
 if TYPE_CHECKING:
     from chainctl.cli.wiring import World
@@ -58,6 +59,7 @@ def push_file(
     )
     draft, world = draft_of(loaded, console, is_locked=is_locked)
     require_registry(world, registry)
+    _require_ways(world, canary, console)
     origin = origin_of(Path(draft.graph.path))
     kept = world.settings.keep_warm if keep_warm is None else keep_warm
     components = components_of(draft, world, world.settings, console, prune=prune)
@@ -100,6 +102,19 @@ def _tell_of_scaling(release: Release, world: World, console: Console) -> None:
             f"chainctl autoscale {release.chain}"
         )
     )
+
+
+def _require_ways(world: World, canary: Canary | None, console: Console) -> None:
+    """Tell what a cluster can not do, or needs, before anything is built. Raises UsageError."""
+    if world.kind == "kubernetes" and canary is not None:
+        raise UsageError(
+            "The traffic of a chain on Kubernetes can not be split",
+            hint="push without `--canary`: the flip waits until every replica is ready, and for smoke tests.",
+        )
+    if world.kind == "kubernetes" and world.registry is None:
+        console.line(
+            "No `registry` is set: the nodes of the cluster must have the images, or pods will wait for them."
+        )
 
 
 def _planned(plan: Path | None) -> PlanFile | None:

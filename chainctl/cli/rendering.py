@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chainctl.adapters.files import take_snapshot
 from chainctl.build.instructions import python_of
+from chainctl.cli.cluster import cluster_settings
 from chainctl.cli.console import Console
 from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.locking import Locker
@@ -14,7 +15,6 @@ from chainctl.cli.settings import Settings
 from chainctl.cli.variables import with_file_variables
 from chainctl.cli.wiring import docker_registry, draft_settings, ledger_of
 from chainctl.deploy.compose_file import ComposeSettings, compose_tree
-from chainctl.deploy.kubernetes.settings import ClusterSettings
 from chainctl.deploy.kubernetes.tree import kubernetes_tree
 from chainctl.deploy.release import Release
 from chainctl.deploy.rendered import Rendered
@@ -53,18 +53,6 @@ def _writer(target: str, settings: Settings) -> Callable[[Draft, Release], Rende
     raise UsageError(
         f"nothing can be rendered for the target {target}",
         hint="give `--target kubernetes` or `--target compose`, or none for build contexts.",
-    )
-
-
-def cluster_settings(settings: Settings) -> ClusterSettings:
-    """Return what the settings say of a cluster. Raises UsageError."""
-    return ClusterSettings(
-        namespace=settings.namespace,
-        cluster_domain=settings.cluster_domain,
-        ingress_class=settings.ingress_class,
-        ingress_host=settings.ingress_host,
-        image_pull_secret=settings.image_pull_secret,
-        drain_sec=settings.drain_sec,
     )
 
 

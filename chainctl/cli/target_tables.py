@@ -18,10 +18,10 @@ from typing import Any
 from chainctl.errors import UsageError
 
 TABLES = "targets"
-KINDS = ("docker", "local", "swarm")
+KINDS = ("docker", "local", "swarm", "kubernetes")
 """What a chain can run on. Each is the name of a target, too: the one that needs no table."""
 AUTO = "auto"
-_OWN_KINDS = ("docker", "swarm")
+_OWN_KINDS = ("docker", "swarm", "kubernetes")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,29}[a-z0-9])?")
 _ELSEWHERE = ("target", "environment", "environments", TABLES, "state_dir", "database", "artifacts")
 

@@ -142,6 +142,8 @@ def target_world(settings: Settings) -> World:
             return docker_world(settings)
         case "swarm":
             return swarm_world(settings)
+        case "kubernetes":
+            return kubernetes_world(settings)
         case _:
             return local_world(settings)
 
@@ -198,6 +200,21 @@ def swarm_world(settings: Settings) -> World:
         return SwarmTarget(engine, vault, data=data, drain_sec=settings.drain_sec, name=name)
 
     return _engine_world(settings, name, "swarm", engine, target)
+
+
+def kubernetes_world(settings: Settings) -> World:
+    """Open a cluster; the engine that builds its images is asked only when there are some to build."""
+    from chainctl.adapters.kubernetes.settings import KubernetesSettings
+    from chainctl.adapters.kubernetes.target import KubernetesTarget
+    from chainctl.cli.cluster import cluster_settings
+
+    name = _name_of(settings, "kubernetes")
+    where = KubernetesSettings(settings.kubeconfig, settings.kube_context, cluster_settings(settings))
+
+    def target(vault: Vault, data: Downloads) -> KubernetesTarget:
+        return KubernetesTarget(where, vault, data=data, name=name)
+
+    return _engine_world(settings, name, "kubernetes", Engine.late(engine_address(settings)), target)
 
 
 def _engine_world(

@@ -76,6 +76,11 @@ class DeployTarget(Controls, Protocol):
         """Return what the target is called: as its kind, such as "docker", or as its table in the settings."""
         ...
 
+    @property
+    def pulls(self) -> bool:
+        """Say whether services run from what was published, so that no engine need have their images."""
+        ...
+
     def observe(self, chain: str) -> ObservedState: ...
 
     def chains(self) -> list[str]:

@@ -65,7 +65,8 @@ def redeploy(
     edited = site.ledger.edited(chain)
     plan, observed = plan_rollout(release, site.target, released(last), warm, edited, asked=asked)
     starting = [op.service for op in plan.started]
-    _require_images(record, starting, site.backend)
+    needed = [one for one in starting if not (site.target.pulls and one.published)]
+    _require_images(record, needed, site.backend)
     _require_secrets(chain, starting, site.vault)
     if not plan.is_empty:
         emit(PhaseStarted("Deploy"))

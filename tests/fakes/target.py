@@ -78,6 +78,10 @@ class MemoryTarget:
     def name(self) -> str:
         return "memory"
 
+    @property
+    def pulls(self) -> bool:
+        return False
+
     def connect(self, chain: str) -> None:
         """Return nothing: there is nothing that listens."""
 

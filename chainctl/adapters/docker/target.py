@@ -79,6 +79,10 @@ class DockerTarget:
     def name(self) -> str:
         return self._name
 
+    @property
+    def pulls(self) -> bool:
+        return False
+
     def chains(self) -> list[str]:
         with Connection.opened(self._engine) as connection:
             return observed_chains(connection)

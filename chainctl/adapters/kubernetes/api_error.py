@@ -57,7 +57,7 @@ def refused(status: int, body: bytes, doing: str, namespace: str, *, is_change: 
     if status == _FORBIDDEN and _QUOTA in said:
         return DeployError(
             f"The namespace {namespace} has no room to {doing}: {said}",
-            hint="ask for a larger quota (`kubectl describe quota`), or for less in the chain's `resources`",
+            hint="ask for a larger quota (`kubectl describe quota`), or for less in the `Compute` of chainlets",
         )
     if status == _FORBIDDEN:
         return kind(

@@ -11,6 +11,7 @@ from chainctl.adapters.kubernetes.api import Api, Object
 from chainctl.adapters.kubernetes.exec import run_in
 from chainctl.adapters.kubernetes.pods import is_ending, is_ready
 from chainctl.deploy.kubernetes.names import service_selector
+from chainctl.deploy.release import replica_of
 from chainctl.errors import DeployError
 
 CONTAINER = "chainlet"
@@ -49,7 +50,7 @@ def pod_of(api: Api, chain: str, service: str, replica: int = 1) -> str:
 
 def ask_service(api: Api, chain: str, service: str, path: str) -> bytes:
     """Return the body. Raises DeployError when the service is not there or does not answer with 200."""
-    said = run_in(api, pod_of(api, chain, service), CONTAINER, probe(path)).output
+    said = run_in(api, pod_of(api, chain, *replica_of(service)), CONTAINER, probe(path)).output
     status, _, body = said.partition(" ")
     if status != "200":
         raise DeployError(f"{service} did not answer GET {path}", details=[said[:_SHOWN].strip()])
@@ -61,7 +62,7 @@ def call_service(api: Api, chain: str, service: str, body: bytes, timeout_sec: f
 
     Raises DeployError when the service is not there.
     """
-    pod = pod_of(api, chain, service)
+    pod = pod_of(api, chain, *replica_of(service))
     if len(body) > _BODY_LIMIT:
         raise DeployError(
             f"the call has {len(body)} bytes, of which {_BODY_LIMIT} can be sent to a release without traffic",

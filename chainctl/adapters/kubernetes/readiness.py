@@ -178,7 +178,9 @@ def _taken_back(look: _Look, there: Object) -> list[str]:
 def _hint(look: _Look, spec: ServiceSpec) -> str:
     trouble = look.last.trouble
     if trouble and trouble.is_placing:
-        return "see what nodes have with `kubectl describe nodes`, or ask for less in the chain's `resources`"
+        return (
+            "see what nodes have with `kubectl describe nodes`, or ask for less in the `Compute` of chainlets"
+        )
     if trouble and "image" in trouble.text:
         return (
             "push to a registry that the nodes can read (`--registry`), or name a pull secret in the settings"

@@ -50,7 +50,7 @@ from chainctl.deploy.operations import (
 )
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
-from chainctl.errors import DeployError, UsageError
+from chainctl.errors import DeployError
 from chainctl.events import Emit
 
 _ENDING_SPARE_SEC = 15.0
@@ -62,7 +62,15 @@ class KubernetesTarget:
     How long requests may finish is `settings.cluster.drain_sec`. Nothing is asked before the first question.
     """
 
-    def __init__(self, settings: KubernetesSettings, vault: Vault, *, data: DataSource) -> None:
+    def __init__(
+        self,
+        settings: KubernetesSettings,
+        vault: Vault,
+        *,
+        data: DataSource,
+        name: str = "kubernetes",
+    ) -> None:
+        self._name = name
         self._api = Api(settings)
         self._vault = vault
         self._data = data
@@ -70,7 +78,11 @@ class KubernetesTarget:
 
     @property
     def name(self) -> str:
-        return "kubernetes"
+        return self._name
+
+    @property
+    def pulls(self) -> bool:
+        return True
 
     def chains(self) -> list[str]:
         mine = {MANAGED_BY: MANAGER}
@@ -143,13 +155,6 @@ class KubernetesTarget:
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
         return open_control(self._api, chain, service, replica)
-
-    def stand_ins(self) -> None:
-        """Raises UsageError: a pod has no neighbour that could take its calls."""
-        raise UsageError(
-            "Chainlets that run on Kubernetes can not be intercepted",
-            hint="push the chain to an engine with `--target docker`, and intercept it there",
-        )
 
     def logs(
         self,

@@ -99,6 +99,10 @@ class LocalTarget:
     def name(self) -> str:
         return "local"
 
+    @property
+    def pulls(self) -> bool:
+        return False
+
     def chains(self) -> list[str]:
         found = (self._paths.root / "chains").glob(f"*/{MEMORY_NAME}")
         memories = (recall(path) for path in found)

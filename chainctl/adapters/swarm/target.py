@@ -79,6 +79,10 @@ class SwarmTarget:
     def name(self) -> str:
         return self._name
 
+    @property
+    def pulls(self) -> bool:
+        return False
+
     def chains(self) -> list[str]:
         with opened(self._engine) as connection:
             return swarm_chains(connection)

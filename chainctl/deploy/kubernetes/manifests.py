@@ -23,12 +23,13 @@ from chainctl.deploy.kubernetes.names import (
     service_selector,
     workload_name,
 )
-from chainctl.deploy.kubernetes.pods import door_pods, service_pods, size_of
+from chainctl.deploy.kubernetes.pods import CPU_SHARE, door_pods, service_pods, size_of
 from chainctl.deploy.kubernetes.settings import ClusterSettings
 from chainctl.deploy.release import FrontDoor, Release, Scaling, ServiceSpec
 from chainctl.templates import render
 
-CPU_PERCENT = 80
+CPU_PERCENT = 80 * CPU_SHARE
+"""Of what is kept free for a service, which is 80 % of what it may take."""
 _NOBODY = "nobody"
 _LONGEST_WINDOW_SEC = 3600
 

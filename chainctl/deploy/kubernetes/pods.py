@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.door_config import PORT as DOOR_PORT
@@ -44,6 +44,8 @@ from chainctl.deploy.service_environment import SECRETS_DIR, USER_ID, service_en
 DOOR_REPLICAS = 2
 LEAVE_SEC = 5
 """How long a cluster's name server may go on telling of a pod that is about to end."""
+CPU_SHARE = 4
+"""A part of a service's CPUs that is as many times smaller is kept free for it."""
 _SPARE_SEC = 5
 _PROBE_SEC = 2
 _LINKS_BYTES = 16 << 20
@@ -103,8 +105,9 @@ def service_pods(spec: ServiceSpec, settings: ClusterSettings) -> dict[str, obje
         "command": (),
         "port": SERVICE_PORT,
         "env": [(name, as_said(value)) for name, value in _environment(spec).items()],
-        "field_env": (),
-        "resources": quantities(spec.resources),
+        "field_env": [("CHAINCTL_ZONE", "spec.nodeName")],
+        "limits": quantities(spec.resources),
+        "requests": quantities(asked_for(spec.resources)),
         "probes": _probes(spec.start_timeout_sec),
         "before_stop": [_INTERPRETER, "-I", "-S", "-c", _LEAVE],
         "volumes": list(_volumes(spec)),
@@ -135,7 +138,8 @@ def door_pods(chain: str, door: FrontDoor, text: str, settings: ClusterSettings)
         "port": DOOR_PORT,
         "env": (),
         "field_env": [("NAMESPACE", "metadata.namespace")],
-        "resources": quantities(_DOOR_RESOURCES),
+        "limits": quantities(_DOOR_RESOURCES),
+        "requests": quantities(asked_for(_DOOR_RESOURCES)),
         "probes": [Probe("readinessProbe", "", 2, 2, 2), Probe("livenessProbe", "", 10, 5, 3)],
         "before_stop": ["sh", "-c", _DOOR_LEAVE],
         "volumes": [
@@ -164,9 +168,17 @@ def door_secret_keys(door: FrontDoor) -> tuple[str, ...]:
     return (TOKEN_FILE, *([API_KEY_FILE] if door.api_key else []), *([TLS_FILE] if door.tls else []))
 
 
+def asked_for(resources: Resources) -> Resources:
+    """Return what is kept free: memory as it may be taken, and a part of the CPUs, which are shared when all have work.
+
+    With all of them a new release would find no room beside the old one, which has little to do from then on.
+    """
+    return replace(resources, cpus=resources.cpus / CPU_SHARE)
+
+
 def quantities(resources: Resources) -> dict[str, str]:
-    """Return what is asked for and no more, as Kubernetes writes it."""
-    milli = round(resources.cpus * 1000)
+    """Return amounts as Kubernetes writes them."""
+    milli = max(1, round(resources.cpus * 1000))
     found = {
         "cpu": f"{milli}m" if milli % 1000 else str(milli // 1000),
         "memory": size_of(resources.memory_bytes),

@@ -137,7 +137,7 @@ def test_variables_that_are_no_settings() -> None:
         (
             'target = "moon"\n',
             "there is no target called 'moon'",
-            "name one of auto, docker, local, swarm, or begin a table of it with ",
+            "name one of auto, docker, local, swarm, kubernetes, or begin a table of it with ",
         ),
         ('bind = "example.org"\n', "`bind`: Input should be an IP address", "`bind` is: IP address that "),
         ('bind = "999.1.1.1"\n', "`bind`: Input should be an IP address", "`bind` is: "),

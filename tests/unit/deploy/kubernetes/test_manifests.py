@@ -107,7 +107,14 @@ def test_pods_may_do_nothing_that_they_need_not(chainlet: str) -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert container["resources"]["requests"] == container["resources"]["limits"]
+    asked, most = container["resources"]["requests"], container["resources"]["limits"]
+    assert {**asked, "cpu": 0} == {**most, "cpu": 0}
+    assert milli(asked["cpu"]) * 4 == milli(most["cpu"])
+
+
+def milli(cpus: str) -> int:
+    """Read CPUs as Kubernetes writes them, in thousandths."""
+    return int(cpus[:-1]) if cpus.endswith("m") else int(cpus) * 1000
 
 
 def test_values_of_secrets_are_nowhere_but_referred_to() -> None:
@@ -117,7 +124,8 @@ def test_values_of_secrets_are_nowhere_but_referred_to() -> None:
     secret = next(volume["secret"] for volume in pod["volumes"] if volume["name"] == "secrets")
     assert [item["key"] for item in secret["items"]] == [".chainctl-token", "hf_token", "other.key"]
     assert secret["defaultMode"] == 0o400
-    assert not any("valueFrom" in variable for variable in pod["containers"][0]["env"])
+    references = [one["valueFrom"] for one in pod["containers"][0]["env"] if "valueFrom" in one]
+    assert references == [{"fieldRef": {"fieldPath": "spec.nodeName"}}]
     rotated = spec_of(release.with_secrets({"hf_token": "66"}), "Model")
     other = next(volume["secret"] for volume in rotated["volumes"] if volume["name"] == "secrets")
     assert other["secretName"] != secret["secretName"]
@@ -169,9 +177,9 @@ def test_replicas_follow_the_queue_where_it_is_measured() -> None:
     assert queue["metrics"][0]["pods"]["target"] == {"type": "AverageValue", "averageValue": "4"}
     assert (queue["minReplicas"], queue["maxReplicas"]) == (1, 6)
     assert queue["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 91
-    assert hpa_of(scaling, PLAIN)["metrics"][0]["resource"]["target"]["averageUtilization"] == 80
+    assert hpa_of(scaling, PLAIN)["metrics"][0]["resource"]["target"]["averageUtilization"] == 320
     first = replace(PLAIN, versions=ApiVersions(hpa="autoscaling/v1"))
-    assert hpa_of(scaling, first)["targetCPUUtilizationPercentage"] == 80
+    assert hpa_of(scaling, first)["targetCPUUtilizationPercentage"] == 320
 
 
 def test_what_a_cluster_does_not_have_is_left_out() -> None:
@@ -230,7 +238,9 @@ def test_hostile_texts_stay_what_they_are(env: dict[str, str], chainlet: str) ->
     found = objects(service_manifests(spec, Callers((chainlet,)), PLAIN))
     deployment = found["Deployment", spec.name]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    told = {one["name"]: expanded(one["value"], {"HOME": "/root"}) for one in container["env"]}
+    told = {
+        one["name"]: expanded(one["value"], {"HOME": "/root"}) for one in container["env"] if "value" in one
+    }
     assert {name: told[name] for name in env} == env
     assert told["CHAINCTL_CHAINLET"] == chainlet
     assert deployment["metadata"]["annotations"]["chainctl.dev/chainlet"] == chainlet
