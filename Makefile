@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENGINE ?= $(if $(CI),1,)
 WORKERS ?= $(if $(ENGINE),2,0)
 
-.PHONY: help setup lint types rooms check test test-unit test-docker test-swarm test-load test-kubernetes fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages bench-balance soak crash golden clean
+.PHONY: help setup lint types rooms check test test-unit test-docker test-swarm test-load test-kubernetes fuzz demo bench bench-quick bench-builds bench-releases bench-watch bench-stages bench-balance bench-scale soak crash golden clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,6 +82,10 @@ bench-stages: setup ## Measure stages and batches of a service against their bou
 
 bench-balance: setup ## Spread calls over unequal replicas and past dead ones, and print that against its bounds (two minutes; on a busy machine with `nice -n -10`)
 	$(BIN)/python -m tests.bench.balance
+
+bench-scale: setup ## Spread calls, wake a chain that sleeps, lose a node of a swarm, write large manifests; writes docs/benchmarks-scale.md (about 7 minutes)
+	tests/engine/up >/dev/null
+	$(BIN)/python -m tests.bench.scale
 
 soak: setup ## Make a million calls, some of them cancelled, and check that nothing is left behind
 	$(BIN)/python -m tests.soak.calls $(SOAK_CALLS)

@@ -138,7 +138,7 @@ def table(scales: tuple[Scale, ...]) -> str:
             [f"{min(n)}, {statistics.mean(n):.0f}, {max(n)}" for n in shares],
         ),
         ("connections of one caller that stay", [f"{s.spoken_with * CALLEES:,}" for s in scales]),
-        ("state: bytes of one release", [f"{s.record_bytes():,}" for s in scales]),
+        ("state: kilobytes of one release", [f"{s.record_bytes() / 1000:,.0f}" for s in scales]),
     ]
     rows = [f"| {what} | {' | '.join(values)} |" for what, values in lines]
     head, *others = rows
