@@ -16,7 +16,7 @@ MOST_COMPARED = 16
 """Of more replicas than this some are drawn, so that a call costs the same however many there are."""
 _DRAWN = 8
 _FLOOR_SEC = 0.01
-_ALIKE_SEC = 0.005
+_ALIKE_SEC = 0.002
 _ABROAD = 2.0
 _WEIGHT = 0.1
 

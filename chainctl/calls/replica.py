@@ -23,6 +23,8 @@ _PROBE_SEC = 2.0
 CLOSED = 503
 _FAILED = 500
 _FADES = 0.966  # twice a second: halved in ten
+_KEPT_LOOKS = 20
+"""So often a pace is kept that no call renewed: with many callers a slow replica is rarely called by each of them."""
 
 
 class Replica:
@@ -49,7 +51,8 @@ class Replica:
         self.serves = EVERY
         self.record = Record()
         self._changed = changed
-        self._was_called = self._is_warm = False
+        self._is_warm = False
+        self._looks_idle = 0
         self._probe_head = request_head(address, "GET", OPEN_PATH, {})
         self._probing: Optional[asyncio.Task[None]] = None
 
@@ -72,14 +75,15 @@ class Replica:
         """Learn from a call, begun as the `place`-th under way; the status is 0 where there was no answer."""
         if self._is_warm:
             self.pace_sec = paced(self.pace_sec, seconds, place)
-        self._was_called = self._is_warm = True  # the first one had to connect
+        self._is_warm = True  # the first one had to connect
+        self._looks_idle = 0
         self.record.note(failed=status == 0 or status >= _FAILED)
 
     def probe(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask whether it takes calls, unless it is being asked."""
-        if not self._was_called:
+        self._looks_idle += 1
+        if self._looks_idle > _KEPT_LOOKS:
             self.pace_sec *= _FADES  # who was slow once is tried again
-        self._was_called = False
         self.record.fade()
         if self._probing is None or self._probing.done():
             self._probing = loop.create_task(self._probe(loop))

@@ -127,7 +127,9 @@ def test_a_call_looks_for_a_replica_with_its_code(tmp_path: Path) -> None:
             async with loopback(answer(b"new"), path=tmp_path / "s.2") as new:
                 said = [await finished(transport, transport.call(EMPTY, body_of)) for _ in range(3)]
             assert said == [b"new"] * 3
-            assert [r.headers["x-chainctl-generation"] for r in old.requests if "POST" in r.line] == ["4"] * 2
+            asked = [r.headers["x-chainctl-generation"] for r in old.requests if "POST" in r.line]
+            assert asked[:2] == ["4"] * 2
+            assert len(asked) <= 3  # beside the new one it may be its turn once more, which tells what it serves
             assert all("x-chainctl-any-generation" not in r.headers for r in new.requests)
 
     run(work())
