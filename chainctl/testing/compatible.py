@@ -35,7 +35,10 @@ def released(chain: str, number: int | None = None, *, target: str = "docker") -
     __tracebackhide__ = True
     from chainctl.cli.wiring import ledger_of, settings_for
 
-    ledger = ledger_of(settings_for(target=target), target)
+    settings = settings_for()
+    if target not in settings.target_names:
+        raise UsageError(f"there is no target {target}", hint=f"name {' or '.join(settings.target_names)}.")
+    ledger = ledger_of(settings.on(target), target)
     numbers = ledger.numbers(chain)
     if not numbers or number not in (None, *numbers):
         raise UsageError(
