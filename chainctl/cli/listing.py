@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chainctl.cli.durations import age_text
 from chainctl.cli.output import table
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import open_worlds
+from chainctl.cli.target_tables import AUTO
+from chainctl.cli.wiring import World, open_worlds
 from chainctl.deploy.release import Scaling, ServiceSpec
 from chainctl.deploy.scale import bounds_text, sleeping
 from chainctl.deploy.state import ObservedDoor, ObservedService, ObservedState
+from chainctl.errors import EngineError
 from chainctl.workflows.history import warm_services
 
 
@@ -34,11 +36,11 @@ class ListedChain:
     asleep: tuple[ServiceSpec, ...] = ()
 
 
-def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
-    """Look at every target that the settings allow. An engine that was asked for must answer."""
+def listed_chains(settings: Settings, only: str | None, notice: Callable[[str], None]) -> list[ListedChain]:
+    """Look at every target that the settings allow. One that was asked for must answer; others are told to `notice`."""
     listed = []
-    for world in open_worlds(settings):
-        for chain in world.target.chains():
+    for world in open_worlds(settings, notice):
+        for chain in _chains_on(world, settings, notice):
             if only in (None, chain):
                 record = world.ledger.latest(chain)
                 observed = world.target.observe(chain)
@@ -51,6 +53,16 @@ def listed_chains(settings: Settings, only: str | None) -> list[ListedChain]:
                 asleep = tuple(sorted(found, key=lambda s: s.chainlet))
                 listed.append(ListedChain(world.name, observed, number, warm, edited, bounds, asleep))
     return listed
+
+
+def _chains_on(world: World, settings: Settings, notice: Callable[[str], None]) -> list[str]:
+    try:
+        return world.target.chains()
+    except EngineError as error:
+        if settings.target != AUTO:
+            raise
+        notice(f"{world.name} is not looked at: {error.message}")
+        return []
 
 
 def listing_text(chains: list[ListedChain], now: float) -> str:

@@ -88,6 +88,11 @@ def _scaler(chain: str, world: World, settings: Settings, told: Told) -> Scaler:
 
 def _world_with(chain: str, settings: Settings, console: Console) -> World:
     world = world_of(chain, settings, console.line)
+    if world.kind == "kubernetes":
+        raise UsageError(
+            f"{chain} runs on Kubernetes, whose own autoscaler follows the load",
+            hint=f"see it with `kubectl get hpa -l chainctl.dev/chain={chain}`.",
+        )
     record = world.ledger.latest(chain)
     if record is None:
         raise UsageError(
@@ -105,7 +110,7 @@ def _found(settings: Settings) -> list[tuple[str, World]]:
     """Return all chains of the targets that may be scaled, with their worlds. Raises what opening them raises."""
     found = []
     for world in open_worlds(settings):
-        for chain in world.ledger.chains():
+        for chain in world.ledger.chains() if world.kind != "kubernetes" else ():
             record = world.ledger.latest(chain)
             if record is not None and follows_load(record.release):
                 found.append((chain, world))

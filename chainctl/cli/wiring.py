@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
 import subprocess
@@ -119,10 +118,15 @@ def world_of(chain: str, settings: Settings, notice: Callable[[str], None]) -> W
     raise UsageError(f"there is no chain called {chain} here", hint=_known(sorted(set(known))))
 
 
-def open_worlds(settings: Settings) -> list[World]:
+def _nobody(_text: str) -> None:
+    """Tell nobody."""
+
+
+def open_worlds(settings: Settings, notice: Callable[[str], None] = _nobody) -> list[World]:
     """Open every target that the settings allow. One that was asked for must answer.
 
-    Where none was asked for, those of clusters and of your own are looked at that have chains from here.
+    Where none was asked for, those of clusters and of your own are looked at that have chains from here; what
+    does not answer, and has some, is told to `notice`.
     """
     if settings.target != AUTO:
         return [target_world(settings)]
@@ -130,8 +134,11 @@ def open_worlds(settings: Settings) -> list[World]:
     more = (name for name in settings.target_names if name not in usual)
     worlds = []
     for name in (*usual, *(name for name in more if ledger_of(settings, name).chains())):
-        with contextlib.suppress(EngineError):
+        try:
             worlds.append(target_world(settings.on(name)))
+        except EngineError as error:
+            if ledger_of(settings, name).chains():
+                notice(f"{name} is not looked at: {error.message}")
     return worlds
 
 

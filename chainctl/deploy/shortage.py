@@ -25,6 +25,7 @@ def shortages(
 def _lacking(service: ServiceSpec, capacity: Capacity, host: HostDevices | None) -> Iterator[str]:
     """In words: what it asks for, and what there is."""
     wanted = service.resources
+    capacity = capacity.largest or capacity
     if capacity.is_held_to:
         if capacity.cpus is not None and wanted.cpus > capacity.cpus:
             yield f"{wanted.cpus:g} CPUs, and the machine has {capacity.cpus}"

@@ -64,10 +64,11 @@ class ObservedDoor:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the machine of a target has for all services; None where it does not tell, or does not bound it.
+    """What the machines of a target have for all services; None where they do not tell, or do not bound it.
 
     `crowded` are chainlets that find no GPUs as long as their older services have theirs. `is_held_to` where a
-    service gets what it asks for and no more: then nothing that asks for more than there is can run.
+    service gets what it asks for and no more: then nothing that asks for more than there is can run. `largest` is
+    what the largest of several machines has: no replica is spread over two.
     """
 
     memory_bytes: int | None = None
@@ -75,6 +76,7 @@ class Capacity:
     cpus: int | None = None
     is_held_to: bool = False
     crowded: frozenset[str] = frozenset()
+    largest: Capacity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Engine:
         """Return the address to connect to: that of the tunnel where there is one. Raises EngineError."""
         if not self.address.url.startswith(SCHEME):
             return self.address.url
+        if self.tunnel and not self.tunnel[0].is_open:
+            self.tunnel.clear()
         if not self.tunnel:
             self.tunnel.append(SshTunnel.opened(self.address.url))
         return self.tunnel[0].url

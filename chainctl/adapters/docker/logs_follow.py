@@ -12,7 +12,7 @@ from chainctl.adapters.docker.build_streams import OpenStreams
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.logs_source import LogWriter, LogWriters, log_line
 from chainctl.adapters.docker.logs_stream import since_of, stamped_lines
-from chainctl.adapters.docker.network import has_network
+from chainctl.adapters.docker.network import is_there
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.deploy.target import LogLine
 from chainctl.errors import ChainctlError
@@ -50,7 +50,7 @@ class Follower:
     def lines(self) -> Iterator[LogLine]:
         """Yield lines as they come, until the chain is gone. Raises EngineError."""
         with Connection.opened(self._engine) as connection:
-            while has_network(connection, self._chain):
+            while is_there(connection, self._chain):
                 self._read_all(connection)
                 yield from self._arrivals(_LOOK_SEC)
         self._join()

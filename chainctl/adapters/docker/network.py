@@ -26,10 +26,7 @@ def ensure_network(connection: Connection, chain: str) -> None:
 
 def has_network(connection: Connection, chain: str, driver: str = BRIDGE) -> bool:
     """Say whether a chain has its network. Raises DeployError when it has one of another kind of target."""
-    name = network_name(chain)
-    with connection.reading(f"look for the network {name}"):
-        found = connection.client.networks(names=[name])
-    drivers = {network["Driver"] for network in found if network["Name"] == name}
+    drivers = _drivers(connection, chain)
     for other in drivers - {driver}:
         there = "swarm" if other == OVERLAY else "docker"
         raise DeployError(
@@ -37,6 +34,18 @@ def has_network(connection: Connection, chain: str, driver: str = BRIDGE) -> boo
             hint=f"take it down there (`chainctl down {chain} --target {there}`), or push under another `--name`",
         )
     return driver in drivers
+
+
+def is_there(connection: Connection, chain: str) -> bool:
+    """Say whether a chain has a network, of whatever kind of target."""
+    return bool(_drivers(connection, chain))
+
+
+def _drivers(connection: Connection, chain: str) -> set[str]:
+    name = network_name(chain)
+    with connection.reading(f"look for the network {name}"):
+        found = connection.client.networks(names=[name])
+    return {network["Driver"] for network in found if network["Name"] == name}
 
 
 def chains_on(connection: Connection, driver: str) -> set[str]:

@@ -30,6 +30,8 @@ _CHECK_SEC = 0.02
 _END_SEC = 5.0
 _ANSWER_SEC = 10.0
 _WAITING = "cat >/dev/null"
+_PATIENCE = ("-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3")
+"""A host that is gone is given up, whatever the configuration says."""
 _USUAL = "/var/run/docker.sock"
 _FORWARDED = "forwarded.sock"
 _DIALLED = "dialled.sock"
@@ -69,6 +71,12 @@ class SshHost:
         return [*_UNINTERRUPTED, "ssh", *options, *user, *port, "--", self.name]
 
     @property
+    def shown(self) -> str:
+        """Return the command as somebody would type it."""
+        port = f"-p {self.port} " if self.port else ""
+        return f"ssh {port}{self.user}{'@' if self.user else ''}{self.name}"
+
+    @property
     def dialling(self) -> str:
         """Return the command that talks to the engine there."""
         host = f" --host {shlex.quote('unix://' + self.socket)}" if self.socket else ""
@@ -81,6 +89,12 @@ class SshTunnel:
 
     path: str
     place: str
+    master: subprocess.Popen[bytes]
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether the connection still stands; one that has ended has to be opened anew."""
+        return self.master.poll() is None
 
     @classmethod
     def opened(cls, url: str) -> SshTunnel:
@@ -96,7 +110,7 @@ class SshTunnel:
             if not _leads_to_engine(path):
                 path = f"{place.name}/{_DIALLED}"
                 ends.callback(_dial(host, place.name, path))
-            tunnel = cls(path, place.name)
+            tunnel = cls(path, place.name, master)
             weakref.finalize(tunnel, ends.pop_all().close)
             return tunnel
 
@@ -113,7 +127,7 @@ class SshTunnel:
 def _master(url: str, host: SshHost, place: str) -> subprocess.Popen[bytes]:
     """Start the connection that all others are channels of, which forwards the engine's socket."""
     forward = f"{place}/{_FORWARDED}:{host.socket or _USUAL}"
-    options = ["-M", "-T", "-S", _control(place), "-o", "ControlPersist=no", "-L", forward]
+    options = ["-M", "-T", "-S", _control(place), "-o", "ControlPersist=no", "-L", forward, *_PATIENCE]
     try:
         with _log(place).open("wb") as said:
             return subprocess.Popen(  # the user's own ssh
@@ -148,7 +162,7 @@ def _await_login(url: str, master: subprocess.Popen[bytes], place: str) -> None:
         if master.poll() is not None or time.monotonic() > deadline:
             raise EngineError(
                 f"SSH does not get to the engine {url}",
-                hint=f"try it by hand: `ssh {urlsplit(url).hostname} docker version`",
+                hint=f"try it by hand: `{SshHost.parse(url).shown} docker version`",
                 details=_lines(place),
             )
         pause.wait(_CHECK_SEC)

@@ -9,7 +9,7 @@ from typing import Any
 
 from chainctl.errors import ChainctlError, DeployError, EngineError
 
-_FORBIDDEN, _UNKNOWN_USER, _TOO_MANY = 403, 401, 429
+_FORBIDDEN, _UNKNOWN_USER, _MISSING, _TOO_MANY = 403, 401, 404, 429
 _QUOTA = "exceeded quota"
 LOST_HINT = "check that the cluster answers (`kubectl version`), then run the same command again"
 
@@ -67,6 +67,11 @@ def refused(status: int, body: bytes, doing: str, namespace: str, *, is_change: 
         )
     if status == _TOO_MANY or status >= 500:
         return EngineError(f"The cluster could not {doing}: {said}", hint=LOST_HINT)
+    if status == _MISSING and "namespaces" in said:
+        return kind(
+            f"There is no namespace {namespace} in the cluster",
+            hint=f"make it (`kubectl create namespace {namespace}`), or name another in the setting `namespace`",
+        )
     return kind(f"The cluster refused to {doing}: {said}")
 
 

@@ -1,4 +1,4 @@
-"""The nodes of a cluster in; what the largest of them has for one service out."""
+"""The nodes of a cluster in; what they have for all services out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNITS = {
 }
 
 
-def largest_node(api: Api) -> Capacity:
+def cluster_capacity(api: Api) -> Capacity:
     """Return nothing known where one may not look at nodes: then the cluster says it when it places a pod."""
     try:
         return capacity_of(api.list("Node"))
@@ -34,15 +34,15 @@ def largest_node(api: Api) -> Capacity:
 
 
 def capacity_of(nodes: Iterable[Object]) -> Capacity:
-    """Return the most that any node gives away, of each resource. Pure.
+    """Return what all nodes give away together. Pure.
 
-    A service may be larger than what is free, and of several nodes one may have it all; so nothing is held to it.
+    A cluster may add nodes when pods wait for them, larger ones too; so nothing is held to it.
     """
     given = [(node.get("status") or {}).get("allocatable") or {} for node in nodes]
     if not given:
         return Capacity()
     memory, cpus, gpus = (
-        max(quantity(one.get(name, "0")) for one in given) for name in ("memory", "cpu", _GPU)
+        sum(quantity(one.get(name, "0")) for one in given) for name in ("memory", "cpu", _GPU)
     )
     return Capacity(int(memory) or None, int(gpus) or None, int(cpus) or None)
 

@@ -179,7 +179,8 @@ def _hint(look: _Look, spec: ServiceSpec) -> str:
     trouble = look.last.trouble
     if trouble and trouble.is_placing:
         return (
-            "see what nodes have with `kubectl describe nodes`, or ask for less in the `Compute` of chainlets"
+            "see what nodes have with `kubectl describe nodes`; add one, ask for less in the `Compute` of chainlets, "
+            'or let the older release end first with `strategy="recreate"`'
         )
     if trouble and "image" in trouble.text:
         return (

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from chainctl.adapters.kubernetes.api import Api
 from chainctl.adapters.kubernetes.ask import ask_service, call_service
-from chainctl.adapters.kubernetes.capacity import largest_node
+from chainctl.adapters.kubernetes.capacity import cluster_capacity
 from chainctl.adapters.kubernetes.control import open_control
 from chainctl.adapters.kubernetes.door import ensure_front_door, remove_front_door, route_to
 from chainctl.adapters.kubernetes.door_connection import connect_door
@@ -134,7 +134,7 @@ class KubernetesTarget:
         return None
 
     def capacity(self) -> Capacity:
-        return largest_node(self._api)
+        return cluster_capacity(self._api)
 
     def traffic(self, chain: str) -> Mapping[str, Traffic]:
         """Return nothing: no traffic is ever split."""

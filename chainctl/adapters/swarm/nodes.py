@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chainctl.adapters.docker.target_connection import Connection
@@ -51,15 +51,23 @@ def nodes_of(connection: Connection) -> list[Node]:
     return sorted((Node.of(one) for one in said), key=lambda node: (node.hostname, node.id))
 
 
-def largest(nodes: Sequence[Node]) -> Capacity:
-    """Return what one service can have at most: that of the largest node, of each kind."""
+def capacity_of(nodes: Sequence[Node]) -> Capacity:
+    """Return what all nodes have together, and the most that one of them has of each kind."""
     there = [node for node in nodes if node.is_open]
-    gpus = max((sum(node.gpus.values()) for node in there), default=0)
-    return Capacity(
-        max((node.memory_bytes for node in there), default=0) or None,
-        gpus or None,
-        int(max((node.cpus for node in there), default=0)) or None,
+    memory = [node.memory_bytes for node in there]
+    gpus, cpus = [sum(node.gpus.values()) for node in there], [node.cpus for node in there]
+    most = Capacity(
+        max(memory, default=0) or None,
+        max(gpus, default=0) or None,
+        int(max(cpus, default=0)) or None,
         is_held_to=True,
+    )
+    return replace(
+        most,
+        memory_bytes=sum(memory) or None,
+        gpus=sum(gpus) or None,
+        cpus=int(sum(cpus)) or None,
+        largest=most,
     )
 
 

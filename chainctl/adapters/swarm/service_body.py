@@ -126,13 +126,13 @@ def _mounts(spec: ServiceSpec) -> list[dict[str, object]]:
     """Swarm's own tmpfs is not for code that is compiled just in time; a volume without a name is, and goes
     with its container."""
     mounts = [
-        _memory("/tmp", f"size={spec.resources.memory_bytes // 2},mode=1777,nosuid,nodev"),
+        _memory("/tmp", f"size={spec.resources.memory_bytes // 2},mode=1777,nosuid,nodev", spec.chain),
         {**_memory(str(SHARED_DIR), shared_options(), spec.chain), "Source": shared_volume(spec.chain)},
     ]
     if spec.cache is not None:
         own = f"size={_LINKS_BYTES},uid={USER_ID},gid={USER_ID},mode=0755,nosuid,nodev,noexec"
         mounts += [
-            _memory(spec.cache.folders, own),
+            _memory(spec.cache.folders, own, spec.chain),
             {
                 "Type": "volume",
                 "Source": cache_volume(spec.chain, spec.cache.name),
@@ -143,13 +143,13 @@ def _mounts(spec: ServiceSpec) -> list[dict[str, object]]:
     return mounts
 
 
-def _memory(target: str, options: str, chain: str = "") -> dict[str, object]:
+def _memory(target: str, options: str, chain: str) -> dict[str, object]:
+    """Return a volume in memory. The label is for those that an engine leaves behind: the chain's end takes them."""
     driver = {"Name": "local", "Options": {"type": "tmpfs", "device": "tmpfs", "o": options}}
-    labels = {"Labels": chain_labels(chain)} if chain else {}
     return {
         "Type": "volume",
         "Target": target,
-        "VolumeOptions": {"NoCopy": True, "DriverConfig": driver, **labels},
+        "VolumeOptions": {"NoCopy": True, "DriverConfig": driver, "Labels": chain_labels(chain)},
     }
 
 

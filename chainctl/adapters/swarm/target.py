@@ -21,7 +21,7 @@ from chainctl.adapters.swarm.control import open_task_control
 from chainctl.adapters.swarm.logs import task_writers
 from chainctl.adapters.swarm.manager import opened
 from chainctl.adapters.swarm.network import ensure_overlay, remove_overlay
-from chainctl.adapters.swarm.nodes import largest, nodes_of
+from chainctl.adapters.swarm.nodes import capacity_of, nodes_of
 from chainctl.adapters.swarm.observe import observe_swarm, swarm_chains
 from chainctl.adapters.swarm.places import TaskPlaces
 from chainctl.adapters.swarm.readiness import await_replicas
@@ -101,9 +101,9 @@ class SwarmTarget:
         return None
 
     def capacity(self) -> Capacity:
-        """Return what the largest node has: no service is spread over two."""
+        """Return what all nodes have, and the largest of them: no replica is spread over two."""
         with opened(self._engine) as connection:
-            return largest(nodes_of(connection))
+            return capacity_of(nodes_of(connection))
 
     def traffic(self, chain: str) -> Mapping[str, Traffic]:
         with opened(self._engine) as connection:

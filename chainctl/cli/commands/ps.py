@@ -22,7 +22,7 @@ def ps(
     from chainctl.cli.output import print_result
     from chainctl.cli.wiring import settings_for
 
-    chains = listed_chains(settings_for(target=target), chain)
+    chains = listed_chains(settings_for(target=target), chain, Console().line)
     if chain and not chains:
         Console().line(f"There is no chain called {chain} here.")
     print_result(listing_text(chains, now()), {"chains": listing_json(chains)}, as_json=as_json)

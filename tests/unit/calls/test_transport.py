@@ -129,7 +129,9 @@ def test_a_call_looks_for_a_replica_with_its_code(tmp_path: Path) -> None:
             assert said == [b"new"] * 3
             asked = [r.headers["x-chainctl-generation"] for r in old.requests if "POST" in r.line]
             assert asked[:2] == ["4"] * 2
-            assert len(asked) <= 3  # beside the new one it may be its turn once more, which tells what it serves
+            assert (
+                len(asked) <= 3
+            )  # beside the new one it may be its turn once more, which tells what it serves
             assert all("x-chainctl-any-generation" not in r.headers for r in new.requests)
 
     run(work())

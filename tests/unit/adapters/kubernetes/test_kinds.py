@@ -46,11 +46,11 @@ def test_an_amount_is_read(text: str, amount: int | str) -> None:
     assert quantity(text) == Decimal(amount)
 
 
-def test_the_largest_node_counts_for_each_resource() -> None:
+def test_what_all_nodes_give_away_counts() -> None:
     """No node at all tells nothing."""
     small = {"status": {"allocatable": {"cpu": "8", "memory": "1Gi"}}}
     large = {"status": {"allocatable": {"cpu": "3900m", "memory": "4Gi", "nvidia.com/gpu": "2"}}}
-    assert capacity_of([small, large]) == Capacity(4 << 30, 2, 8)
+    assert capacity_of([small, large]) == Capacity(5 << 30, 2, 11)
     assert capacity_of([]) == Capacity()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chainctl.adapters.swarm.cache import require_cache
-from chainctl.adapters.swarm.nodes import Node, constraints, gpu_kind, largest, require_place
+from chainctl.adapters.swarm.nodes import Node, capacity_of, constraints, gpu_kind, require_place
 from chainctl.deploy.release import CacheVolume, Gpu, Resources
 from chainctl.deploy.state import Capacity
 from chainctl.errors import DeployError
@@ -17,10 +17,11 @@ from tests.unit.adapters.swarm.swarm_values import node, spec
 LIMITS = Resources(1.0, 1 << 30, 64)
 
 
-def test_the_largest_node_is_what_one_service_can_have() -> None:
+def test_the_largest_node_is_what_one_replica_can_have() -> None:
     """A node that takes no tasks does not count."""
     nodes = [Node.of(node("a")), Node.of(node("b", gpus=2)), Node.of(node("c", gpus=8, availability="drain"))]
-    assert largest(nodes) == Capacity(8 << 30, 2, 4, is_held_to=True)
+    largest = Capacity(8 << 30, 2, 4, is_held_to=True)
+    assert capacity_of(nodes) == Capacity(16 << 30, 2, 8, is_held_to=True, largest=largest)
     assert gpu_kind(nodes) == "NVIDIA-GPU"
 
 
