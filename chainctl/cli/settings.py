@@ -52,6 +52,9 @@ class Settings(pydantic.BaseModel):
         description="host under which an Ingress leads to a chain's front door; without it there is none",
     )
     ingress_class: str | None = pydantic.Field(None, description="class of that Ingress")
+    ingress_tls_secret: str | None = pydantic.Field(
+        None, description="secret in the namespace with the certificate of that Ingress"
+    )
     image_pull_secret: str | None = pydantic.Field(
         None, description="secret in the namespace with which the cluster's nodes pull images"
     )

@@ -153,11 +153,12 @@ def _door_objects(
     yield _manifest("network-policy", "networking.k8s.io/v1", "NetworkPolicy", policy)
     yield _manifest("deployment", "apps/v1", "Deployment", door_pods(chain, door, text, settings))
     port = door.port or (443 if door.tls else 80)
-    yield _service(name, labels, door_selector(chain), settings, port, is_headless=False)
+    scheme = "https" if door.tls else "http"
+    yield _service(name, labels, door_selector(chain), settings, port, scheme=scheme, is_headless=False)
     if settings.versions.pdb:
         yield _budget(name, labels, door_selector(chain), settings)
     if settings.versions.ingress and settings.ingress_host:
-        yield _ingress(name, labels, settings)
+        yield _ingress(name, labels, scheme, settings)
 
 
 def _several(spec: ServiceSpec) -> bool:
@@ -171,6 +172,7 @@ def _service(
     settings: ClusterSettings,
     port: int,
     *,
+    scheme: str = "http",
     is_headless: bool = True,
     annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
@@ -179,6 +181,7 @@ def _service(
         "annotations": annotations or {},
         "selector": selector,
         "port": port,
+        "scheme": scheme,
         "is_headless": is_headless,
     }
     return _manifest("service", "v1", "Service", values)
@@ -219,11 +222,12 @@ def _claim(name: str, chain: str, settings: ClusterSettings) -> Manifest:
     return _manifest("volume-claim", "v1", "PersistentVolumeClaim", values)
 
 
-def _ingress(name: str, labels: Mapping[str, str], settings: ClusterSettings) -> Manifest:
+def _ingress(name: str, labels: Mapping[str, str], scheme: str, settings: ClusterSettings) -> Manifest:
     values = {
         **_head(name, labels, settings),
         "ingress_class": settings.ingress_class,
         "host": settings.ingress_host,
+        "scheme": scheme,
         "tls_secret": settings.ingress_tls_secret,
     }
     return _manifest("ingress", settings.versions.ingress, "Ingress", values)
