@@ -43,8 +43,8 @@ def as_running(desired: DesiredState, observed: ObservedState, asked: Collection
 
     Chainlets that were `asked` for in a number have that.
 
-    A new service has as many as the one that it takes the place of; one that sleeps is woken, for a release
-    serves only once it has been ready.
+    A new service has as many as the one that it takes the place of; one that sleeps is woken, with as many as its
+    file says, for a release serves only once it has been ready.
     """
     services = (s if s.chainlet in asked else _followed(s, observed) for s in desired.services)
     return replace(desired, services=tuple(services))
@@ -57,7 +57,7 @@ def _followed(service: ServiceSpec, observed: ObservedState) -> ServiceSpec:
     running = [s for s in observed.services if s.status is ServiceStatus.RUNNING and not s.intercepted_by]
     names = {s.name for s in running if s.chainlet == service.chainlet}
     counts = {name: sum(s.name == name for s in running) for name in names}
-    now = counts.get(service.name) or max(counts.values(), default=0) or service.replicas
+    now = counts.get(service.name) or max(counts.values(), default=0) or service.declared_replicas
     return replace(service, replicas=min(max(now, scaling.least, 1), scaling.most))
 
 

@@ -89,6 +89,8 @@ class Watch:
         self._served: Served | None = None
         self._code: WatchedReplicas | None = None
         self._is_refused = False
+        self._told: EditApplied | EditRefused | None = None
+        self._is_own = True
         self._unserved: set[str] = set()
         self._giving_up = threading.Lock()
         self._is_given_up = self._is_preparing = False
@@ -123,7 +125,9 @@ class Watch:
         """
         served = self._now()
         self._is_given_up = False
-        saved = self._unserved | {*paths}
+        named = {*paths}
+        saved = self._unserved | named
+        self._is_own = not {served.graph.path, *served.texts, *self._unserved}.isdisjoint(named)
         if self._site.read(served.graph.path) is None:
             name = Path(served.graph.path).name
             self._tell(EditRefused(f"{name} is not there; what was pushed goes on serving until it is again"))
@@ -187,8 +191,11 @@ class Watch:
         self._tell(EditApplied(0, ((graph.entrypoint, str(Rung.REPLAN), reason),), self._clock() - began))
 
     def _tell(self, event: EditApplied | EditRefused) -> None:
-        self._is_refused = isinstance(event, EditRefused)
-        self._emit(event)
+        """Say what came of a save; what only says again what was said is kept from those who write beside the chain."""
+        is_again = not self._is_own and event == self._told
+        self._is_refused, self._told = isinstance(event, EditRefused), event
+        if not is_again:
+            self._emit(event)
 
     def _now(self) -> Served:
         assert self._served is not None, "nothing serves yet"

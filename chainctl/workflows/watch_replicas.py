@@ -134,6 +134,10 @@ class WatchedReplicas:
                 found[names[one.name]] = (*found[names[one.name]], (one.name, one.replica))
         there = {names.get(one.name) for one in observed}
         gone = sorted(found.keys() - there)
+        asleep = {s.chainlet for s in self._release.services if s.scaling and s.scaling.least == 0}
+        if gone and asleep.issuperset(gone):
+            sleep = "sleeps" if len(gone) == 1 else "sleep"
+            raise DeployError(f"{', '.join(gone)} {sleep}; call the chain, which wakes it, then save again")
         if gone:
             raise DeployError(
                 f"no service of {', '.join(gone)} is there any more, as another command pushed the chain or took it"

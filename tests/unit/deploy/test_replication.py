@@ -170,5 +170,6 @@ def test_what_follows_its_load_keeps_its_number(running: int, bounds: tuple[int,
 
 def test_what_sleeps_is_woken_by_a_release() -> None:
     """It serves only once it has been ready."""
-    desired = as_running(desired_state(following(0, 5)), MemoryTarget().observe(CHAIN))
+    asleep = scaled(following(0, 5), {"Leaf": 3})  # as many were asked for while it ran
+    desired = as_running(desired_state(asleep), MemoryTarget().observe(CHAIN))
     assert {service.replicas for service in desired.services} == {1}

@@ -421,6 +421,15 @@ def test_an_engine_that_is_away_ends_nothing(world: World) -> None:
     assert world.watch.generation == 2
 
 
+def test_a_refusal_is_said_once_whatever_else_is_written(world: World) -> None:
+    """A log beside the chain file grows with each line; a save of the file itself is answered each time."""
+    refused = world.save(HELPERS, "return", "retur")
+    assert isinstance(refused, EditRefused)
+    assert world.saved("/p/watch.log") is None
+    assert world.saved(HELPERS) == refused
+    assert isinstance(world.save(HELPERS, "retur ", "return "), EditApplied)
+
+
 def test_a_chain_that_another_command_replaced_is_told(world: World) -> None:
     """With what to do; a push from here takes it over again."""
     world.site.observed = replace(world.site.observed, services=())
