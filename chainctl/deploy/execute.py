@@ -13,6 +13,7 @@ from chainctl.deploy.operations import (
     RemoveNetwork,
     Route,
     SplitRoute,
+    StartService,
     StopService,
     TurnCallers,
 )
@@ -63,13 +64,16 @@ def execute(
     watch: Watch = unwatched,
     gates: Gates = ungated,
     turn: Turn = unturned,
+    *,
+    keeps_ready: bool = False,
 ) -> None:
     """Apply all operations in order.
 
     When one fails before the route has flipped, or the user interrupts it, all is taken back: services
     that this plan started are stopped again (the failed one is kept, stopped, to look into), those that
     had to end are started again, and the error is raised: what served before still serves. After the
-    flip nothing is taken back: it has the traffic. A second interruption ends at once.
+    flip nothing is taken back: it has the traffic. With `keeps_ready` neither is what became ready before: one
+    replica more is of use without those that should have followed. A second interruption ends at once.
     Raises DeployError, CanaryError, or EngineError when the engine is lost.
     """
     begun: list[Operation] = []
@@ -88,7 +92,7 @@ def execute(
                 watch(operation)
             emit(OperationFinished(line, clock() - started))
     except (DeployError, UsageError, CanaryError) as error:
-        _undo_failed(plan, begun, target, emit, error)
+        _undo_failed(plan, _without_ready(begun) if keeps_ready else begun, target, emit, error)
         raise
     except KeyboardInterrupt:
         _undo_interrupted(plan, begun, target, emit)
@@ -104,6 +108,14 @@ def _undo_failed(
     _take_back(
         plan, begun if isinstance(failed, SplitRoute) else done, target, emit, kept=culprit, error=error
     )
+
+
+def _without_ready(begun: list[Operation]) -> list[Operation]:
+    """Leave out the starts of replicas that were awaited; the last operation is the one that failed."""
+    ready = {(op.service.name, op.replica) for op in begun[:-1] if isinstance(op, AwaitReady)}
+    return [
+        op for op in begun if not (isinstance(op, StartService) and (op.service.name, op.replica) in ready)
+    ]
 
 
 def _undo_interrupted(plan: DeployPlan, begun: list[Operation], target: Applies, emit: Emit) -> None:

@@ -193,7 +193,7 @@ class Scaler:
 
     def _change(self, service: ServiceSpec, before: int, verdict: Verdict, plan: DeployPlan) -> None:
         begun = self.clock()
-        execute(placed(plan, self.target), self.target, _unsaid, self.clock)
+        execute(placed(plan, self.target), self.target, _unsaid, self.clock, keeps_ready=True)
         took = self.clock() - begun
         self.told.changed(
             Change(self.chain, service.chainlet, service.name, before, verdict.wanted, verdict.cause, took)

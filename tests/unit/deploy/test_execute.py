@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -293,3 +294,22 @@ def test_a_missing_secret_takes_back_what_was_begun() -> None:
     with pytest.raises(MissingSecretError):
         push(target, NEW)
     assert running(target) == names(OLD)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_replicas_that_became_ready_may_be_kept(*, keeps: bool) -> None:
+    """Who follows a load wants them, though the one after them found no room; a release wants all or none."""
+
+    def no_third(operation: Operation) -> ChainctlError | None:
+        is_third = isinstance(operation, AwaitReady) and operation.replica == 3
+        return DeployError("no room") if is_third else None
+
+    target = MemoryTarget(fails=no_third)
+    push(target, OLD)
+    left = replace(OLD.service_of("Left"), replicas=3)
+    wanted = replace(OLD, services=tuple(left if s.name == left.name else s for s in OLD.services))
+    plan = reconcile(desired_state(wanted), target.observe("shop"))
+    with pytest.raises(DeployError, match="no room"):
+        execute(plan, target, silent, still_clock, keeps_ready=keeps)
+    seen = [s for s in target.observe("shop").services if s.name == left.name]
+    assert {s.replica for s in seen if s.status is ServiceStatus.RUNNING} == ({1, 2} if keeps else {1})
