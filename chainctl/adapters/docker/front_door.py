@@ -23,6 +23,7 @@ from chainctl.adapters.docker.target_containers import create, find_own, remove,
 from chainctl.adapters.docker.target_files import OwnedFile, get_files, put_files
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.deploy.release import FrontDoor
+from chainctl.deploy.target import Vault
 from chainctl.errors import ChainctlError, DeployError
 from chainctl.events import Emit
 
@@ -39,6 +40,26 @@ class WantedDoor:
     front_door: FrontDoor
     settings: DoorSettings
     places: ReplicaPlaces = CONTAINERS
+
+    @classmethod
+    def of(
+        cls,
+        chain: str,
+        door: FrontDoor,
+        vault: Vault,
+        answer_sec: int,
+        places: ReplicaPlaces = CONTAINERS,
+    ) -> WantedDoor:
+        """Complete a door with what only the vault knows. Raises MissingSecretError."""
+        settings = DoorSettings(
+            digest=door.digest,
+            token=vault.token(chain),
+            key=vault.value(door.api_key) if door.api_key else None,
+            tls=vault.value(door.tls) if door.tls else None,
+            answer_sec=answer_sec,
+            holds=door.holds,
+        )
+        return cls(chain, door, settings, places)
 
 
 def ensure_front_door(connection: Connection, wanted: WantedDoor, emit: Emit) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
@@ -14,6 +12,7 @@ from chainctl.adapters.docker.logs_source import LogWriter, LogWriters, log_line
 from chainctl.adapters.docker.logs_stream import since_of, stamped_lines
 from chainctl.adapters.docker.network import is_there
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.log_arrivals import LogArrivals
 from chainctl.deploy.target import LogLine
 from chainctl.errors import ChainctlError
 
@@ -43,7 +42,7 @@ class Follower:
         self._start = start
         self._seen = seen
         self._writers = writers
-        self._arrived: queue.SimpleQueue[LogLine | ChainctlError] = queue.SimpleQueue()
+        self._arrived = LogArrivals()
         self._streams = OpenStreams()
         self._readers: dict[str, threading.Thread] = {}
 
@@ -52,9 +51,9 @@ class Follower:
         with Connection.opened(self._engine) as connection:
             while is_there(connection, self._chain):
                 self._read_all(connection)
-                yield from self._arrivals(_LOOK_SEC)
+                yield from self._arrived.within(_LOOK_SEC)
         self._join()
-        yield from self._arrivals(0)
+        yield from self._arrived.within(0)
 
     def close(self) -> None:
         """Cut every stream and wait until its thread has left."""
@@ -89,19 +88,6 @@ class Follower:
                         self._arrived.put(log_line(writer, line))
         except ChainctlError as error:
             self._arrived.put(error)
-
-    def _arrivals(self, within_sec: float) -> Iterator[LogLine]:
-        """Yield what comes within a time, at least what is there. Raises what a reader met."""
-        deadline = time.monotonic() + within_sec
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                item = self._arrived.get(timeout=left) if left > 0 else self._arrived.get_nowait()
-            except queue.Empty:
-                return
-            if isinstance(item, ChainctlError):
-                raise item
-            yield item
 
     def _join(self) -> None:
         for reader in self._readers.values():

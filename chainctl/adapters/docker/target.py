@@ -14,7 +14,6 @@ from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
 from chainctl.adapters.docker.gpus import host_gpus
-from chainctl.adapters.docker.haproxy_config import DoorSettings
 from chainctl.adapters.docker.intercept import DockerStandIns, end_stand_in
 from chainctl.adapters.docker.labels import door_name
 from chainctl.adapters.docker.logs import read_logs
@@ -40,7 +39,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
-from chainctl.deploy.release import INTERCEPT_REPLICA, FrontDoor, replica_name
+from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
 from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
@@ -156,7 +155,7 @@ class DockerTarget:
             case AwaitReady(service=spec, replica=replica):
                 await_ready(connection, as_replica(spec, replica))
             case EnsureFrontDoor(chain=chain, front_door=door):
-                ensure_front_door(connection, self._wanted(chain, door), emit)
+                ensure_front_door(connection, WantedDoor.of(chain, door, self._vault, self._answer_sec), emit)
             case Route(chain=chain, service=service, replicas=replicas):
                 route_to(connection, chain, service, replicas)
             case SplitRoute():
@@ -187,14 +186,3 @@ class DockerTarget:
                 emit(event)
 
         return told
-
-    def _wanted(self, chain: str, door: FrontDoor) -> WantedDoor:
-        settings = DoorSettings(
-            digest=door.digest,
-            token=self._vault.token(chain),
-            key=self._vault.value(door.api_key) if door.api_key else None,
-            tls=self._vault.value(door.tls) if door.tls else None,
-            answer_sec=self._answer_sec,
-            holds=door.holds,
-        )
-        return WantedDoor(chain, door, settings)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import queue
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -17,6 +15,7 @@ from typing import Any
 from chainctl.adapters.kubernetes.api import Api, Object
 from chainctl.adapters.kubernetes.observe import NETWORK_COMPONENT, annotations_of, seconds, service_of
 from chainctl.adapters.kubernetes.pods import restarts_of
+from chainctl.adapters.log_arrivals import LogArrivals
 from chainctl.deploy.kubernetes.names import (
     CHAINLET,
     COMPONENT,
@@ -152,7 +151,7 @@ class _Follower:
         self._chainlets = chainlets
         self._since = since
         self._seen = seen
-        self._arrived: queue.SimpleQueue[LogLine | ChainctlError] = queue.SimpleQueue()
+        self._arrived = LogArrivals()
         self._readers: dict[str, threading.Thread] = {}
         self._answers: list[Any] = []
         self._is_over = threading.Event()
@@ -164,9 +163,9 @@ class _Follower:
                 reader = self._readers.get(writer.pod)
                 if reader is None or not reader.is_alive():
                     self._readers[writer.pod] = self._started(writer)
-            yield from self._arrivals(_LOOK_SEC)
+            yield from self._arrived.within(_LOOK_SEC)
         self._join()
-        yield from self._arrivals(0)
+        yield from self._arrived.within(0)
 
     def close(self) -> None:
         """Cut every stream and wait until its thread has left."""
@@ -199,19 +198,6 @@ class _Follower:
 
     def _is_wanted(self, moment: float) -> bool:
         return self._since is None or moment >= self._since
-
-    def _arrivals(self, within_sec: float) -> Iterator[LogLine]:
-        """Yield what comes within a time, at least what is there. Raises what a reader met."""
-        deadline = time.monotonic() + within_sec
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                item = self._arrived.get(timeout=left) if left > 0 else self._arrived.get_nowait()
-            except queue.Empty:
-                return
-            if isinstance(item, ChainctlError):
-                raise item
-            yield item
 
     def _join(self) -> None:
         for reader in self._readers.values():

@@ -11,7 +11,6 @@ from chainctl.adapters.docker.door_loads import door_loads
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
-from chainctl.adapters.docker.haproxy_config import DoorSettings
 from chainctl.adapters.docker.labels import door_name
 from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.target import ANSWER_SEC, DRAIN_SEC
@@ -44,7 +43,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
-from chainctl.deploy.release import FrontDoor, replica_name
+from chainctl.deploy.release import replica_name
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
 from chainctl.events import Emit
@@ -159,7 +158,9 @@ class SwarmTarget:
             case AwaitReady(service=spec, replica=replica):
                 await_replicas(connection, spec, replica)
             case EnsureFrontDoor(chain=chain, front_door=door):
-                ensure_front_door(connection, self._wanted(chain, door), emit)
+                ensure_front_door(
+                    connection, WantedDoor.of(chain, door, self._vault, self._answer_sec, self._places), emit
+                )
             case Route(chain=chain, service=service, replicas=replicas):
                 route_to(connection, chain, service, replicas, self._places)
             case SplitRoute():
@@ -188,14 +189,3 @@ class SwarmTarget:
         if operation.restores is not None:
             await_room(connection, service, chain, self._drain_sec)
         stop_replicas(connection, service, chain, first - 1)
-
-    def _wanted(self, chain: str, door: FrontDoor) -> WantedDoor:
-        settings = DoorSettings(
-            digest=door.digest,
-            token=self._vault.token(chain),
-            key=self._vault.value(door.api_key) if door.api_key else None,
-            tls=self._vault.value(door.tls) if door.tls else None,
-            answer_sec=self._answer_sec,
-            holds=door.holds,
-        )
-        return WantedDoor(chain, door, settings, self._places)
