@@ -189,31 +189,6 @@ class DeployTargetContract:
         execute(reconcile(nothing(self.chain), seen), target, silent, lambda: 0.0)
         assert target.observe(self.chain) == ObservedState(self.chain)
 
-    def test_traffic_is_split_and_given_to_one_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
-        """Both are seen while it is split, counted from nothing; a flip to either ends it."""
-        old, new = spec_of("one"), spec_of("two")
-        _execute(target, _release(old))
-        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
-            target.apply(operation, silent)
-        for winner in (old, new):
-            for _ in range(2):
-                target.apply(SplitRoute(self.chain, new.name, old.name, 10, CAUSE), silent)
-            assert _door(target, self.chain) == (old.name, new.name)
-            assert set(target.traffic(self.chain).values()) <= {Traffic()}
-            for _ in range(2):
-                target.apply(Route(self.chain, winner.name, CAUSE), silent)
-            assert _door(target, self.chain) == (winner.name, None)
-
-    def test_a_canary_that_is_stopped_has_no_traffic(self, target: DeployTarget, spec_of: SpecOf) -> None:
-        """The other one has all of it then."""
-        old, new = spec_of("one"), spec_of("two")
-        _execute(target, _release(old))
-        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
-            target.apply(operation, silent)
-        target.apply(SplitRoute(self.chain, new.name, old.name, 99, CAUSE), silent)
-        target.apply(StopService(self.chain, new.name, new.chainlet, CAUSE), silent)
-        assert _door(target, self.chain) == (old.name, None)
-
     def test_services_of_two_releases_may_run_at_once(self, target: DeployTarget, spec_of: SpecOf) -> None:
         """One of them warm: both run, the way back is a flip, and a push that wants one of them removes the other."""
         old, new = _release(spec_of("one")), _release(spec_of("two"))
@@ -253,6 +228,35 @@ class DeployTargetContract:
         target.apply(StopService(self.chain, one.name, one.chainlet, CAUSE), silent)
         left = target.observe(self.chain).services
         assert [(s.name, s.status) for s in left] == [(two.name, ServiceStatus.RUNNING)]
+
+
+class SplittingTargetContract(DeployTargetContract):
+    """What a target keeps besides whose front door can give two services a part of the traffic each."""
+
+    def test_traffic_is_split_and_given_to_one_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """Both are seen while it is split, counted from nothing; a flip to either ends it."""
+        old, new = spec_of("one"), spec_of("two")
+        _execute(target, _release(old))
+        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
+            target.apply(operation, silent)
+        for winner in (old, new):
+            for _ in range(2):
+                target.apply(SplitRoute(self.chain, new.name, old.name, 10, CAUSE), silent)
+            assert _door(target, self.chain) == (old.name, new.name)
+            assert set(target.traffic(self.chain).values()) <= {Traffic()}
+            for _ in range(2):
+                target.apply(Route(self.chain, winner.name, CAUSE), silent)
+            assert _door(target, self.chain) == (winner.name, None)
+
+    def test_a_canary_that_is_stopped_has_no_traffic(self, target: DeployTarget, spec_of: SpecOf) -> None:
+        """The other one has all of it then."""
+        old, new = spec_of("one"), spec_of("two")
+        _execute(target, _release(old))
+        for operation in (StartService(new, CAUSE), AwaitReady(new, CAUSE)):
+            target.apply(operation, silent)
+        target.apply(SplitRoute(self.chain, new.name, old.name, 99, CAUSE), silent)
+        target.apply(StopService(self.chain, new.name, new.chainlet, CAUSE), silent)
+        assert _door(target, self.chain) == (old.name, None)
 
 
 class AskedTargetContract:

@@ -17,9 +17,9 @@ from tests.contract.build_backend import BuildBackendContract, CancellableBacken
 from tests.contract.deploy_target import (
     CHAIN,
     AskedTargetContract,
-    DeployTargetContract,
     FailingTargetContract,
     SpecOf,
+    SplittingTargetContract,
 )
 from tests.contract.log_source import CHAIN as LOGGED
 from tests.contract.log_source import LINES, LogSourceContract
@@ -47,7 +47,7 @@ def spec_of(name: str) -> ServiceSpec:
     )
 
 
-class TestMemoryTarget(DeployTargetContract):
+class TestMemoryTarget(SplittingTargetContract):
     """The target in memory keeps the contract."""
 
     @pytest.fixture

@@ -11,9 +11,9 @@ from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.target import DeployTarget, LogSource
 from tests.contract.deploy_target import (
     AskedTargetContract,
-    DeployTargetContract,
     FailingTargetContract,
     SpecOf,
+    SplittingTargetContract,
 )
 from tests.contract.log_source import LogSourceContract
 from tests.docker.swarm_rig import SwarmRig, engine, image, swarm, swarm_rig
@@ -41,7 +41,7 @@ class OnSwarm:
 
 
 @pytest.mark.swarm
-class TestSwarmTarget(OnSwarm, DeployTargetContract):
+class TestSwarmTarget(OnSwarm, SplittingTargetContract):
     """Services of a swarm."""
 
     @pytest.fixture

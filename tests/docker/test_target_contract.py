@@ -9,7 +9,7 @@ import pytest
 from chainctl.adapters.docker.engine import Engine
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.target import DeployTarget, LogSource
-from tests.contract.deploy_target import CHAIN, DeployTargetContract, FailingTargetContract, SpecOf
+from tests.contract.deploy_target import CHAIN, FailingTargetContract, SpecOf, SplittingTargetContract
 from tests.contract.log_source import LogSourceContract
 from tests.docker.target_rig import Rig, engine, image
 from tests.docker.written_logs import written
@@ -32,7 +32,7 @@ class EngineTarget:
         return made.target
 
 
-class TestDockerTarget(EngineTarget, DeployTargetContract):
+class TestDockerTarget(EngineTarget, SplittingTargetContract):
     """Containers of one engine."""
 
     @pytest.fixture

@@ -37,14 +37,11 @@ class TestKubernetesTarget(ClusterTarget, DeployTargetContract):
     def spec_of(self, rig: ClusterRig) -> SpecOf:
         return lambda name: rig.spec("Hello", name)
 
-    def test_traffic_is_split_and_given_to_one_again(self, target: DeployTarget, spec_of: SpecOf) -> None:
-        """It can not be split, which is said in words before anything is led elsewhere."""
+    def test_traffic_is_not_split(self, target: DeployTarget) -> None:
+        """Which is said in words before anything is led elsewhere."""
         with pytest.raises(DeployError, match="can not be split"):
             target.apply(SplitRoute(CHAIN, "new", "old", 10, "the contract asks for it"), silent)
         assert target.traffic(CHAIN) == {}
-
-    def test_a_canary_that_is_stopped_has_no_traffic(self, target: DeployTarget, spec_of: SpecOf) -> None:
-        """There is none."""
 
 
 class TestFailingKubernetesTarget(ClusterTarget, FailingTargetContract):

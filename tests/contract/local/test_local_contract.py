@@ -12,7 +12,7 @@ from chainctl.deploy.reconcile import reconcile
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.state import nothing
 from chainctl.deploy.target import DeployTarget
-from tests.contract.deploy_target import CHAIN, SECRET, DeployTargetContract, FailingTargetContract, SpecOf
+from tests.contract.deploy_target import CHAIN, SECRET, FailingTargetContract, SpecOf, SplittingTargetContract
 from tests.contract.local.local_rig import Rig, rig
 from tests.fakes.chains import silent
 
@@ -36,7 +36,7 @@ class LocalTarget:
         return made.target
 
 
-class TestLocalTarget(LocalTarget, DeployTargetContract):
+class TestLocalTarget(LocalTarget, SplittingTargetContract):
     """Processes of this machine."""
 
     @pytest.fixture
