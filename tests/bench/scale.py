@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks-scale.md"
 _HEAD = ["| what | must be | measured | verdict |", "| --- | --- | --- | --- |"]
+_WIDTH = 118
 _VERDICTS = {True: "pass", False: "**FAIL**", None: "–"}
 
 
@@ -75,7 +77,7 @@ def main() -> int:
             "",
             "## How it is measured",
             "",
-            "\n\n".join(part.prose for part in found),
+            "\n\n".join(textwrap.fill(part.prose, _WIDTH) for part in found),
             "",
             "## The machine",
             "",

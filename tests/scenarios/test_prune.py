@@ -42,13 +42,13 @@ def test_a_corpse_is_named_and_removed(target: str, chainctl: Chainctl, tmp_path
     shown = chainctl("prune", NAME, "--target", target)
     assert "it is failed, and the last release does not need it" in shown.stdout
     assert "`--yes` removes it" in shown.stderr
-    assert len(_services(chainctl)) == 2
+    assert len(_services(chainctl, target)) == 2
     chainctl("prune", NAME, "--target", target, "--yes")
-    assert len(_services(chainctl)) == 1
+    assert len(_services(chainctl, target)) == 1
     assert json.loads(chainctl("call", NAME, "{}", "--target", target).stdout) == 1
     chainctl("prune", "t-nobody", "--target", target, expect=2)
 
 
-def _services(chainctl: Chainctl) -> list[str]:
-    (chain,) = json.loads(chainctl("ps", NAME, "--json").stdout)["chains"]
+def _services(chainctl: Chainctl, target: str) -> list[str]:
+    (chain,) = json.loads(chainctl("ps", NAME, "--target", target, "--json").stdout)["chains"]
     return [service["name"] for service in chain["services"]]
