@@ -13,6 +13,7 @@ def cluster_settings(settings: Settings) -> ClusterSettings:
         cluster_domain=settings.cluster_domain,
         ingress_class=settings.ingress_class,
         ingress_host=settings.ingress_host,
+        queue_metric=settings.queue_metric,
         ingress_tls_secret=settings.ingress_tls_secret,
         image_pull_secret=settings.image_pull_secret,
         drain_sec=settings.drain_sec,

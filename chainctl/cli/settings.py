@@ -55,6 +55,10 @@ class Settings(pydantic.BaseModel):
     ingress_tls_secret: str | None = pydantic.Field(
         None, description="secret in the namespace with the certificate of that Ingress"
     )
+    queue_metric: str | None = pydantic.Field(
+        None,
+        description="metric of pods that counts calls under way or waiting, which replicas follow; CPU when not set",
+    )
     image_pull_secret: str | None = pydantic.Field(
         None, description="secret in the namespace with which the cluster's nodes pull images"
     )
