@@ -56,14 +56,15 @@ def eject_outliers(records: Sequence[Record], now: float) -> bool:
     room = len(records) // 2 - sum(record.ejected_until > now for record in records)
     found = False
     judged = [record for record in records if record.ejected_until <= now]
+    calls, failures = sum(one.calls for one in judged), sum(one.failures for one in judged)
     for record in sorted(judged, key=lambda one: -one.rate):
         if record.calls < LEAST_CALLS:
             continue
-        others = [one for one in judged if one is not record and one.ejected_until <= now]
-        calls = sum(one.calls for one in others)
-        usual = sum(one.failures for one in others) / calls if calls else 0.0
+        others = calls - record.calls
+        usual = (failures - record.failures) / others if others > 0 else 0.0
         is_outlier = record.rate >= _HIGH and record.rate > usual * _TIMES_OTHERS
         if is_outlier and room > 0:
+            calls, failures = others, failures - record.failures
             record.eject(now)
             room -= 1
             found = True

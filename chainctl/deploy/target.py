@@ -12,7 +12,7 @@ from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
 from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import Operation
-from chainctl.deploy.release import DataMount, SecretRef
+from chainctl.deploy.release import DataMount, SecretRef, ServiceSpec
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.events import Emit
 
@@ -93,6 +93,13 @@ class DeployTarget(Controls, Protocol):
         """Return the GPUs of the host and who has them, of every chain; None where nobody can tell.
 
         Raises EngineError when the engine does not answer.
+        """
+        ...
+
+    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+        """Check that there is a machine on which each service may run, before anything is built or changed.
+
+        Raises DeployError where it can be known that there is none, EngineError.
         """
         ...
 

@@ -137,6 +137,9 @@ class MemoryTarget:
             case _:
                 assert_never(operation)
 
+    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+        """Let every service have a place."""
+
     def capacity(self) -> Capacity:
         return self.has
 

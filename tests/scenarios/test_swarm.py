@@ -87,3 +87,17 @@ def test_one_name_is_of_one_target(swarm: Engine, tmp_path: Path) -> None:
         assert "twice" not in chainctl("ps", "--target", "swarm").stdout
     finally:
         chainctl("down", "twice", "--target", "docker", timeout=300)
+
+
+def test_what_no_node_has_is_told_before_anything_is_built(swarm: Engine, tmp_path: Path) -> None:
+    """By the plan as by the push; nothing is left of it."""
+    environ = {**fresh_environ(tmp_path), "PYTHONPATH": str(ROOT), "CHAINCTL_SECRET_WORD": "one"}
+    chainctl = Chainctl({**environ, "CHAINCTL_BUILD_NETWORK": "host"}, tmp_path)
+    file = tmp_path / "nowhere.py"
+    file.write_text(CHAIN.replace('memory="256Mi")', 'memory="256Mi", node_labels={"disk": "ssd"})'))
+    for verb in ("plan", "push"):
+        refused = chainctl(verb, str(file), "--name", "nowhere", "--target", "swarm", expect=5).stderr
+        assert "may run only on nodes labelled disk=ssd, and there is none" in refused
+        assert "docker node update --label-add disk=ssd" in refused
+        assert "built" not in refused
+    assert chainctl("ps", "nowhere", "--target", "swarm").stdout == ""

@@ -39,7 +39,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
-from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
+from chainctl.deploy.release import INTERCEPT_REPLICA, ServiceSpec, replica_name
 from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
@@ -98,6 +98,9 @@ class DockerTarget:
     def gpus(self) -> HostDevices | None:
         with Connection.opened(self._engine) as connection:
             return host_gpus(connection)
+
+    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+        """Check nothing: there is one machine, and its room is looked at."""
 
     def capacity(self) -> Capacity:
         info = self._engine.info()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from chainctl.adapters.kubernetes.api_error import cluster_errors, lost, message_in, refused
+from chainctl.adapters.kubernetes.api_error import cluster_errors, lost, message_in, no_namespace, refused
 from chainctl.adapters.kubernetes.kinds import api_version, collection, known_versions
 from chainctl.adapters.kubernetes.settings import KubernetesSettings
 from chainctl.deploy.kubernetes.names import MANAGER
@@ -51,6 +51,12 @@ class Api:
             versions = known_versions(self._json("GET", "/apis", "ask what the cluster knows"))
             self._cluster = replace(self._settings.cluster, versions=versions)
         return self._cluster
+
+    def require_namespace(self) -> None:
+        """Raise DeployError when there is no such namespace; one that may not be looked at is taken to be there."""
+        status, _ = self._answer("GET", f"/api/v1/namespaces/{quote(self.namespace)}", _TIMEOUT_SEC)
+        if status == _MISSING:
+            raise no_namespace(self.namespace)
 
     def get(self, kind: str, name: str) -> Object | None:
         """Return an object, None when there is none. Raises EngineError."""

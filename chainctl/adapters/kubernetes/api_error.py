@@ -68,11 +68,16 @@ def refused(status: int, body: bytes, doing: str, namespace: str, *, is_change: 
     if status == _TOO_MANY or status >= 500:
         return EngineError(f"The cluster could not {doing}: {said}", hint=LOST_HINT)
     if status == _MISSING and "namespaces" in said:
-        return kind(
-            f"There is no namespace {namespace} in the cluster",
-            hint=f"make it (`kubectl create namespace {namespace}`), or name another in the setting `namespace`",
-        )
+        return no_namespace(namespace)
     return kind(f"The cluster refused to {doing}: {said}")
+
+
+def no_namespace(namespace: str) -> DeployError:
+    """Return the error for a namespace that is not there."""
+    return DeployError(
+        f"There is no namespace {namespace} in the cluster",
+        hint=f"make it (`kubectl create namespace {namespace}`), or name another in the setting `namespace`",
+    )
 
 
 def message_in(body: bytes) -> str:

@@ -48,6 +48,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
+from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
 from chainctl.errors import DeployError
@@ -132,6 +133,10 @@ class KubernetesTarget:
     def gpus(self) -> HostDevices | None:
         """Return None: the cluster says which pod gets which GPU."""
         return None
+
+    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+        """Check that the namespace is there; nodes come and go, so the cluster says which pod finds none."""
+        self._api.require_namespace()
 
     def capacity(self) -> Capacity:
         return cluster_capacity(self._api)

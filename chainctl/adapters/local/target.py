@@ -54,7 +54,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
-from chainctl.deploy.release import replica_name, replica_of
+from chainctl.deploy.release import ServiceSpec, replica_name, replica_of
 from chainctl.deploy.replication import as_replica
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
@@ -173,6 +173,9 @@ class LocalTarget:
                 return
             case _:
                 assert_never(operation)
+
+    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+        """Check nothing: there is one machine, which holds no process to its room."""
 
     def capacity(self) -> Capacity:
         """All memory of this machine; how many GPUs it has is not looked for."""

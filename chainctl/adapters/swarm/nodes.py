@@ -84,18 +84,12 @@ def constraints(spec: ServiceSpec) -> list[str]:
 
 
 def require_place(spec: ServiceSpec, nodes: Sequence[Node]) -> None:
-    """Raise DeployError when no node can ever run a service: before anything is changed."""
+    """Raise DeployError when no node can ever run a service."""
     there = [node for node in nodes if node.is_open]
     if not there:
         raise DeployError(
             "No node of the swarm takes tasks",
             hint="look at `docker node ls`, make one active, then push again",
-        )
-    if len(nodes) > 1 and not spec.published:
-        raise DeployError(
-            f"The {len(nodes)} nodes of the swarm can not get the image of {spec.chainlet}: "
-            "it is only on the engine that built it",
-            hint="name a registry that all nodes reach in the setting `registry`, then push again",
         )
     labelled = [node for node in there if all(node.labels.get(k) == v for k, v in _wanted_labels(spec))]
     if not labelled:
@@ -105,6 +99,16 @@ def require_place(spec: ServiceSpec, nodes: Sequence[Node]) -> None:
             hint=f"label one with `docker node update --label-add {asked.split(', ')[0]} NODE`, then push again",
         )
     _require_room(spec, labelled)
+
+
+def require_image(spec: ServiceSpec, nodes: Sequence[Node]) -> None:
+    """Raise DeployError when nodes have no way to the image of a service."""
+    if len(nodes) > 1 and not spec.published:
+        raise DeployError(
+            f"The {len(nodes)} nodes of the swarm can not get the image of {spec.chainlet}: "
+            "it is only on the engine that built it",
+            hint="name a registry that all nodes reach in the setting `registry`, then push again",
+        )
 
 
 def _require_room(spec: ServiceSpec, nodes: Sequence[Node]) -> None:

@@ -25,7 +25,7 @@ from chainctl.adapters.swarm.labels import (
     service_labels,
     wanted_in,
 )
-from chainctl.adapters.swarm.nodes import Node, gpu_kind, nodes_of, require_place
+from chainctl.adapters.swarm.nodes import Node, gpu_kind, nodes_of, require_image, require_place
 from chainctl.adapters.swarm.service_body import (
     NOWHERE,
     UPDATE,
@@ -71,6 +71,7 @@ def start_replicas(
     spec = start.spec
     nodes = nodes_of(connection)
     require_place(spec, nodes)
+    require_image(spec, nodes)
     require_cache(spec, nodes)
     template = _template(connection, spec, nodes, vault, data, grace_sec)
     digest = template_digest(template)

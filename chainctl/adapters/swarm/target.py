@@ -16,11 +16,12 @@ from chainctl.adapters.docker.logs import read_logs
 from chainctl.adapters.docker.target import ANSWER_SEC, DRAIN_SEC
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.swarm.ask import ask_replica, call_replica
+from chainctl.adapters.swarm.cache import require_cache
 from chainctl.adapters.swarm.control import open_task_control
 from chainctl.adapters.swarm.logs import task_writers
 from chainctl.adapters.swarm.manager import opened
 from chainctl.adapters.swarm.network import ensure_overlay, remove_overlay
-from chainctl.adapters.swarm.nodes import capacity_of, nodes_of
+from chainctl.adapters.swarm.nodes import capacity_of, nodes_of, require_place
 from chainctl.adapters.swarm.observe import observe_swarm, swarm_chains
 from chainctl.adapters.swarm.places import TaskPlaces
 from chainctl.adapters.swarm.readiness import await_replicas
@@ -43,7 +44,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
-from chainctl.deploy.release import replica_name
+from chainctl.deploy.release import ServiceSpec, replica_name
 from chainctl.deploy.state import Capacity, ObservedState
 from chainctl.deploy.target import Control, DataSource, LogLine, Vault
 from chainctl.events import Emit
@@ -98,6 +99,14 @@ class SwarmTarget:
     def gpus(self) -> HostDevices | None:
         """Return None: Swarm itself chooses GPUs, on whatever node."""
         return None
+
+    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+        """Compare what services ask for, labels and GPUs too, with what nodes have."""
+        with opened(self._engine) as connection:
+            nodes = nodes_of(connection)
+        for service in services:
+            require_place(service, nodes)
+            require_cache(service, nodes)
 
     def capacity(self) -> Capacity:
         """Return what all nodes have, and the largest of them: no replica is spread over two."""

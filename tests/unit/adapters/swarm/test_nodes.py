@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from chainctl.adapters.swarm.cache import require_cache
-from chainctl.adapters.swarm.nodes import Node, capacity_of, constraints, gpu_kind, require_place
+from chainctl.adapters.swarm.nodes import (
+    Node,
+    capacity_of,
+    constraints,
+    gpu_kind,
+    require_image,
+    require_place,
+)
 from chainctl.deploy.release import CacheVolume, Gpu, Resources
 from chainctl.deploy.state import Capacity
 from chainctl.errors import DeployError
@@ -54,10 +61,10 @@ def test_what_no_node_has_is_named(more: Any, message: str) -> None:
 def test_several_nodes_need_a_registry() -> None:
     """An image that one engine has is nowhere else; with one node it is where it is needed."""
     nodes = [Node.of(node("a")), Node.of(node("b"))]
-    require_place(spec(), nodes[:1])
-    require_place(spec(published="registry/hello@sha256:1"), nodes)
+    require_image(spec(), nodes[:1])
+    require_image(spec(published="registry/hello@sha256:1"), nodes)
     with pytest.raises(DeployError, match="The 2 nodes of the swarm can not get the image of Hello"):
-        require_place(spec(), nodes)
+        require_image(spec(), nodes)
 
 
 def test_a_swarm_whose_nodes_take_nothing_says_so() -> None:
