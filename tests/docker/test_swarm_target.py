@@ -119,8 +119,9 @@ def test_a_start_that_crashes_shows_its_log_and_keeps_it(swarm_rig: SwarmRig) ->
 def test_a_start_that_finds_no_room_says_so(swarm_rig: SwarmRig) -> None:
     """With the words of the swarm itself."""
     half = int((swarm_rig.target.capacity().memory_bytes or 0) * 0.6)
-    spec = swarm_rig.spec(resources=replace(LIMITS, memory_bytes=half), start_timeout_sec=6)
+    spec = swarm_rig.spec(resources=replace(LIMITS, memory_bytes=half))
     swarm_rig.start(spec)
+    spec = replace(spec, start_timeout_sec=6)
     with pytest.raises(DeployError, match="insufficient resources on 1 node") as caught:
         swarm_rig.apply(StartService(spec, "test", replica=2), AwaitReady(spec, "test", replica=2))
     assert "make room" in caught.value.hint

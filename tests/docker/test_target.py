@@ -12,7 +12,7 @@ from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.labels import filler_name, replica_labels, secrets_volume
 from chainctl.adapters.docker.services_body import filler_body, secrets_mount, service_body
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import create
+from chainctl.adapters.docker.target_containers import create, signal
 from chainctl.deploy.operations import AwaitReady, EnsureNetwork, StartService
 from chainctl.deploy.release import Gpu, Resources, SecretRef
 from chainctl.deploy.state import ServiceStatus
@@ -298,6 +298,20 @@ def test_every_removal_may_be_applied_again(rig: Rig) -> None:
     assert rig.leftovers() == []
     with pytest.raises(DeployError, match="it was removed while it started"):
         rig.apply(AwaitReady(spec, "test"))
+
+
+def test_a_signal_to_what_has_ended_is_heard_by_nobody(rig: Rig) -> None:
+    """A container may end or go between a look at it and the signal; other refusals are told."""
+    spec = rig.spec()
+    rig.start(spec)
+    with Connection.opened(rig.engine) as connection:
+        with pytest.raises(DeployError, match="refused to signal"):
+            signal(connection, spec.name, "SIGNONE")
+        connection.client.kill(spec.name)
+        assert not rig.inspect(spec.name)["State"]["Running"]
+        signal(connection, spec.name, "SIGTERM")
+        rig.stop(spec)
+        signal(connection, spec.name, "SIGTERM")
 
 
 def test_the_fake_chainlet_serves_its_own_chain_only(rig: Rig) -> None:

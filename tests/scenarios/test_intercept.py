@@ -146,7 +146,7 @@ def test_what_a_killed_process_had_begun_is_made_again(chain: PushedChain) -> No
             answered = _answered(begun)
         assert (answered[PLACE_OF[MIDDLE]], answered[4]) == ("there", "1501")
         said, _ = process.communicate(timeout=60)
-        assert process.returncode == 1
+        assert process.returncode == 1, said
         assert "The process ended with signal 9; the service has its calls again" in said
         load.await_place(MIDDLE, "there")
     assert load.failures == []

@@ -87,8 +87,17 @@ def rename(connection: Connection, name: str, new_name: str) -> None:
 
 
 def signal(connection: Connection, name: str, number: str) -> None:
+    """Send a signal to a container; one that ended since it was looked at, or is gone, hears nothing."""
+    from docker.errors import APIError, NotFound
+
     with connection.changing(f"signal {name}"):
-        connection.client.kill(name, number)
+        try:
+            connection.client.kill(name, number)
+        except NotFound:
+            return
+        except APIError as error:
+            if "is not running" not in str(error.explanation):
+                raise
 
 
 def keep_running(connection: Connection, name: str) -> None:
