@@ -61,6 +61,7 @@ def plan_push(
         "steps": operations_json(shown.deploy),
         "kept": [service for service, _ in shown.deploy.kept],
         "warm": [service for service, _ in shown.deploy.warm],
+        "doubts": list(shown.doubts),
         "total": total_of(shown.deploy, len(shown.jobs)),
         "has_changes": shown.has_changes,
     }

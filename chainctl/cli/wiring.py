@@ -204,7 +204,14 @@ def swarm_world(settings: Settings) -> World:
     name = _name_of(settings, "swarm")
 
     def target(vault: Vault, data: Downloads) -> SwarmTarget:
-        return SwarmTarget(engine, vault, data=data, drain_sec=settings.drain_sec, name=name)
+        return SwarmTarget(
+            engine,
+            vault,
+            data=data,
+            drain_sec=settings.drain_sec,
+            name=name,
+            has_registry=settings.registry is not None,
+        )
 
     return _engine_world(settings, name, "swarm", engine, target)
 

@@ -96,10 +96,11 @@ class DeployTarget(Controls, Protocol):
         """
         ...
 
-    def require_places(self, services: Sequence[ServiceSpec]) -> None:
-        """Check that there is a machine on which each service may run, before anything is built or changed.
+    def require_places(self, services: Sequence[ServiceSpec]) -> tuple[str, ...]:
+        """Check that services may be put there and find a machine, before anything is built or changed.
 
-        Raises DeployError where it can be known that there is none, EngineError.
+        Returns what may fail and can not be known yet, a sentence each. Raises DeployError where it can
+        be known that it would, EngineError.
         """
         ...
 

@@ -47,15 +47,15 @@ def placed(plan: DeployPlan, target: DeployTarget) -> DeployPlan:
     return found
 
 
-def require_machine(graph: ChainGraph, release: Release, target: DeployTarget) -> None:
+def require_machine(graph: ChainGraph, release: Release, target: DeployTarget) -> tuple[str, ...]:
     """Check, before anything is built, that each service could run if nothing else did.
 
-    Raises ChainDefinitionError with the places that ask for more than there is, DeployError for what no machine
-    of several is meant for, and EngineError.
+    Returns what may fail and can not be known yet, a sentence each. Raises ChainDefinitionError with the places
+    that ask for more than there is, DeployError for what no machine of several is meant for, and EngineError.
     """
     wants_gpus = any(service.resources.gpu for service in release.services)
     host: HostDevices | None = target.gpus() if wants_gpus else None
     problems = list(shortages(graph, release.services, target.capacity(), host))
     if problems:
         raise ChainDefinitionError(problems)
-    target.require_places(release.services)
+    return target.require_places(release.services)

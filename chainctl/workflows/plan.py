@@ -34,7 +34,7 @@ class Preview:
     """What a push would do: images, each with why it is built, and operations.
 
     `interfaces` is what changes for callers since the last release. `jobs` come before the operations.
-    `observed` is what was compared with.
+    `observed` is what was compared with. `doubts` are what may fail and can not be known yet.
     """
 
     images: tuple[ExplainedImage, ...]
@@ -42,6 +42,7 @@ class Preview:
     observed: ObservedState
     interfaces: InterfaceReport = field(default_factory=InterfaceReport)
     jobs: tuple[PlannedJob, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def has_changes(self) -> bool:
@@ -64,12 +65,12 @@ def preview(
     would do with those of the file. `edited` names services that run other code than their images have.
     Raises ChainDefinitionError for what asks for more than the machine has.
     """
-    require_machine(draft.graph, draft.release, target)
+    doubts = require_machine(draft.graph, draft.release, target)
     existing = backend.existing(image.ref for image in draft.images.images)
     plan, observed = plan_rollout(draft.release, target, released(last), warm, edited)
     images = explain_images(draft.images, existing, last)
     jobs = tuple(_planned_job(change) for change in components if change.action is not Action.KEEP)
-    return Preview(images, plan, observed, _interfaces(draft, last), jobs)
+    return Preview(images, plan, observed, _interfaces(draft, last), jobs, doubts)
 
 
 def _planned_job(change: Change) -> PlannedJob:
@@ -91,11 +92,12 @@ def _interfaces(draft: Draft, last: Record | None) -> InterfaceReport:
 
 
 def preview_text(shown: Preview, *, is_full: bool = False) -> str:
-    """Render a preview for people: images, interfaces, jobs, operations, the total.
+    """Render a preview for people: images, interfaces, jobs, operations, the total, what may fail.
 
     `is_full` tells all reasons of builds.
     """
     lines = image_lines(shown.images, "build", is_full=is_full)
     lines += report_lines(shown.interfaces)
     lines += [job.line for job in shown.jobs]
-    return "\n".join([*lines, plan_text(shown.deploy, len(shown.jobs))])
+    lines += [plan_text(shown.deploy, len(shown.jobs)), *(f"may fail: {doubt}" for doubt in shown.doubts)]
+    return "\n".join(lines)

@@ -104,7 +104,8 @@ def push(
             require_as_planned(planned, now)
         if components is not None:
             components.before(draft.release)
-        require_machine(draft.graph, draft.release, target)
+        for doubt in require_machine(draft.graph, draft.release, target):
+            emit(Notice(doubt))
         explained = explain_images(draft.images, existing, last)
         missing = [one for one in explained if not one.is_reused]
         build_all(missing, backend, emit, clock, revision=origin.revision)

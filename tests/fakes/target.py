@@ -67,6 +67,7 @@ class MemoryTarget:
         self.counted: list[Mapping[str, Traffic]] = [{}]
         self.host: HostDevices | None = None
         self.loaded = Loads()
+        self.doubts: tuple[str, ...] = ()
         self._chains: dict[str, MemoryChain] = {}
         self.controls = FakeControls()
         self._now = 0.0
@@ -137,8 +138,9 @@ class MemoryTarget:
             case _:
                 assert_never(operation)
 
-    def require_places(self, services: Sequence[ServiceSpec]) -> None:
-        """Let every service have a place."""
+    def require_places(self, services: Sequence[ServiceSpec]) -> tuple[str, ...]:
+        """Let every service have a place, with the doubts that a test has."""
+        return self.doubts
 
     def capacity(self) -> Capacity:
         return self.has

@@ -99,8 +99,9 @@ class DockerTarget:
         with Connection.opened(self._engine) as connection:
             return host_gpus(connection)
 
-    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+    def require_places(self, services: Sequence[ServiceSpec]) -> tuple[str, ...]:
         """Check nothing: there is one machine, and its room is looked at."""
+        return ()
 
     def capacity(self) -> Capacity:
         info = self._engine.info()

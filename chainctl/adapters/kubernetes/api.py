@@ -10,7 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from chainctl.adapters.kubernetes.api_error import cluster_errors, lost, message_in, no_namespace, refused
+from chainctl.adapters.kubernetes.api_error import (
+    ForbiddenError,
+    cluster_errors,
+    lost,
+    message_in,
+    no_namespace,
+    refused,
+)
 from chainctl.adapters.kubernetes.kinds import api_version, collection, known_versions
 from chainctl.adapters.kubernetes.settings import KubernetesSettings
 from chainctl.deploy.kubernetes.names import MANAGER
@@ -24,7 +31,8 @@ Object = dict[str, Any]
 _APPLY, _MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 _TIMEOUT_SEC = 30.0
 _CONNECT_SEC = 10.0
-_MISSING = 404
+_FORBIDDEN, _MISSING = 403, 404
+_REVIEWS = "authorization.k8s.io/v1"
 _PAGE = 500
 
 
@@ -57,6 +65,23 @@ class Api:
         status, _ = self._answer("GET", f"/api/v1/namespaces/{quote(self.namespace)}", _TIMEOUT_SEC)
         if status == _MISSING:
             raise no_namespace(self.namespace)
+
+    def review(self, kind: str, spec: Mapping[str, Any]) -> Object:
+        """Ask the cluster what one may do; {} where it does not tell. Raises EngineError when it does not answer."""
+        asked = {"apiVersion": _REVIEWS, "kind": kind, "spec": spec}
+        path = f"/apis/{_REVIEWS}/{kind.lower()}s"
+        status, body = self._answer("POST", path, _TIMEOUT_SEC, asked, "application/json")
+        if status in (_FORBIDDEN, _MISSING):
+            return {}
+        said = self._read(status, body, "ask what you may do", is_change=False)
+        return dict(said.get("status") or {})
+
+    def visible(self, kind: str) -> list[Object]:
+        """Return all objects of a kind, none where one may not look at them. Raises EngineError."""
+        try:
+            return self.list(kind)
+        except ForbiddenError:
+            return []
 
     def get(self, kind: str, name: str) -> Object | None:
         """Return an object, None when there is none. Raises EngineError."""

@@ -14,6 +14,10 @@ _QUOTA = "exceeded quota"
 LOST_HINT = "check that the cluster answers (`kubectl version`), then run the same command again"
 
 
+class ForbiddenError(EngineError):
+    """The cluster answers, and does not let one look."""
+
+
 @contextmanager
 def cluster_errors(host: str, doing: str) -> Iterator[None]:
     """Turn what the connection to a cluster raises while `doing` something into EngineError."""
@@ -60,7 +64,8 @@ def refused(status: int, body: bytes, doing: str, namespace: str, *, is_change: 
             hint="ask for a larger quota (`kubectl describe quota`), or for less in the `Compute` of chainlets",
         )
     if status == _FORBIDDEN:
-        return kind(
+        forbidden = DeployError if is_change else ForbiddenError
+        return forbidden(
             f"You may not {doing} in the namespace {namespace}",
             hint="ask for that right; docs/kubernetes.md lists all that chainctl needs",
             details=[said],

@@ -7,9 +7,8 @@ from decimal import Decimal
 
 from chainctl.adapters.kubernetes.api import Api, Object
 from chainctl.deploy.state import Capacity
-from chainctl.errors import EngineError
 
-_GPU = "nvidia.com/gpu"
+GPU = "nvidia.com/gpu"
 _UNITS = {
     "m": Decimal("0.001"),
     "k": Decimal(10**3),
@@ -25,12 +24,7 @@ _UNITS = {
 
 def cluster_capacity(api: Api) -> Capacity:
     """Return nothing known where one may not look at nodes: then the cluster says it when it places a pod."""
-    try:
-        return capacity_of(api.list("Node"))
-    except EngineError as error:
-        if error.details:  # it answered, and does not let us look
-            return Capacity()
-        raise
+    return capacity_of(api.visible("Node"))
 
 
 def capacity_of(nodes: Iterable[Object]) -> Capacity:
@@ -42,7 +36,7 @@ def capacity_of(nodes: Iterable[Object]) -> Capacity:
     if not given:
         return Capacity()
     memory, cpus, gpus = (
-        sum(quantity(one.get(name, "0")) for one in given) for name in ("memory", "cpu", _GPU)
+        sum(quantity(one.get(name, "0")) for one in given) for name in ("memory", "cpu", GPU)
     )
     return Capacity(int(memory) or None, int(gpus) or None, int(cpus) or None)
 

@@ -20,7 +20,9 @@ from chainctl.adapters.kubernetes.observe import (
     labels_of,
     observed_state,
 )
+from chainctl.adapters.kubernetes.places import doubts, require_limits, require_quotas
 from chainctl.adapters.kubernetes.readiness import await_ready
+from chainctl.adapters.kubernetes.rights import require_rights
 from chainctl.adapters.kubernetes.services import start_service, stop_service, sweep
 from chainctl.adapters.kubernetes.settings import KubernetesSettings
 from chainctl.deploy.canary import Traffic
@@ -134,9 +136,14 @@ class KubernetesTarget:
         """Return None: the cluster says which pod gets which GPU."""
         return None
 
-    def require_places(self, services: Sequence[ServiceSpec]) -> None:
-        """Check that the namespace is there; nodes come and go, so the cluster says which pod finds none."""
-        self._api.require_namespace()
+    def require_places(self, services: Sequence[ServiceSpec]) -> tuple[str, ...]:
+        """Check the namespace, what one may do in it, and its quotas and limits; nodes come and go, and give doubts."""
+        api = self._api
+        api.require_namespace()
+        require_rights(api, has_ingress=api.cluster().ingress_host is not None)
+        require_quotas(services, api.visible("ResourceQuota"))
+        require_limits(services, api.visible("LimitRange"))
+        return tuple(doubts(services, api.visible("Node")))
 
     def capacity(self) -> Capacity:
         return cluster_capacity(self._api)

@@ -174,8 +174,9 @@ class LocalTarget:
             case _:
                 assert_never(operation)
 
-    def require_places(self, services: Sequence[ServiceSpec]) -> None:
+    def require_places(self, services: Sequence[ServiceSpec]) -> tuple[str, ...]:
         """Check nothing: there is one machine, which holds no process to its room."""
+        return ()
 
     def capacity(self) -> Capacity:
         """All memory of this machine; how many GPUs it has is not looked for."""

@@ -21,7 +21,7 @@ from chainctl.adapters.swarm.control import open_task_control
 from chainctl.adapters.swarm.logs import task_writers
 from chainctl.adapters.swarm.manager import opened
 from chainctl.adapters.swarm.network import ensure_overlay, remove_overlay
-from chainctl.adapters.swarm.nodes import capacity_of, nodes_of, require_place
+from chainctl.adapters.swarm.nodes import capacity_of, nodes_of, require_image, require_place
 from chainctl.adapters.swarm.observe import observe_swarm, swarm_chains
 from chainctl.adapters.swarm.places import TaskPlaces
 from chainctl.adapters.swarm.readiness import await_replicas
@@ -54,7 +54,8 @@ class SwarmTarget:
     """Runs each service of a chain as one service of a swarm, HAProxy in front, on the manager that we talk to.
 
     `drain_sec` bounds how long requests may finish, first at the door and then in the service that
-    is told to stop; `answer_sec` how long a service may be silent while it answers.
+    is told to stop; `answer_sec` how long a service may be silent while it answers. With `has_registry`,
+    images are published before they are needed.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class SwarmTarget:
         drain_sec: float = DRAIN_SEC,
         answer_sec: int = ANSWER_SEC,
         name: str = "swarm",
+        has_registry: bool = False,
     ) -> None:
         self._name = name
+        self._has_registry = has_registry
         self._engine = engine
         self._vault = vault
         self._data = data
@@ -100,13 +103,16 @@ class SwarmTarget:
         """Return None: Swarm itself chooses GPUs, on whatever node."""
         return None
 
-    def require_places(self, services: Sequence[ServiceSpec]) -> None:
-        """Compare what services ask for, labels and GPUs too, with what nodes have."""
+    def require_places(self, services: Sequence[ServiceSpec]) -> tuple[str, ...]:
+        """Compare what services ask for, labels, GPUs and images too, with what nodes have."""
         with opened(self._engine) as connection:
             nodes = nodes_of(connection)
         for service in services:
             require_place(service, nodes)
             require_cache(service, nodes)
+            if not self._has_registry:
+                require_image(service, nodes)
+        return ()
 
     def capacity(self) -> Capacity:
         """Return what all nodes have, and the largest of them: no replica is spread over two."""

@@ -247,6 +247,17 @@ def test_a_missing_image_is_a_change(world: World) -> None:
     assert shown.has_changes
 
 
+def test_what_may_fail_is_told_by_a_preview_and_by_a_push(world: World) -> None:
+    """It stops neither of them."""
+    world.target.doubts = ("No node has the label disk=ssd: Left waits",)
+    assert (
+        preview_text(world.preview()).splitlines()[-1]
+        == "may fail: No node has the label disk=ssd: Left waits"
+    )
+    world.push()
+    assert [event.text for event in world.told if isinstance(event, Notice)] == list(world.target.doubts)
+
+
 def test_a_preview_touches_nothing(world: World) -> None:
     """It only asks."""
     world.preview()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from chainctl.adapters.kubernetes.api_error import refused
+from chainctl.adapters.kubernetes.api_error import ForbiddenError, refused
 from chainctl.adapters.kubernetes.capacity import capacity_of, quantity
 from chainctl.adapters.kubernetes.door import led_to
 from chainctl.adapters.kubernetes.kinds import api_version, collection, known_versions
@@ -76,7 +76,7 @@ def test_a_line_of_a_log_begins_with_its_time() -> None:
     [
         (403, "exceeded quota: small", True, DeployError, "no room"),
         (403, 'cannot create resource "deployments"', True, DeployError, "You may not write Deployment x"),
-        (403, 'cannot list resource "pods"', False, EngineError, "You may not"),
+        (403, 'cannot list resource "pods"', False, ForbiddenError, "You may not"),
         (401, "Unauthorized", True, EngineError, "does not know who asks"),
         (422, "spec is invalid", True, DeployError, "refused to write Deployment x: spec is invalid"),
         (503, "etcd is away", True, EngineError, "could not write"),
