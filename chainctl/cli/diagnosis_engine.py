@@ -12,6 +12,10 @@ from chainctl.cli.diagnosis_host import disk_finding
 
 GIB = 1024**3
 _SMALLEST_MEMORY = 2 * GIB  # what one chainlet gets unless it says otherwise
+_WITHOUT = {
+    "auto": "chains run as local processes",
+    "kubernetes": "images can not be built, and those that are published can be released",
+}
 _GPU_TOOLKIT = (
     "install nvidia-container-toolkit, then"
     " `sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker`"
@@ -40,8 +44,8 @@ def _engine(facts: Facts) -> Finding:
         case None:
             return Finding("engine", Status.SKIP, "not asked: the target is local")
         case EngineSilence() as silence:
-            is_needed = facts.target == "docker"
-            instead = "" if is_needed else "; chains run as local processes"
+            is_needed = facts.is_engine_needed
+            instead = "" if is_needed else f"; {_WITHOUT.get(facts.target, _WITHOUT['auto'])}"
             asked = f"; asked: {facts.address}" if facts.address else ""
             found = f"{silence.message}{asked}{instead}"
             return Finding("engine", Status.FAIL if is_needed else Status.WARN, found, _mending(silence))

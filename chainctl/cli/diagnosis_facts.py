@@ -8,6 +8,14 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
+from chainctl.adapters.cluster_facts import (
+    ClusterFacts,
+    ClusterSilence,
+    SwarmFacts,
+    cluster_facts,
+    swarm_facts,
+)
+from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress
 from chainctl.adapters.host import gpu_facts, path_facts, port_facts, secret_facts, socket_facts
 from chainctl.adapters.host_engine import Deadline, engine_facts, is_on_this_machine, started
@@ -15,21 +23,26 @@ from chainctl.adapters.host_facts import EngineFacts, EngineSilence, GpuFacts, S
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.cli.diagnosis_finding import Facts, RecordedChains, SettingsFacts
 from chainctl.cli.settings import Settings, load_settings, settings_sources, unknown_variables
+from chainctl.cli.target_tables import AUTO
 from chainctl.cli.wiring import (
     World,
     config_dir,
     docker_world,
     draft_settings,
     engine_address,
+    kubernetes_settings,
+    kubernetes_world,
     ledger_of,
     local_world,
     state_dir,
+    swarm_world,
 )
 from chainctl.deploy.state import ObservedState, ServiceStatus
 from chainctl.errors import ChainctlError, StateError, UsageError
 from chainctl.sdk.config import BasetenImage
 from chainctl.version import __version__
 
+_CLIENT_SEC = 4.0
 _SERVICE_NAME = "x" * 63
 
 
@@ -38,12 +51,12 @@ def gather(target: str | None, timeout_sec: float) -> Facts:
     deadline = Deadline(timeout_sec)
     settings, read = settings_read(target)
     gpus = started(lambda: gpu_facts(os.environ.get("PATH"), timeout_sec))
-    on_local = started(lambda: _running(local_world(settings)))
+    clustered = _asked_cluster(settings)
     images = (draft_settings(settings, None).build.image_for(BasetenImage.PY311), settings.front_door_image)
     address, engine = _engine(settings, images, deadline)
-    on_engine = started(lambda: _running(docker_world(settings))) if isinstance(engine, EngineFacts) else None
+    running = dict(_asked_chains(settings, has_engine=isinstance(engine, EngineFacts)))
     return Facts(
-        target=settings.target,
+        target=settings.kind,
         builder=settings.builder,
         python=platform.python_version(),
         chainctl=__version__,
@@ -57,8 +70,10 @@ def gather(target: str | None, timeout_sec: float) -> Facts:
         port=port_facts(settings.bind, settings.port),
         state=path_facts(state_dir(settings)),
         sockets=_sockets(settings),
-        chains=tuple(_recorded(settings, {"docker": on_engine, "local": on_local}, deadline)),
+        chains=tuple(_recorded(settings, running, deadline)),
         gpus=_late_gpus(gpus, deadline),
+        cluster=_cluster(clustered, timeout_sec),
+        has_registry=settings.registry is not None,
     )
 
 
@@ -88,13 +103,37 @@ def _deciding(decided: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], 
 def _engine(
     settings: Settings, images: tuple[str, ...], deadline: Deadline
 ) -> tuple[EngineAddress | None, EngineFacts | EngineSilence | None]:
-    if settings.target == "local":
+    if settings.kind == "local":
         return None, None
     try:
         address = engine_address(settings)
     except UsageError as error:
         return None, EngineSilence(Unreachable.OTHER, error.message, error.hint)
     return address, engine_facts(address, images, deadline, _usual_sockets())
+
+
+def _asked_cluster(settings: Settings) -> Future[SwarmFacts | ClusterFacts] | None:
+    match settings.kind:
+        case "swarm":
+            return started(lambda: swarm_facts(Engine.connect(engine_address(settings))))
+        case "kubernetes":
+            return started(lambda: cluster_facts(kubernetes_settings(settings)))
+        case _:
+            return None
+
+
+def _cluster(
+    asked: Future[SwarmFacts | ClusterFacts] | None, timeout_sec: float
+) -> SwarmFacts | ClusterFacts | ClusterSilence | None:
+    """Give a cluster more time than an engine: it takes several questions, and its client a second to load."""
+    try:
+        return asked.result(timeout_sec + _CLIENT_SEC) if asked else None
+    except TimeoutError:
+        return ClusterSilence(
+            f"no answer in {timeout_sec:g} s", "for a slow one: `chainctl doctor --timeout 10`"
+        )
+    except ChainctlError as error:
+        return ClusterSilence(error.message, error.hint)
 
 
 def _usual_sockets() -> Iterator[Path]:
@@ -118,6 +157,22 @@ def _sockets(settings: Settings) -> SocketFacts:
     return socket_facts(paths.runtime, paths.run("any").socket_of(_SERVICE_NAME))
 
 
+def _asked_chains(
+    settings: Settings, *, has_engine: bool
+) -> Iterator[tuple[str, Future[tuple[str, ...]] | None]]:
+    """Ask the targets that are meant which of their chains run; those that `auto` chooses from by itself."""
+    name = settings.target if settings.target != AUTO else "docker"
+    match settings.kind:
+        case "kubernetes":
+            yield name, started(lambda: _running(kubernetes_world(settings)))
+        case "swarm":
+            yield name, started(lambda: _running(swarm_world(settings))) if has_engine else None
+        case "docker" | "auto":
+            yield name, started(lambda: _running(docker_world(settings))) if has_engine else None
+    if settings.kind in ("local", AUTO):
+        yield "local", started(lambda: _running(local_world(settings)))
+
+
 def _running(world: World) -> tuple[str, ...]:
     """The recorded chains of a target of which something runs."""
     return tuple(chain for chain in world.ledger.chains() if _runs(world.target.observe(chain)))
@@ -131,13 +186,12 @@ def _recorded(
     settings: Settings, questions: Mapping[str, Future[tuple[str, ...]] | None], deadline: Deadline
 ) -> Iterator[RecordedChains]:
     for name, running in questions.items():
-        if settings.target in ("auto", name):
-            try:
-                recorded = tuple(ledger_of(settings, name).chains())
-            except StateError as error:
-                yield RecordedChains(name, (), None, error.message, error.hint)
-            else:
-                yield RecordedChains(name, recorded, _in_time(running, deadline))
+        try:
+            recorded = tuple(ledger_of(settings, name).chains())
+        except StateError as error:
+            yield RecordedChains(name, (), None, error.message, error.hint)
+        else:
+            yield RecordedChains(name, recorded, _in_time(running, deadline))
 
 
 def _in_time(running: Future[tuple[str, ...]] | None, deadline: Deadline) -> tuple[str, ...] | None:

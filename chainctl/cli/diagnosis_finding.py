@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from chainctl.adapters.cluster_facts import ClusterFacts, ClusterSilence, SwarmFacts
 from chainctl.adapters.host_facts import (
     EngineFacts,
     EngineSilence,
@@ -66,8 +67,9 @@ class RecordedChains:
 class Facts:
     """All that is looked at. `engine` is None when the target is local, so that none was asked.
 
-    `address` is the engine's URL and who named it; `base_image` and `door_image` are the names of
-    the images that a push needs.
+    `target` is a kind of target. `address` is the engine's URL and who named it; `base_image` and `door_image`
+    are the names of the images that a push needs. `cluster` is what a swarm or a Kubernetes cluster says, None
+    where neither was asked.
     """
 
     target: str
@@ -86,3 +88,10 @@ class Facts:
     state: PathFacts
     sockets: SocketFacts
     chains: tuple[RecordedChains, ...]
+    cluster: SwarmFacts | ClusterFacts | ClusterSilence | None = None
+    has_registry: bool = False
+
+    @property
+    def is_engine_needed(self) -> bool:
+        """Say whether chains run on the engine; a cluster needs one only to have images built."""
+        return self.target in ("docker", "swarm")

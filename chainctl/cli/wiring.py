@@ -37,6 +37,7 @@ from chainctl.workflows.push import Origin
 
 if TYPE_CHECKING:
     from chainctl.adapters.docker.registry import DockerRegistry
+    from chainctl.adapters.kubernetes.settings import KubernetesSettings
     from chainctl.adapters.local.staging import Staging
 
 
@@ -218,17 +219,23 @@ def swarm_world(settings: Settings) -> World:
 
 def kubernetes_world(settings: Settings) -> World:
     """Open a cluster; the engine that builds its images is asked only when there are some to build."""
-    from chainctl.adapters.kubernetes.settings import KubernetesSettings
     from chainctl.adapters.kubernetes.target import KubernetesTarget
-    from chainctl.cli.cluster import cluster_settings
 
     name = _name_of(settings, "kubernetes")
-    where = KubernetesSettings(settings.kubeconfig, settings.kube_context, cluster_settings(settings))
+    where = kubernetes_settings(settings)
 
     def target(vault: Vault, data: Downloads) -> KubernetesTarget:
         return KubernetesTarget(where, vault, data=data, name=name)
 
     return _engine_world(settings, name, "kubernetes", Engine.late(engine_address(settings)), target)
+
+
+def kubernetes_settings(settings: Settings) -> KubernetesSettings:
+    """Say which cluster the settings mean. Raises UsageError."""
+    from chainctl.adapters.kubernetes.settings import KubernetesSettings
+    from chainctl.cli.cluster import cluster_settings
+
+    return KubernetesSettings(settings.kubeconfig, settings.kube_context, cluster_settings(settings))
 
 
 def _engine_world(

@@ -60,10 +60,18 @@ class Api:
             self._cluster = replace(self._settings.cluster, versions=versions)
         return self._cluster
 
-    def require_namespace(self) -> None:
-        """Raise DeployError when there is no such namespace; one that may not be looked at is taken to be there."""
+    def version(self) -> str:
+        """Return what the cluster says that it is, such as v1.31.2. Raises EngineError."""
+        return str(self._json("GET", "/version", "ask for the version").get("gitVersion", ""))
+
+    def has_namespace(self) -> bool:
+        """Say whether the namespace is there; one that may not be looked at is taken to be. Raises EngineError."""
         status, _ = self._answer("GET", f"/api/v1/namespaces/{quote(self.namespace)}", _TIMEOUT_SEC)
-        if status == _MISSING:
+        return status != _MISSING
+
+    def require_namespace(self) -> None:
+        """Raise DeployError when there is no such namespace."""
+        if not self.has_namespace():
             raise no_namespace(self.namespace)
 
     def review(self, kind: str, spec: Mapping[str, Any]) -> Object:

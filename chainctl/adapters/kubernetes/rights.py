@@ -41,15 +41,20 @@ INGRESSES = _rights("networking.k8s.io", "ingresses", _KEPT)
 """Needed where a chain gets an Ingress."""
 
 
-def require_rights(api: Api, *, has_ingress: bool) -> None:
-    """Raise DeployError that names every right that a push would lack.
+def missing_rights(api: Api, *, has_ingress: bool) -> list[Right]:
+    """Return what a push needs and one may not do. Raises EngineError.
 
     The cluster lists all rights in one answer. A list may be incomplete, as not every authorizer can tell; so
-    what is not on it is asked for one by one before it is said to be missing. Nothing is said where the
+    what is not on it is asked for one by one before it is said to be missing. Nothing is missing where the
     cluster answers neither.
     """
     needed = (*NEEDED, *(INGRESSES if has_ingress else ()))
-    missing = [one for one in lacking(needed, _rules(api)) if not _may(api, one)]
+    return [one for one in lacking(needed, _rules(api)) if not _may(api, one)]
+
+
+def require_rights(api: Api, *, has_ingress: bool) -> None:
+    """Raise DeployError that names every right that a push would lack."""
+    missing = missing_rights(api, has_ingress=has_ingress)
     if missing:
         raise DeployError(
             f"You may not do all that a push does in the namespace {api.namespace}",

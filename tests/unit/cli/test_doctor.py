@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chainctl.adapters.cluster_facts import ClusterFacts, ClusterSilence, SwarmFacts
 from chainctl.adapters.docker.engine_info import EngineInfo, GpuAccess
 from chainctl.adapters.host_facts import (
     EngineFacts,
@@ -23,6 +24,7 @@ from chainctl.adapters.host_facts import (
     SocketFacts,
     Unreachable,
 )
+from chainctl.adapters.swarm.nodes import Node
 from chainctl.cli.diagnosis import diagnose, exit_code
 from chainctl.cli.diagnosis_finding import Facts, Finding, RecordedChains, SettingsFacts, Status
 from chainctl.cli.diagnosis_text import (
@@ -117,6 +119,49 @@ def test_without_an_engine_what_depends_on_it_is_skipped() -> None:
     assert [f.check for f in diagnose(facts)] == [f.check for f in diagnose(HEALTHY)]
     skipped = [f.check for f in diagnose(facts) if f.status is SKIP]
     assert skipped == ["builder", "engine disk", "machine", "GPU", "base image", "front door image"]
+
+
+def swarm_node(name: str, *, is_open: bool = True, gpus: int = 0) -> Node:
+    return Node(name, name, is_open, {}, 4.0, 8 << 30, {"gpu": gpus} if gpus else {})
+
+
+def test_a_swarm_is_looked_at_where_it_was_asked_for() -> None:
+    """Its nodes, and whether they have a way to their images."""
+    one = replace(HEALTHY, target="swarm", cluster=SwarmFacts((swarm_node("a", gpus=2),)))
+    assert found(one, "swarm") == Finding("swarm", OK, "1 node, 2 GPUs")
+    assert exit_code(one, diagnose(one)) == 0
+    many = replace(one, cluster=SwarmFacts((swarm_node("a"), swarm_node("b", is_open=False))))
+    look = "look at `docker node ls`"
+    assert found(many, "swarm") == Finding("swarm", WARN, "2 nodes; no tasks go to b", look)
+    assert found(many, "registry").status is FAIL
+    assert all(finding.check != "registry" for finding in diagnose(replace(many, has_registry=True)))
+    closed = replace(one, cluster=SwarmFacts((swarm_node("b", is_open=False),)))
+    assert found(closed, "swarm") == Finding("swarm", FAIL, "no node takes tasks: b", look)
+
+
+def test_an_engine_that_manages_no_swarm_is_as_good_as_none() -> None:
+    """The exit code is that of an engine which does not answer."""
+    facts = replace(HEALTHY, target="swarm", cluster=ClusterSilence("is no manager", "begin a swarm"))
+    assert found(facts, "swarm") == Finding("swarm", FAIL, "is no manager", "begin a swarm")
+    assert exit_code(facts, diagnose(facts)) == 6
+
+
+def test_a_cluster_is_looked_at_where_it_was_asked_for() -> None:
+    """What it is, the namespace and what one may do there; an engine only builds images for it."""
+    there = ClusterFacts("https://c", "v1.31.2", "models", has_namespace=True, nodes=3)
+    facts = replace(HEALTHY, target="kubernetes", cluster=there, engine=SILENCE, has_registry=True)
+    assert found(facts, "cluster") == Finding("cluster", OK, "Kubernetes v1.31.2 at https://c, 3 nodes")
+    assert found(facts, "namespace").status is OK
+    assert found(facts, "engine").status is WARN
+    assert "images can not be built" in found(facts, "engine").found
+    assert exit_code(facts, diagnose(facts)) == 0
+    poor = replace(facts, cluster=replace(there, missing=("create pods/exec",)), has_registry=False)
+    assert found(poor, "namespace") == Finding(
+        "namespace", FAIL, "you may not do all in models: create pods/exec", "ask for these rights"
+    )
+    assert found(poor, "registry").status is WARN
+    missing = replace(facts, cluster=replace(there, has_namespace=False))
+    assert found(missing, "namespace").fix == "`kubectl create namespace models`"
 
 
 def test_an_engine_is_needed_only_where_it_was_asked_for() -> None:
