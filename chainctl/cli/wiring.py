@@ -377,7 +377,8 @@ def draft_settings(
     settings: Settings, name: str | None, world: World | None = None, *, has_builds: bool = True
 ) -> DraftSettings:
     """Turn settings into what shapes a release, for a world or for none; local processes need no builds."""
-    door = FrontDoor(settings.bind, settings.port, settings.front_door_image)
+    bind = settings.bind if settings.kind != "kubernetes" else ""
+    door = FrontDoor(bind, settings.port, settings.front_door_image)
     platform, foreign = _platforms(settings, world)
     return DraftSettings(
         build=BuildSettings(

@@ -19,7 +19,7 @@ from chainctl.deploy.operations import (
     StopService,
     TurnCallers,
 )
-from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
+from chainctl.deploy.release import INTERCEPT_REPLICA, FrontDoor, replica_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,12 @@ class DeployPlan:
         return tuple(op for op in self.operations if isinstance(op, StartService))
 
 
+def _place_of(door: FrontDoor) -> str:
+    if door.bind:
+        return f"on {door.bind}:{door.port or 'a free port'}"
+    return f"in the cluster, port {door.port}" if door.port else "in the cluster"
+
+
 def line_of(operation: Operation) -> str:
     """One line of the plan's text: a sign, what, and why."""
     match operation:
@@ -61,7 +67,7 @@ def line_of(operation: Operation) -> str:
         case AwaitReady(service=service, replica=replica):
             what = f"? ready {replica_name(service.name, replica)} ({service.chainlet})"
         case EnsureFrontDoor(front_door=door, replaces=replaces):
-            what = f"{'~' if replaces else '+'} front door on {door.bind}:{door.port or 'a free port'}"
+            what = f"{'~' if replaces else '+'} front door {_place_of(door)}"
         case Route(service=service_name, before=before, replicas=replicas) if before == service_name:
             what = f"~ route to {_counted(replicas)} of {service_name}"
         case Route(service=service_name, before=None):

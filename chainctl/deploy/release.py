@@ -180,6 +180,7 @@ class ServiceSpec:
 class FrontDoor:
     """The one stable address of a chain.
 
+    `bind` is the address of its machine on which it listens, "" where a cluster gives it an address of its own.
     `port` None lets the target choose (and keep) a free one. `api_key` and `tls` name secrets of
     the target's vault: the key that callers must send, the PEM that terminates TLS. With `holds` requests
     wait while nothing is there to answer: the entrypoint may sleep.

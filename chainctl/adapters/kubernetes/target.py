@@ -35,6 +35,7 @@ from chainctl.deploy.kubernetes.names import (
     door_name,
     require_names,
 )
+from chainctl.deploy.kubernetes.nodes import require_labels
 from chainctl.deploy.load import Loads
 from chainctl.deploy.operations import (
     AwaitReady,
@@ -138,6 +139,8 @@ class KubernetesTarget:
 
     def require_places(self, services: Sequence[ServiceSpec]) -> tuple[str, ...]:
         """Check the namespace, what one may do in it, and its quotas and limits; nodes come and go, and give doubts."""
+        for service in services:
+            require_labels(service)
         api = self._api
         api.require_namespace()
         require_rights(api, has_ingress=api.cluster().ingress_host is not None)

@@ -23,6 +23,7 @@ from chainctl.deploy.kubernetes.names import (
     service_selector,
     workload_name,
 )
+from chainctl.deploy.kubernetes.nodes import require_labels
 from chainctl.deploy.kubernetes.pods import CPU_SHARE, door_pods, service_pods, size_of
 from chainctl.deploy.kubernetes.settings import ClusterSettings
 from chainctl.deploy.release import FrontDoor, Release, Scaling, ServiceSpec
@@ -76,7 +77,11 @@ def callers_of(release: Release) -> dict[str, Callers]:
 
 
 def service_manifests(spec: ServiceSpec, callers: Callers, settings: ClusterSettings) -> tuple[Manifest, ...]:
-    """Return the objects of one service. The Secret and the files that it refers to are not among them."""
+    """Return the objects of one service. The Secret and the files that it refers to are not among them.
+
+    Raises UsageError for labels of nodes that there can not be.
+    """
+    require_labels(spec)
     return tuple(_service_objects(spec, callers, settings))
 
 

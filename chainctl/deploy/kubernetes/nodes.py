@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chainctl.deploy.release import Gpu
+from chainctl.deploy.release import Gpu, ServiceSpec
+from chainctl.errors import UsageError
 
 PRODUCT = "nvidia.com/gpu.product"
 MEMORY = "nvidia.com/gpu.memory"
@@ -22,6 +23,9 @@ _FORMS = {
 }
 """What follows a model where there are several forms of it."""
 _SHARED = "-SHARED"
+_WORD = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_LABEL_NAME = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_WORD}")
+_LABEL_VALUE = re.compile(rf"({_WORD})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,16 @@ class NodeTerm:
     key: str
     operator: str
     values: tuple[str, ...]
+
+
+def require_labels(spec: ServiceSpec) -> None:
+    """Raise UsageError for a label that no node can have."""
+    for name, value in spec.node_labels:
+        if not (_LABEL_NAME.fullmatch(name) and _LABEL_VALUE.fullmatch(value)):
+            raise UsageError(
+                f"{spec.chainlet} asks for nodes with the label {name}={value}, which Kubernetes can not have",
+                hint="a name is as `disk` or `example.org/disk`; a value has 63 letters, digits, `-_.` at most.",
+            )
 
 
 def node_terms(gpu: Gpu | None, labels: Mapping[str, str]) -> tuple[NodeTerm, ...]:

@@ -46,7 +46,7 @@ class ClusterSettings:
     drain_sec: float = DRAIN_SEC
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a namespace or a domain that no cluster can have."""
+        """Raise UsageError for a namespace, a domain or a host that no cluster can have."""
         if not re.fullmatch(_LABEL, self.namespace):
             raise UsageError(
                 f"{self.namespace!r} is no namespace of Kubernetes",
@@ -56,4 +56,9 @@ class ClusterSettings:
             raise UsageError(
                 f"{self.cluster_domain!r} is no domain of a cluster",
                 hint="it is what follows `NAMESPACE.svc.` in the names of services, mostly `cluster.local`.",
+            )
+        if self.ingress_host and not re.fullmatch(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", self.ingress_host):
+            raise UsageError(
+                f"{self.ingress_host!r} is no host of an Ingress",
+                hint="give a name without a scheme, a port or a path, such as `--ingress-host models.example.org`.",
             )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chainctl.deploy.devices import Device, Holding, HostDevices
-from chainctl.deploy.operations import AwaitReady, Operation, StartService, StopService
+from chainctl.deploy.operations import AwaitReady, EnsureFrontDoor, Operation, StartService, StopService
 from chainctl.deploy.placed_plan import misfit_error, wants_devices, with_devices
 from chainctl.deploy.placement import Misfit
 from chainctl.deploy.plan import DeployPlan, line_of
-from chainctl.deploy.release import Gpu, ServiceSpec
+from chainctl.deploy.release import FrontDoor, Gpu, ServiceSpec
 from chainctl.deploy.take_back import undoing
 from tests.unit.deploy.test_release import service
 
@@ -119,3 +119,15 @@ def test_what_does_not_fit_is_explained() -> None:
         "GPU 1, NVIDIA L4, 24Gi: shop-a has 4Gi, b has 10Gi, 10Gi free",
         "GPU 2, model unknown, memory unknown: free",
     )
+
+
+def test_a_line_says_where_a_door_listens() -> None:
+    """On an address of a machine, or wherever a cluster has it."""
+
+    def line(door: FrontDoor) -> str:
+        return line_of(EnsureFrontDoor("shop", door, "it is new"))
+
+    assert line(FrontDoor()) == "+ front door on 127.0.0.1:a free port: it is new"
+    assert line(FrontDoor(port=8100)) == "+ front door on 127.0.0.1:8100: it is new"
+    assert line(FrontDoor(bind="")) == "+ front door in the cluster: it is new"
+    assert line(FrontDoor(bind="", port=8100)) == "+ front door in the cluster, port 8100: it is new"

@@ -290,11 +290,38 @@ def test_a_policy_selects_one_service_alone() -> None:
     assert not selects({"matchLabels": service_selector(spec.name, spec.chain)}, service_labels(other))
 
 
-@pytest.mark.parametrize("wrong", [{"namespace": "No"}, {"namespace": ""}, {"cluster_domain": 'a"\nb'}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"namespace": "No"},
+        {"namespace": ""},
+        {"cluster_domain": 'a"\nb'},
+        {"ingress_host": "https://shop.example.com"},
+        {"ingress_host": "shop.example.com/v1"},
+    ],
+)
 def test_settings_that_no_cluster_has_are_refused(wrong: dict[str, str]) -> None:
     """A domain is written into HAProxy's configuration, so nothing else may be in it."""
     with pytest.raises(UsageError):
         replace(PLAIN, **wrong)  # type: ignore[arg-type]  # mypy can not know which
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("disk", "s s d"), ("disk", "x" * 64), ("", "ssd"), ("a/b/c", "ssd"), ("Org/disk", "ssd")],
+)
+def test_labels_that_no_node_has_are_refused(name: str, value: str) -> None:
+    """With the chainlet that asks for them, before a cluster says it in its own words."""
+    spec = replace(full_release().service_of("Front"), node_labels=((name, value),))
+    with pytest.raises(UsageError, match="Front asks for nodes with the label"):
+        service_manifests(spec, Callers(), PLAIN)
+
+
+def test_labels_that_nodes_have_are_taken() -> None:
+    """Those that clusters set themselves, too, and one without a value."""
+    labels = (("example.org/pool", "a.b_c-d"), ("node-role.kubernetes.io/worker", ""))
+    spec = replace(full_release().service_of("Front"), node_labels=labels)
+    assert service_manifests(spec, Callers(), PLAIN)
 
 
 def test_an_open_door_asks_for_no_key() -> None:
