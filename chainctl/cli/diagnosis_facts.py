@@ -74,6 +74,7 @@ def gather(target: str | None, timeout_sec: float) -> Facts:
         gpus=_late_gpus(gpus, deadline),
         cluster=_cluster(clustered, timeout_sec),
         has_registry=settings.registry is not None,
+        is_engine_chosen=address is not None and address.is_chosen,
     )
 
 

@@ -67,9 +67,9 @@ class RecordedChains:
 class Facts:
     """All that is looked at. `engine` is None when the target is local, so that none was asked.
 
-    `target` is a kind of target. `address` is the engine's URL and who named it; `base_image` and `door_image`
-    are the names of the images that a push needs. `cluster` is what a swarm or a Kubernetes cluster says, None
-    where neither was asked.
+    `target` is a kind of target. `address` is the engine's URL and who named it; with `is_engine_chosen` no other
+    one will do. `base_image` and `door_image` are the names of the images that a push needs. `cluster` is what a
+    swarm or a Kubernetes cluster says, None where neither was asked.
     """
 
     target: str
@@ -90,8 +90,9 @@ class Facts:
     chains: tuple[RecordedChains, ...]
     cluster: SwarmFacts | ClusterFacts | ClusterSilence | None = None
     has_registry: bool = False
+    is_engine_chosen: bool = False
 
     @property
     def is_engine_needed(self) -> bool:
-        """Say whether chains run on the engine; a cluster needs one only to have images built."""
-        return self.target in ("docker", "swarm")
+        """Say whether chains can run on nothing but the engine; a cluster needs one only to have images built."""
+        return self.target in ("docker", "swarm") or (self.target == "auto" and self.is_engine_chosen)

@@ -87,7 +87,8 @@ def _directory_of(start: Path | None) -> Path:
 def open_world(settings: Settings, notice: Callable[[str], None], chain: str | None = None) -> World:
     """Open the target that the settings name; with `auto`, the one that `chain` was pushed to before.
 
-    Raises EngineError when a wanted engine does not answer.
+    With `auto` and no engine, chains run as local processes. Raises EngineError when an engine that was named does
+    not answer.
     """
     recorded = _recorded(chain, settings) if chain else []
     is_known = settings.target == AUTO and len(recorded) == 1
@@ -97,6 +98,8 @@ def open_world(settings: Settings, notice: Callable[[str], None], chain: str | N
     try:
         return docker_world(settings)
     except EngineError as error:
+        if engine_address(settings).is_chosen:
+            raise
         notice(f"No Docker Engine answers ({error.message}); using local processes (--target local).")
         return local_world(settings)
 

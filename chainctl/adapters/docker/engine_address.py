@@ -11,6 +11,7 @@ from pathlib import Path
 from chainctl.errors import UsageError
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
+_CURRENT = "current context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class EngineAddress:
     source: str = "default"
     tls: TLSFiles | None = None
 
+    @property
+    def is_chosen(self) -> bool:
+        """Say whether a variable or a setting names it: then no other place will do."""
+        return self.source != "default" and not self.source.startswith(_CURRENT)
+
     @classmethod
     def resolve(
         cls,
@@ -63,7 +69,7 @@ class EngineAddress:
             return cls(DEFAULT_URL)
         if environ.get("DOCKER_CONTEXT"):
             return _from_context(environ["DOCKER_CONTEXT"], "DOCKER_CONTEXT", config_dir)
-        return _from_context(_current_context(config_dir), "current context", config_dir)
+        return _from_context(_current_context(config_dir), _CURRENT, config_dir)
 
 
 def docker_config_dir(environ: Mapping[str, str], home: Path) -> Path:

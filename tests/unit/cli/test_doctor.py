@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -171,6 +172,7 @@ def test_an_engine_is_needed_only_where_it_was_asked_for() -> None:
     auto = replace(HEALTHY, engine=SILENCE)
     assert found(auto, "engine") == Finding("engine", WARN, f"{asked}; chains run as local processes", start)
     assert found(replace(auto, target="docker"), "engine") == Finding("engine", FAIL, asked, start)
+    assert found(replace(auto, is_engine_chosen=True), "engine") == Finding("engine", FAIL, asked, start)
     local = replace(HEALTHY, target="local", engine=None)
     assert found(local, "engine") == Finding("engine", SKIP, "not asked: the target is local")
 
@@ -482,15 +484,21 @@ def test_all_settings_are_listed() -> None:
 def without_engine(chainctl: Chainctl, tmp_path: Path) -> Chainctl:
     """The command where no engine listens, in an empty directory with a home of its own."""
     environ = {k: v for k, v in chainctl.environ.items() if not k.startswith("DOCKER")}
-    environ.update({"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "HOME": str(tmp_path)})
+    context = tmp_path / "docker/contexts/meta" / hashlib.sha256(b"away").hexdigest() / "meta.json"
+    context.parent.mkdir(parents=True)
+    context.write_text(json.dumps({"Endpoints": {"docker": {"Host": f"unix://{tmp_path}/none.sock"}}}))
+    (tmp_path / "docker/config.json").write_text(json.dumps({"currentContext": "away"}))
+    environ.update({"DOCKER_CONFIG": str(tmp_path / "docker"), "HOME": str(tmp_path)})
     return replace(chainctl, environ=environ, directory=tmp_path)
 
 
 def test_the_command_without_an_engine(without_engine: Chainctl) -> None:
-    """A warning and 0; with `--target docker` 6; with `--target local` not even asked."""
+    """A warning and 0; with one that a variable names or with `--target docker` 6; with `--target local` not asked."""
     plain = without_engine("doctor")
     assert "warn: engine: No Docker Engine listens" in plain.stdout
-    assert "(DOCKER_HOST); chains run as local processes" in plain.stdout
+    assert "(current context away); chains run as local processes" in plain.stdout
+    named = {**without_engine.environ, "DOCKER_CONTEXT": "away"}
+    assert "fail: engine: " in replace(without_engine, environ=named)("doctor", expect=6).stdout
     assert "\x1b" not in plain.stdout
     assert plain.stderr.endswith(" in order.\n")
     assert "fail: engine: " in without_engine("doctor", "--target", "docker", expect=6).stdout
@@ -499,8 +507,9 @@ def test_the_command_without_an_engine(without_engine: Chainctl) -> None:
 
 def test_the_command_looks_and_changes_nothing(without_engine: Chainctl) -> None:
     """No directory is made, no file is left."""
+    before = sorted(without_engine.directory.rglob("*"))
     without_engine("doctor")
-    assert list(without_engine.directory.iterdir()) == []
+    assert sorted(without_engine.directory.rglob("*")) == before
 
 
 def test_the_command_in_json(without_engine: Chainctl) -> None:
