@@ -47,7 +47,7 @@ class Task:
             state=status.get("State", ""),
             desired=said.get("DesiredState", ""),
             message=status.get("Message", ""),
-            error=status.get("Err", ""),
+            error=status.get("Err", "").removeprefix("task: "),
             container=container.get("ContainerID", ""),
             exit_code=container.get("ExitCode", 0),
             created=epoch(said.get("CreatedAt", "")),
