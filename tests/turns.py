@@ -1,16 +1,17 @@
 """A run of the tests by several workers in; which tests go one after another, and which alone, out.
 
-Tests of the engine share its chains, images and networks: one worker runs them in a row, begins with them, and
-helps the others afterwards. A test that is marked `alone` runs while no other does: it measures time, or gives a
-port up for a moment, which is the lowest free one for others. Tests of one room are short, so they come before
-scenarios, beside the tests of the engine that wait most often to be alone.
+Tests of the engine wait more than they work, and share its room: they go in two rows, those of the adapters and
+those of whole chains, each of which one worker runs from its beginning to its end. Both begin with them and take
+the other tests afterwards. A test that is marked `alone` runs while no other does: it measures time, or gives a
+port up for a moment, which is the lowest free one for others.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,8 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 _PLACE = "chainctl_turns"
-_UNIT = Path(__file__).with_name("unit")
+_ADAPTERS = "tests/docker/"
+_ROWS = ("adapters on the engine", "chains on the engine")
 
 
 def take_turns(config: pytest.Config) -> None:
@@ -42,33 +44,33 @@ class Rows:
         node.workerinput[_PLACE] = self._directory.name
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> EngineInARow:
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> EngineInRows:
         """Keep the order of the tests, in which those of the engine come first."""
         config.option.loadscopereorder = False
-        return EngineInARow(config, log, _listed(Path(self._directory.name)))
+        return EngineInRows(config, log, _listed(Path(self._directory.name)))
 
     def pytest_unconfigure(self) -> None:
         self._directory.cleanup()
 
 
-class EngineInARow(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives all tests of the engine to one worker, and the others file by file to whoever is free."""
+class EngineInRows(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives each row of tests of the engine to one worker, and the others file by file to whoever is free."""
 
     def __init__(self, config: pytest.Config, log: Producer, listed: Path) -> None:
         super().__init__(config, log)
         self._listed = listed
-        self._engine: frozenset[str] = frozenset()
+        self._rows: Mapping[str, str] = {}
 
     def schedule(self) -> None:
         """Read the list, which is whole when all workers have collected."""
         if not self._listed.exists():
             raise pytest.UsageError("the workers refuse to run the tests: `pytest --collect-only` says why")
         if self.collection is None:
-            self._engine = frozenset(self._listed.read_text(encoding="utf-8").split("\n"))
+            self._rows = json.loads(self._listed.read_text(encoding="utf-8"))
         super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
-        return "engine" if nodeid in self._engine else nodeid.partition("::")[0]
+        return self._rows.get(nodeid, nodeid.partition("::")[0])
 
 
 class Turns:
@@ -79,11 +81,12 @@ class Turns:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put the tests of the engine first, then those of one room; write the former down."""
+        """Put the tests of the engine first, row by row, and write down in which each is."""
         engine = [item for item in items if item.get_closest_marker("docker")]
         others = [item for item in items if not item.get_closest_marker("docker")]
-        items[:] = [*engine, *sorted(others, key=lambda item: not item.path.is_relative_to(_UNIT))]
-        self._listed.write_text("\n".join(item.nodeid for item in engine), encoding="utf-8")
+        rows = {item.nodeid: _ROWS[not item.nodeid.startswith(_ADAPTERS)] for item in engine}
+        items[:] = [*sorted(engine, key=lambda item: _ROWS.index(rows[item.nodeid])), *others]
+        self._listed.write_text(json.dumps(rows), encoding="utf-8")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

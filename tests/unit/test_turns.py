@@ -41,7 +41,7 @@ def test_plain(n):
 
 @pytest.mark.parametrize("n", range(5))
 @pytest.mark.docker
-def test_engine(n):
+def test_NAME(n):
     assert n != 4
 
 @pytest.mark.parametrize("n", range(3))
@@ -52,19 +52,25 @@ def test_alone(n):
 
 
 def test_two_workers(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One has all tests of the engine, in their order; nothing runs beside those that are alone."""
+    """Each row of tests of the engine has one worker, and is in order; nothing runs beside those that are alone."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeconftest(CONFTEST)
-    pytester.makepyfile(test_inner=TESTS)
+    pytester.makepyfile(test_whole=TESTS.replace("NAME", "chain"))
+    (pytester.mkdir("tests") / "docker").mkdir()
+    (pytester.path / "tests/docker/test_part.py").write_text(TESTS.replace("NAME", "adapter"))
     pytester.makeini("[pytest]\nmarkers =\n    docker: x\n    alone: x\n")
     result = pytester.runpytest_subprocess("-n", "2", "-rf")
-    result.assert_outcomes(passed=27, failed=1)
-    result.stdout.fnmatch_lines(["FAILED test_inner.py::test_engine?4? - assert 4 != 4"])
+    result.assert_outcomes(passed=54, failed=2)
+    result.stdout.fnmatch_lines_random(
+        [f"FAILED {name}?4? - assert 4 != 4" for name in ("test_whole.py::test_chain", "*::test_adapter")]
+    )
     lines = [json.loads(line) for line in Path(pytester.path, "record").read_text().splitlines()]
-    engine = [(name, worker) for name, worker, _, _ in lines if name.startswith("test_engine")]
-    assert [name for name, _ in engine] == [f"test_engine[{n}]" for n in range(5)]
-    assert len({worker for _, worker in engine}) == 1
-    assert len({worker for _, worker, _, _ in lines}) == 2
+    rows = {}
+    for row in ("test_adapter", "test_chain"):
+        engine = [(name, worker) for name, worker, _, _ in lines if name.startswith(row)]
+        assert [name for name, _ in engine] == [f"{row}[{n}]" for n in range(5)]
+        (rows[row],) = {worker for _, worker in engine}
+    assert len(set(rows.values())) == 2
     for name, _, began, ended in lines:
         if name.startswith("test_alone"):
             assert [n for n, _, b, e in lines if b < ended and began < e] == [name]
