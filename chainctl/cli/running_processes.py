@@ -68,6 +68,7 @@ class ProcessRun:
         self._ports = dict(zip(wish.debugged, debugger_ports(len(wish.debugged)), strict=True))
         self._graph = loaded.graph
         self._release: Release | None = None
+        self._world.ledger.open()
 
     def bring_up(self, loaded: LoadedRun) -> str:
         """Run what was loaded, and return its URL. What did not change goes on running.

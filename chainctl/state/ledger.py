@@ -83,6 +83,10 @@ class Ledger:
         self._locks: Locks | None = None
         self._leases: dict[str, Lease] = {}
 
+    def open(self) -> None:
+        """Load and open the database now: an import that is interrupted can not be made up for in a clean-up."""
+        self._all_locks()
+
     def chains(self) -> list[str]:
         """Names of all chains that have a release here, sorted."""
         return [str(row[0]) for row in self._ask(NAMES)]
