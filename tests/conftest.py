@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -63,6 +64,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None:
         terminal.write_line(reason, red=True, bold=True)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of garbage collections: many tests ask for one, and it is most of the heap."""
+    gc.collect()
+    gc.freeze()
 
 
 def _engine_answers() -> bool:
