@@ -54,7 +54,7 @@ def connect(url: str | None = None, artifacts: str | None = None, *, namespace: 
     Raises StateError.
     """
     from chainctl.cli.applying import open_db
-    from chainctl.cli.wiring import settings_for
+    from chainctl.cli.surroundings import settings_for
 
     return open_db(settings_for(database=url, artifacts=artifacts), namespace, _deployed)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from chainctl.cli.console import Console, now
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import World, downloads, origin_of, state_dir
+from chainctl.cli.surroundings import downloads, origin_of, state_dir
+from chainctl.cli.worlds import World
 from chainctl.errors import CleanupError, JobsFailedError, StateError
 
 if TYPE_CHECKING:

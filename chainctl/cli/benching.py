@@ -11,7 +11,8 @@ from chainctl.cli.bench_text import report_text, verdict_text
 from chainctl.cli.calling import api_key
 from chainctl.cli.console import Console
 from chainctl.cli.output import print_result
-from chainctl.cli.wiring import secret_sources, settings_for, world_of
+from chainctl.cli.surroundings import secret_sources, settings_for
+from chainctl.cli.wiring import world_of
 from chainctl.deploy.target import DeployTarget
 from chainctl.errors import CallFailedError, ChainctlError, ExitCode, UsageError
 from chainctl.workflows.bench.assertion import Assertion

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from chainctl.cli.console import Console
+from chainctl.cli.surroundings import secret_sources, settings_for
 from chainctl.cli.tracing import TracedCall
-from chainctl.cli.wiring import secret_sources, settings_for, world_of
+from chainctl.cli.wiring import world_of
 from chainctl.errors import CallFailedError, UsageError
 from chainctl.workflows.call import Answer, call
 

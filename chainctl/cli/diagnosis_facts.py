@@ -22,19 +22,16 @@ from chainctl.adapters.host_engine import Deadline, engine_facts, is_on_this_mac
 from chainctl.adapters.host_facts import EngineFacts, EngineSilence, GpuFacts, SocketFacts, Unreachable
 from chainctl.adapters.local.paths import LocalPaths
 from chainctl.cli.diagnosis_finding import Facts, RecordedChains, SettingsFacts
+from chainctl.cli.draft_settings import draft_settings
 from chainctl.cli.settings import Settings, load_settings, settings_sources, unknown_variables
+from chainctl.cli.surroundings import config_dir, engine_address, ledger_of, state_dir
 from chainctl.cli.target_tables import AUTO
-from chainctl.cli.wiring import (
+from chainctl.cli.worlds import (
     World,
-    config_dir,
     docker_world,
-    draft_settings,
-    engine_address,
     kubernetes_settings,
     kubernetes_world,
-    ledger_of,
     local_world,
-    state_dir,
     swarm_world,
 )
 from chainctl.deploy.state import ObservedState, ServiceStatus

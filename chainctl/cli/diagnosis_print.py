@@ -16,7 +16,7 @@ from chainctl.cli.diagnosis_text import (
     total_of,
 )
 from chainctl.cli.output import print_result
-from chainctl.cli.wiring import settings_for
+from chainctl.cli.surroundings import settings_for
 from chainctl.errors import ExitCode
 
 

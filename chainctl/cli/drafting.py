@@ -7,11 +7,14 @@ from dataclasses import replace
 from chainctl.adapters.files import take_snapshot
 from chainctl.adapters.vault import Vault
 from chainctl.cli.console import Console
+from chainctl.cli.draft_settings import draft_settings
 from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.locking import Locker
+from chainctl.cli.surroundings import secret_sources
 from chainctl.cli.variables import with_variables
-from chainctl.cli.wiring import World, draft_settings, open_world, secret_sources
+from chainctl.cli.wiring import open_world
+from chainctl.cli.worlds import World
 from chainctl.deploy.generations import carried_over
 from chainctl.workflows.draft import Draft, draft_release, unlocked
 from chainctl.workflows.rollout import released

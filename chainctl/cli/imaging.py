@@ -9,9 +9,11 @@ from chainctl.adapters.files import take_snapshot
 from chainctl.build.lock import Lock
 from chainctl.build.plan import BuildPlan
 from chainctl.cli.console import Console
+from chainctl.cli.draft_settings import draft_settings
 from chainctl.cli.locking import Locker
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import World, draft_settings, settings_for
+from chainctl.cli.surroundings import settings_for
+from chainctl.cli.worlds import World
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.draft import chain_name, draft_images, unlocked
 

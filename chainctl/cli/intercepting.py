@@ -14,19 +14,13 @@ from chainctl.adapters.intercept_place import Place, launch, prepare
 from chainctl.adapters.intercepting import intercept
 from chainctl.adapters.local.debugger import HOST, debugger_path, debugger_ports, launcher
 from chainctl.cli.console import Console
+from chainctl.cli.draft_settings import draft_settings
 from chainctl.cli.loading import load_graph
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import (
-    World,
-    downloads,
-    draft_settings,
-    settings_for,
-    stand_ins_of,
-    state_dir,
-    this_user,
-    world_of,
-)
+from chainctl.cli.surroundings import downloads, settings_for, state_dir, this_user
+from chainctl.cli.wiring import world_of
+from chainctl.cli.worlds import World, stand_ins_of
 from chainctl.errors import UsageError
 from chainctl.wire.log_line import readable
 from chainctl.workflows.intercept import Interception, plan_intercept

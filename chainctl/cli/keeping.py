@@ -14,7 +14,7 @@ from chainctl.adapters.secret_directory import SIZE_LIMIT, SecretDirectory, requ
 from chainctl.adapters.vault import Vault
 from chainctl.cli.secret_listing import ListedSecret, Reader, secret_rows
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import config_dir, ledger_of, secret_sources, settings_for
+from chainctl.cli.surroundings import config_dir, ledger_of, secret_sources, settings_for
 from chainctl.errors import UsageError
 
 _VARIABLE = "CHAINCTL_SECRET_"

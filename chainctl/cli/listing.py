@@ -10,7 +10,8 @@ from chainctl.cli.durations import age_text
 from chainctl.cli.output import table
 from chainctl.cli.settings import Settings
 from chainctl.cli.target_tables import AUTO
-from chainctl.cli.wiring import World, open_worlds
+from chainctl.cli.wiring import open_worlds
+from chainctl.cli.worlds import World
 from chainctl.deploy.release import Scaling, ServiceSpec
 from chainctl.deploy.scale import bounds_text, sleeping
 from chainctl.deploy.state import ObservedDoor, ObservedService, ObservedState

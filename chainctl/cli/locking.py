@@ -86,7 +86,7 @@ class Locker:
         """The engine's images; None, said once, where no engine answers."""
         from chainctl.adapters.docker.base_images import DockerBaseImages
         from chainctl.adapters.docker.engine import Engine
-        from chainctl.cli.wiring import engine_address
+        from chainctl.cli.surroundings import engine_address
 
         try:
             engine = Engine.connect(engine_address(self.settings))
@@ -131,7 +131,7 @@ def _require_known(lock: Lock, upgrade: Upgrade | None) -> None:
 
 def credentials(settings: Settings, build: BuildSettings) -> str:
     """The netrc text for the indexes, "" when none is named. Raises MissingSecretError, UsageError."""
-    from chainctl.cli.wiring import secret_sources
+    from chainctl.cli.surroundings import secret_sources
 
     name = build.index_credentials_secret
     if name is None:

@@ -14,7 +14,9 @@ from chainctl.build.sbom import Subject, sbom_of
 from chainctl.cli.console import Console
 from chainctl.cli.imaging import images_of, loaded_chain
 from chainctl.cli.loading import load_graph
-from chainctl.cli.wiring import World, open_world, settings_for, world_of
+from chainctl.cli.surroundings import settings_for
+from chainctl.cli.wiring import open_world, world_of
+from chainctl.cli.worlds import World
 from chainctl.errors import LockError, UsageError
 from chainctl.state.ledger import Record
 

@@ -12,7 +12,8 @@ from chainctl.cli.deploy_json import interfaces_json, operations_json
 from chainctl.cli.image_json import images_json
 from chainctl.cli.imaging import LoadedChain, images_of
 from chainctl.cli.plan_files import write_plan_file
-from chainctl.cli.wiring import World, recorded_ledger
+from chainctl.cli.wiring import recorded_ledger
+from chainctl.cli.worlds import World
 from chainctl.deploy.plan import line_of, total_of
 from chainctl.state.values import Change
 from chainctl.workflows.draft import Draft

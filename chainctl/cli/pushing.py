@@ -10,7 +10,7 @@ from chainctl.cli.loading import load_graph
 from chainctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from chainctl.cli.wiring import World
+    from chainctl.cli.worlds import World
     from chainctl.deploy.canary import Canary
     from chainctl.deploy.release import Release
     from chainctl.workflows.plan_file import PlanFile
@@ -43,7 +43,8 @@ def push_file(
     from chainctl.cli.applying import components_of
     from chainctl.cli.drafting import draft_of
     from chainctl.cli.imaging import loaded_chain
-    from chainctl.cli.wiring import origin_of, require_registry
+    from chainctl.cli.surroundings import origin_of
+    from chainctl.cli.worlds import require_registry
     from chainctl.workflows.push import push as push_draft
     from chainctl.workflows.rollout import Rollout
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from chainctl.cli.applying import restore_components
 from chainctl.cli.console import Console
 from chainctl.cli.output import print_result
-from chainctl.cli.wiring import settings_for, this_user, world_of
+from chainctl.cli.surroundings import settings_for, this_user
+from chainctl.cli.wiring import world_of
 from chainctl.state.ledger import Record
 from chainctl.workflows.redeploy import Redeployed, Site
 

@@ -9,11 +9,13 @@ from chainctl.adapters.files import take_snapshot
 from chainctl.build.instructions import python_of
 from chainctl.cli.cluster import cluster_settings
 from chainctl.cli.console import Console
+from chainctl.cli.draft_settings import draft_settings
 from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.locking import Locker
 from chainctl.cli.settings import Settings
+from chainctl.cli.surroundings import ledger_of
 from chainctl.cli.variables import with_file_variables
-from chainctl.cli.wiring import docker_registry, draft_settings, ledger_of
+from chainctl.cli.worlds import docker_registry
 from chainctl.deploy.compose_file import ComposeSettings, compose_tree
 from chainctl.deploy.kubernetes.tree import kubernetes_tree
 from chainctl.deploy.release import Release

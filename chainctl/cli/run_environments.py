@@ -17,7 +17,7 @@ from chainctl.cli.console import Console
 from chainctl.cli.locking import Locker, credentials
 from chainctl.cli.run_wish import LoadedRun
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import state_dir, this_platform
+from chainctl.cli.surroundings import state_dir, this_platform
 from chainctl.errors import IsolationError, Problem, UsageError
 from chainctl.events import Notice
 

@@ -17,14 +17,8 @@ from chainctl.adapters.local.process_env import caching
 from chainctl.cli.console import Console
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.run_wish import RELOADED, UNCHANGED, LoadedRun, RunWish, edited_line, load_run
-from chainctl.cli.wiring import (
-    downloads,
-    local_world,
-    python_executable,
-    secret_sources,
-    settings_for,
-    state_dir,
-)
+from chainctl.cli.surroundings import downloads, python_executable, secret_sources, settings_for, state_dir
+from chainctl.cli.worlds import local_world
 from chainctl.deploy.compose_release import cache_of, data_of, secret_names
 from chainctl.errors import ChainctlError, UsageError
 from chainctl.graph.chain_file import ChainFile

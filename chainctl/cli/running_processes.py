@@ -17,11 +17,13 @@ from chainctl.adapters.local.staging import Staging
 from chainctl.build.lock import Lock
 from chainctl.build.snapshot import SourceSnapshot
 from chainctl.cli.console import Console, now
+from chainctl.cli.draft_settings import draft_settings
 from chainctl.cli.local_requirements import require_installed
 from chainctl.cli.run_environments import Isolation
 from chainctl.cli.run_wish import RELOADED, UNCHANGED, LoadedRun, RunWish, edited_line, load_run
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import draft_settings, local_world, origin_of, settings_for
+from chainctl.cli.surroundings import origin_of, settings_for
+from chainctl.cli.worlds import local_world
 from chainctl.deploy.release import Release
 from chainctl.deploy.target import LogLine
 from chainctl.errors import CallFailedError, ChainctlError, ChainDefinitionError, DeployError

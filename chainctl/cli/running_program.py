@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from chainctl.cli.wiring import python_executable
+from chainctl.cli.surroundings import python_executable
 from chainctl.errors import UsageError
 
 

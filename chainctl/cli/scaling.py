@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass
 from chainctl.cli.console import Console
 from chainctl.cli.output import FORMAT_VERSION
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import World, ledger_of, open_worlds, world_of
+from chainctl.cli.surroundings import ledger_of
+from chainctl.cli.wiring import open_worlds, world_of
+from chainctl.cli.worlds import World
 from chainctl.deploy.release import Release
 from chainctl.errors import ChainctlError, UsageError
 from chainctl.workflows.autoscale import Change, Scaler, Told, follow, look_once

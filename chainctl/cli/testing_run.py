@@ -19,7 +19,8 @@ from chainctl.cli.console import Console, now
 from chainctl.cli.loading import load_graph
 from chainctl.cli.pushing import push_file
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import secret_sources, settings_for, world_of
+from chainctl.cli.surroundings import secret_sources, settings_for
+from chainctl.cli.wiring import world_of
 from chainctl.errors import ChainctlError, UsageError
 from chainctl.graph.graph import ChainGraph
 from chainctl.workflows.down import down

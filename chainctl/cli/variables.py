@@ -10,15 +10,15 @@ from pathlib import Path
 from chainctl.adapters.secret_directory import SecretDirectory
 from chainctl.cli.imaging import LoadedChain
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import (
+from chainctl.cli.surroundings import (
     config_dir,
     file_variables,
     ledger_of,
-    recorded_ledger,
     secret_sources,
     settings_for,
     variables_kept,
 )
+from chainctl.cli.wiring import recorded_ledger
 from chainctl.deploy.compose_release import secret_names
 from chainctl.deploy.overrides import OWN_PREFIX, Override, wrong_variable
 from chainctl.deploy.settings import DeploySettings

@@ -12,7 +12,9 @@ from chainctl.cli.drafting import draft_of
 from chainctl.cli.imaging import loaded_chain
 from chainctl.cli.loading import load_graph
 from chainctl.cli.pushing import push_file
-from chainctl.cli.wiring import World, secret_sources, world_of
+from chainctl.cli.surroundings import secret_sources
+from chainctl.cli.wiring import world_of
+from chainctl.cli.worlds import World
 from chainctl.deploy.execute import Turn
 from chainctl.deploy.release import Release
 from chainctl.deploy.state import ObservedState

@@ -33,7 +33,7 @@ def assert_compatible(old: Version, new: Version) -> None:
 def released(chain: str, number: int | None = None, *, target: str = "docker") -> Interfaces:
     """Return how a release that was pushed from here is called; by default the last one. Raises UsageError."""
     __tracebackhide__ = True
-    from chainctl.cli.wiring import ledger_of, settings_for
+    from chainctl.cli.surroundings import ledger_of, settings_for
 
     settings = settings_for()
     if target not in settings.target_names:

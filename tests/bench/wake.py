@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainctl.cli.settings import Settings
-from chainctl.cli.wiring import docker_world
+from chainctl.cli.worlds import docker_world
 from chainctl.deploy.execute import execute
 from chainctl.deploy.release import ServiceSpec
 from chainctl.deploy.scaling_plan import scaling_plan

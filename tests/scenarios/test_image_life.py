@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chainctl.cli.wiring import this_platform
+from chainctl.cli.surroundings import this_platform
 from tests.conftest import ROOT, Chainctl, fresh_environ
 from tests.docker.registry_server import PASSWORD, RegistryServer, docker_config, serving
 

@@ -33,7 +33,7 @@ def autoscale(
     """Start and stop replicas of chainlets with `max_replicas` as their calls ask for; until interrupted."""
     from chainctl.cli.console import Console
     from chainctl.cli.scaling import scale_chains, scale_once
-    from chainctl.cli.wiring import settings_for
+    from chainctl.cli.surroundings import settings_for
 
     console = Console(is_quiet=quiet)
     settings = settings_for(target=target, secrets_file=secrets)

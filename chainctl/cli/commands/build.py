@@ -42,7 +42,8 @@ def build(
     from chainctl.cli.imaging import images_of, loaded_chain
     from chainctl.cli.loading import load_graph
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import open_world, require_registry
+    from chainctl.cli.wiring import open_world
+    from chainctl.cli.worlds import require_registry
     from chainctl.workflows.build import build as build_images
     from chainctl.workflows.publish import publish_images
     from chainctl.workflows.reasons import image_lines

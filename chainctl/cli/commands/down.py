@@ -22,7 +22,8 @@ def down(
     from chainctl.cli.applying import remove_components
     from chainctl.cli.console import Console, now
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import settings_for, world_of
+    from chainctl.cli.surroundings import settings_for
+    from chainctl.cli.wiring import world_of
     from chainctl.deploy.plan import line_of
     from chainctl.workflows.down import down as take_down
 

@@ -28,7 +28,7 @@ def gc(
     from chainctl.cli.collecting import collected_targets, gc_json, gc_text
     from chainctl.cli.console import Console
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import settings_for
+    from chainctl.cli.surroundings import settings_for
     from chainctl.workflows.gc import GcSettings
 
     console = Console(is_quiet=quiet)

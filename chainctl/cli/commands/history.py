@@ -10,7 +10,8 @@ def history(chain: ChainArgument, target: TargetOption = None, as_json: JsonOpti
     from chainctl.cli.console import now
     from chainctl.cli.history_text import history_json, history_text
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import recorded_ledger, settings_for
+    from chainctl.cli.surroundings import settings_for
+    from chainctl.cli.wiring import recorded_ledger
     from chainctl.errors import UsageError
     from chainctl.workflows.history import history as history_of
 

@@ -20,7 +20,8 @@ def images(
     from chainctl.cli.console import Console, now
     from chainctl.cli.image_listing import images_json, images_text
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import open_worlds, settings_for
+    from chainctl.cli.surroundings import settings_for
+    from chainctl.cli.wiring import open_worlds
     from chainctl.workflows.images import list_images
 
     listed = [

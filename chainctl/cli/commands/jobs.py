@@ -10,7 +10,8 @@ def jobs(chain: ChainArgument, target: TargetOption = None, as_json: JsonOption 
     from chainctl.cli.applying import open_components
     from chainctl.cli.jobs_text import jobs_json, jobs_text
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import recorded_ledger, settings_for
+    from chainctl.cli.surroundings import settings_for
+    from chainctl.cli.wiring import recorded_ledger
     from chainctl.errors import UsageError
 
     settings = settings_for(target=target)

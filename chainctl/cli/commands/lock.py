@@ -37,10 +37,11 @@ def lock(
     from chainctl.adapters.files import take_lock_snapshot
     from chainctl.build.settle import Upgrade
     from chainctl.cli.console import Console
+    from chainctl.cli.draft_settings import draft_settings
     from chainctl.cli.lock_text import lock_json, lock_summary
     from chainctl.cli.locking import Locker
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import draft_settings, settings_for
+    from chainctl.cli.surroundings import settings_for
     from chainctl.errors import UsageError
 
     wish = Upgrade(upgrade, tuple(upgrade_package or ()), upgrade_base)

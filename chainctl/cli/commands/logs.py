@@ -25,7 +25,8 @@ def logs(
     """Print the logs of all chainlets, interleaved by time."""
     from chainctl.cli.console import Console, now
     from chainctl.cli.log_lines import print_lines, require_chainlets, seconds_of
-    from chainctl.cli.wiring import settings_for, world_of
+    from chainctl.cli.surroundings import settings_for
+    from chainctl.cli.wiring import world_of
 
     world = world_of(chain, settings_for(target=target), Console().line)
     require_chainlets(chainlet or (), world.target.observe(chain))

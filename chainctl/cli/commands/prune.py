@@ -24,7 +24,8 @@ def prune(
     """Remove stopped and failed services that the last release does not need, and what is left of chains."""
     from chainctl.cli.console import Console, now
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import open_worlds, settings_for
+    from chainctl.cli.surroundings import settings_for
+    from chainctl.cli.wiring import open_worlds
     from chainctl.deploy.plan import line_of
     from chainctl.errors import UsageError
     from chainctl.workflows.prune import planned

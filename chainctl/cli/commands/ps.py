@@ -20,7 +20,7 @@ def ps(
     from chainctl.cli.console import Console, now
     from chainctl.cli.listing import listed_chains, listing_json, listing_text
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import settings_for
+    from chainctl.cli.surroundings import settings_for
 
     chains = listed_chains(settings_for(target=target), chain, Console().line)
     if chain and not chains:

@@ -60,10 +60,11 @@ def _contexts(
     from chainctl.adapters.files import take_snapshot
     from chainctl.build.plan import plan_build
     from chainctl.cli.console import Console
+    from chainctl.cli.draft_settings import draft_settings
     from chainctl.cli.loading import load_graph
     from chainctl.cli.locking import Locker
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import draft_settings, settings_for
+    from chainctl.cli.surroundings import settings_for
     from chainctl.workflows.draft import chain_name
     from chainctl.workflows.render import render_contexts
 
@@ -96,7 +97,7 @@ def _release(
     from chainctl.cli.loading import load_graph
     from chainctl.cli.output import print_result
     from chainctl.cli.rendering import rendered_release, settings_of_target
-    from chainctl.cli.wiring import settings_for
+    from chainctl.cli.surroundings import settings_for
     from chainctl.workflows.draft import chain_name
     from chainctl.workflows.render_release import require_empty, write_tree
 

@@ -24,8 +24,9 @@ def top(
     import sys
 
     from chainctl.cli.console import Console, is_live
+    from chainctl.cli.surroundings import settings_for
     from chainctl.cli.watching import print_load, watch
-    from chainctl.cli.wiring import settings_for, world_of
+    from chainctl.cli.wiring import world_of
     from chainctl.deploy.scale import sleeping
 
     world = world_of(chain, settings_for(target=target), Console().line)

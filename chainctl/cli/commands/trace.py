@@ -24,9 +24,10 @@ def trace(
     from chainctl.cli.console import Console, has_color
     from chainctl.cli.diagnostics import PLAIN, Palette
     from chainctl.cli.output import print_result
+    from chainctl.cli.surroundings import settings_for
     from chainctl.cli.tracing import trace_json, traces_json, traces_text
     from chainctl.cli.waterfall import waterfall_text
-    from chainctl.cli.wiring import settings_for, world_of
+    from chainctl.cli.wiring import world_of
     from chainctl.workflows.trace import gather, last_traces, wanted_trace
 
     console = Console()

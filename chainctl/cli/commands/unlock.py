@@ -17,7 +17,7 @@ def unlock(
     """Take a lock away from a command that is gone for good. One that is not learns so at its next write."""
     from chainctl.cli.applying import open_db
     from chainctl.cli.output import print_result
-    from chainctl.cli.wiring import settings_for
+    from chainctl.cli.surroundings import settings_for
     from chainctl.errors import StateError
 
     settings = settings_for(target=target)
