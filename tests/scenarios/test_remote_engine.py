@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +74,32 @@ def test_a_chain_lives_on_an_engine_behind_ssh(chainctl: Chainctl, server: SshSe
             assert "asked hello" in chainctl("logs", "remote").stdout
     finally:
         chainctl("down", "remote", "--target", "lab", timeout=200)
+    await_condition(lambda: _no_ssh_left(server), seconds=20)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory with a name that is short enough for sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="t-") as name:
+        yield Path(name)
+
+
+def test_a_command_that_is_killed_leaves_no_connection(server: SshServer, place: Path) -> None:
+    """Neither `ssh`, nor the directory of its sockets."""
+    program = (
+        "import signal; from chainctl.adapters.docker.engine import Engine; "
+        "from chainctl.adapters.docker.engine_address import EngineAddress; "
+        f"engine = Engine.connect(EngineAddress({server.url!r})); print('there', flush=True); signal.pause()"
+    )
+    environ = {**os.environ, "PATH": server.environ()["PATH"], "TMPDIR": str(place), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", program], env=environ, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"there\n"
+            assert list(place.iterdir())
+        finally:
+            process.kill()
+    await_condition(lambda: not list(place.iterdir()), seconds=20)
     await_condition(lambda: _no_ssh_left(server), seconds=20)
 
 

@@ -12,7 +12,6 @@ import contextlib
 import shlex
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 import weakref
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chainctl.adapters.guarded_directory import guarded_directory
 from chainctl.errors import EngineError
 
 SCHEME = "ssh://"
@@ -100,17 +100,16 @@ class SshTunnel:
     def opened(cls, url: str) -> SshTunnel:
         """Log in. Raises EngineError with what `ssh` said."""
         host = SshHost.parse(url)
-        place = tempfile.TemporaryDirectory(prefix="chainctl-ssh-")
         with contextlib.ExitStack() as ends:
-            ends.callback(place.cleanup)
-            master = _master(url, host, place.name)
+            place = str(ends.enter_context(guarded_directory("chainctl-ssh-")))
+            master = _master(url, host, place)
             ends.callback(_end, master)
-            _await_login(url, master, place.name)
-            path = f"{place.name}/{_FORWARDED}"
+            _await_login(url, master, place)
+            path = f"{place}/{_FORWARDED}"
             if not _leads_to_engine(path):
-                path = f"{place.name}/{_DIALLED}"
-                ends.callback(_dial(host, place.name, path))
-            tunnel = cls(path, place.name, master)
+                path = f"{place}/{_DIALLED}"
+                ends.callback(_dial(host, place, path))
+            tunnel = cls(path, place, master)
             weakref.finalize(tunnel, ends.pop_all().close)
             return tunnel
 
