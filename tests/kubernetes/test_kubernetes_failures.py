@@ -67,10 +67,21 @@ def test_a_renewal_that_fails_runs_with_the_old_values_again(rig: ClusterRig) ->
 
 
 def test_a_quota_is_named(rig: ClusterRig) -> None:
-    """By the Deployment, which makes no pod then."""
+    """Before anything is changed where the chain never fits in, and by the Deployment, which makes no pod then."""
     rig.limit({"limits.memory": "64Mi"})
+    with pytest.raises(DeployError, match=r"The quota small of the namespace allows 64Mi of limits\.memory"):
+        rig.target.require_places([rig.spec()])
     error, _ = failure(rig, desired(rig.spec()))
     assert "exceeded quota" in error.message
+
+
+def test_what_no_node_has_is_told_first(rig: ClusterRig) -> None:
+    """Nodes may come, so it is no error; what one has is no doubt."""
+    assert rig.target.require_places([rig.spec()]) == ()
+    wanting = rig.spec(node_labels=(("disk", "none"),)), rig.spec(resources=Resources(900.0, 1 << 20, 64))
+    first, second = rig.target.require_places(wanting)
+    assert first.startswith("No node has the label disk=none")
+    assert second.startswith("225 of cpu asked for, and the largest node has")
 
 
 def test_who_may_not_is_told_what(rig: ClusterRig) -> None:
@@ -83,6 +94,9 @@ def test_who_may_not_is_told_what(rig: ClusterRig) -> None:
     with pytest.raises(DeployError, match="You may not write NetworkPolicy"):
         stranger.apply(EnsureNetwork(rig.chain, "test"))
     assert stranger.target.capacity().memory_bytes is None
+    with pytest.raises(DeployError, match="You may not do all that a push does") as refused:
+        stranger.target.require_places([rig.spec()])
+    assert "get, list, create, patch, update, delete deployments.apps" in refused.value.details
 
 
 def test_no_cluster_is_an_error_with_a_way_out(rig: ClusterRig, tmp_path: Path) -> None:
