@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainctl.adapters.docker.engine_address import EngineAddress, docker_config_dir
 from chainctl.adapters.downloads import DownloadCache, Downloads
@@ -17,7 +17,9 @@ from chainctl.adapters.vault import SecretSources, Vault
 from chainctl.cli.settings import Settings, environment_variables, load_settings
 from chainctl.state.ledger import Ledger
 from chainctl.state.variables import Variables, variables_of
-from chainctl.workflows.push import Origin
+
+if TYPE_CHECKING:
+    from chainctl.workflows.push import Origin
 
 
 def settings_for(start: Path | None = None, **given: Any) -> Settings:
@@ -86,6 +88,8 @@ def config_dir() -> Path:
 
 def origin_of(file: Path) -> Origin:
     """Say who pushes what: file, user, and the commit that is checked out."""
+    from chainctl.workflows.push import Origin
+
     revision = subprocess.run(  # git, with fixed arguments
         ["git", "-C", str(file.parent), "rev-parse", "HEAD"],  # found on PATH, may be absent
         capture_output=True,

@@ -13,10 +13,8 @@ from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import docker_config_dir
 from chainctl.adapters.downloads import Downloads
 from chainctl.adapters.vault import Vault
-from chainctl.build.backend import BuildBackend
-from chainctl.build.image_contents import ImageReader
 from chainctl.build.proxies import proxy_arguments
-from chainctl.build.registry import Registry, RegistryAddress
+from chainctl.build.registry import RegistryAddress
 from chainctl.cli.settings import Settings
 from chainctl.cli.surroundings import (
     downloads,
@@ -26,8 +24,6 @@ from chainctl.cli.surroundings import (
     state_dir,
     this_platform,
 )
-from chainctl.deploy.image_store import ImageStore
-from chainctl.deploy.intercept import StandIns
 from chainctl.deploy.target import DeployTarget, LogSource
 from chainctl.errors import UsageError
 from chainctl.state.ledger import Ledger
@@ -36,6 +32,11 @@ if TYPE_CHECKING:
     from chainctl.adapters.docker.registry import DockerRegistry
     from chainctl.adapters.kubernetes.settings import KubernetesSettings
     from chainctl.adapters.local.staging import Staging
+    from chainctl.build.backend import BuildBackend
+    from chainctl.build.image_contents import ImageReader
+    from chainctl.build.registry import Registry
+    from chainctl.deploy.image_store import ImageStore
+    from chainctl.deploy.intercept import StandIns
 
 
 class LoggedTarget(DeployTarget, LogSource, Protocol):
