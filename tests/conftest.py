@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -151,3 +153,13 @@ def fresh_environ(directory: Path) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(directory / "config"),
         "NO_COLOR": "1",
     }
+
+
+def docker_context_away(directory: Path) -> Path:
+    """Return a configuration of Docker whose current context is an engine that does not listen."""
+    config = directory / "docker"
+    context = config / "contexts" / "meta" / hashlib.sha256(b"away").hexdigest() / "meta.json"
+    context.parent.mkdir(parents=True)
+    context.write_text(json.dumps({"Endpoints": {"docker": {"Host": f"unix://{directory}/none.sock"}}}))
+    (config / "config.json").write_text(json.dumps({"currentContext": "away"}))
+    return config

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Chainctl, fresh_environ
+from tests.conftest import ROOT, Chainctl, docker_context_away, fresh_environ
 
 TARGETS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 
@@ -266,10 +266,13 @@ def test_engine_that_does_not_answer(chainctl: Chainctl) -> None:
     assert "hint" in done.stderr
 
 
-def test_without_an_engine_processes_are_used_and_it_is_said(chainctl: Chainctl) -> None:
-    """With `auto`, a missing engine leads to local processes, with one line that says so."""
-    there = Chainctl({**chainctl.environ, "DOCKER_HOST": "unix:///nowhere.sock"}, chainctl.directory)
-    done = there("plan", "examples/hello/chain.py")
+def test_without_an_engine_processes_are_used_and_it_is_said(chainctl: Chainctl, tmp_path: Path) -> None:
+    """With `auto`, a missing engine leads to local processes, with one line that says so; not one that was named."""
+    named = Chainctl({**chainctl.environ, "DOCKER_HOST": "unix:///nowhere.sock"}, chainctl.directory)
+    assert "No Docker Engine listens" in named("plan", "examples/hello/chain.py", expect=6).stderr
+    environ = {k: v for k, v in chainctl.environ.items() if k != "DOCKER_HOST"}
+    away = Chainctl({**environ, "DOCKER_CONFIG": str(docker_context_away(tmp_path))}, chainctl.directory)
+    done = away("plan", "examples/hello/chain.py")
     assert "using local processes" in done.stderr
     assert done.stdout.count("+ service") == 2
 

@@ -45,14 +45,19 @@ def _drivers(connection: Connection, chain: str) -> set[str]:
     name = network_name(chain)
     with connection.reading(f"look for the network {name}"):
         found = connection.client.networks(names=[name])
-    return {network["Driver"] for network in found if network["Name"] == name}
+    return {driver_of(network) for network in found if network["Name"] == name}
 
 
 def chains_on(connection: Connection, driver: str) -> set[str]:
     """Return the chains that have a network of a kind."""
     with connection.reading("list networks"):
         found = connection.client.networks(filters={"label": CHAIN})
-    return {network["Labels"][CHAIN] for network in found if network["Driver"] == driver}
+    return {network["Labels"][CHAIN] for network in found if driver_of(network) == driver}
+
+
+def driver_of(network: Mapping[str, Any]) -> str:
+    """Return the kind of a network. That of a swarm has none yet in the moment after it was made."""
+    return network["Driver"] or (OVERLAY if network.get("Scope") == "swarm" else BRIDGE)
 
 
 def remove_network(connection: Connection, chain: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
@@ -36,7 +35,7 @@ from chainctl.cli.diagnosis_text import (
     total_of,
 )
 from chainctl.cli.settings import Settings
-from tests.conftest import Chainctl
+from tests.conftest import Chainctl, docker_context_away
 from tests.fakes.state import record_release
 
 GB = 1000**3
@@ -484,11 +483,7 @@ def test_all_settings_are_listed() -> None:
 def without_engine(chainctl: Chainctl, tmp_path: Path) -> Chainctl:
     """The command where no engine listens, in an empty directory with a home of its own."""
     environ = {k: v for k, v in chainctl.environ.items() if not k.startswith("DOCKER")}
-    context = tmp_path / "docker/contexts/meta" / hashlib.sha256(b"away").hexdigest() / "meta.json"
-    context.parent.mkdir(parents=True)
-    context.write_text(json.dumps({"Endpoints": {"docker": {"Host": f"unix://{tmp_path}/none.sock"}}}))
-    (tmp_path / "docker/config.json").write_text(json.dumps({"currentContext": "away"}))
-    environ.update({"DOCKER_CONFIG": str(tmp_path / "docker"), "HOME": str(tmp_path)})
+    environ.update({"DOCKER_CONFIG": str(docker_context_away(tmp_path)), "HOME": str(tmp_path)})
     return replace(chainctl, environ=environ, directory=tmp_path)
 
 

@@ -321,14 +321,13 @@ def test_a_chainlet_of_the_chain_calls_the_predict_path(served: Served) -> None:
 
 def test_bodies_are_passed_on_as_they_come(served: Served) -> None:
     """A long one in pieces, with its length or in chunks; neither is gathered here first."""
-    size = 3_000_000
+    size, before = 3_000_000, served.log.count("upload begins")
     assert json.loads(served.ask("POST", "/upload", b"x" * size)[2]) == [size, True]
     chunks = iter([b"x" * 1_000_000] * 3)
     assert json.loads(served.ask("POST", "/upload", chunks)[2]) == [size, True]
-    before = served.log.count("upload begins")
     with served.connection() as connection:
         _begin_upload(connection)
-        served.until(lambda: served.log.count("upload begins") == before + 1)
+        served.until(lambda: served.log.count("upload begins") == before + 3)
         connection.send(b"x" * 100_000)
         assert json.loads(connection.getresponse().read()) == [200_000, True]
 
