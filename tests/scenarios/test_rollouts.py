@@ -333,7 +333,14 @@ def canary_of(chain: PushedChain) -> str | None:
     return None if shown["canary"] is None else str(shown["canary"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+@pytest.mark.parametrize(
+    ("shared", "number"),
+    [
+        pytest.param("local", signal.SIGINT, id="local-interrupted"),
+        pytest.param("docker", signal.SIGKILL, marks=pytest.mark.docker, id="docker-killed"),
+    ],
+    indirect=["shared"],
+)
 def test_a_canary_that_is_cut_off(chain: PushedChain, number: signal.Signals) -> None:
     """Interrupted, it is taken back; killed, it shares the traffic until the next push, which converges."""
     before = services(chain)

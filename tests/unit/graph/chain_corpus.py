@@ -69,6 +69,11 @@ def loaded(corpus: Path, name: str) -> Introspection:
     return _all_loaded(corpus)[name].result()
 
 
+def loaded_alone(corpus: Path, name: str) -> Introspection:
+    """Load a file in the child, and no others of the corpus."""
+    return _load(corpus, name)
+
+
 def child_environ() -> Mapping[str, str]:
     """An environment in which numpy is not installed."""
     return {

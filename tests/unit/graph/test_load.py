@@ -11,7 +11,7 @@ from chainctl.errors import ChainDefinitionError
 from chainctl.graph.chain_file import ChainFile
 from chainctl.graph.graph import ChainGraph, Introspection
 from chainctl.graph.load import introspected, load
-from tests.unit.graph.chain_corpus import BROKEN, GOOD, child_environ, loaded
+from tests.unit.graph.chain_corpus import BROKEN, GOOD, child_environ, loaded_alone
 
 ONE = """
 import chainctl as chains
@@ -92,15 +92,15 @@ def test_load_raises_all_problems(tmp_path: Path) -> None:
 
 def test_wrong_arguments_are_not_told_to_move() -> None:
     """A call that would fail anywhere is to be corrected; other work at import is to be moved."""
-    (wrong,) = loaded(BROKEN, "smoke_test_without_its_chain.py").problems
+    (wrong,) = loaded_alone(BROKEN, "smoke_test_without_its_chain.py").problems
     assert wrong.help == "correct the arguments of this call"
-    (moved,) = loaded(BROKEN, "import_raises.py").problems
+    (moved,) = loaded_alone(BROKEN, "import_raises.py").problems
     assert "move work into" in moved.help
 
 
 def test_child_prints_nothing_here(capfd: pytest.CaptureFixture[str]) -> None:
     """What the user's code prints while it is loaded does not appear in our output."""
-    assert loaded(GOOD, "prints_and_threads.py").graph is not None
+    assert loaded_alone(GOOD, "prints_and_threads.py").graph is not None
     assert capfd.readouterr() == ("", "")
 
 

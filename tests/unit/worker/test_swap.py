@@ -530,17 +530,17 @@ def test_other_files_want_a_restart(tmp_path: Path, path: str) -> None:
         assert refused.value.next == "restart"
 
 
-def test_a_hundred_swaps_leave_no_old_code(tmp_path: Path) -> None:
+def test_thirty_swaps_leave_no_old_code(tmp_path: Path) -> None:
     """Each code object is gone when its generation was retired, and functions have theirs directly."""
     with edited(tmp_path, {"chain": PLAIN}) as c:
         codes: weakref.WeakSet[types.CodeType] = weakref.WeakSet()
-        for version in range(1, 101):
+        for version in range(1, 31):
             c.edit("swap", chain=newer(PLAIN, version))
             codes.add(c.loaded.C.run_remote.__code__)
             if version % 10 == 0:
                 c.instance.calls.clear()
                 c.instance.run_remote()
-        assert c.instance.run_remote() == "V100"
+        assert c.instance.run_remote() == "V30"
         gc.collect()
         assert len(codes) == 1
         assert c.generations._swapper._choosing == {}
