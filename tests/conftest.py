@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
@@ -66,12 +65,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None:
         terminal.write_line(reason, red=True, bold=True)
-
-
-def pytest_collection_finish() -> None:
-    """Leave what was collected out of garbage collections: many tests ask for one, and it is most of the heap."""
-    gc.collect()
-    gc.freeze()
 
 
 def _engine_answers() -> bool:

@@ -27,7 +27,9 @@ def open_world(settings: Settings, notice: Callable[[str], None], chain: str | N
         return docker_world(settings)
     except EngineError as error:
         if engine_address(settings).is_chosen:
-            raise
+            other = "to run it as local processes instead: `--target local`"
+            hint = "; ".join(filter(None, (error.hint.rstrip("."), other)))
+            raise EngineError(error.message, hint=hint, details=error.details) from error
         notice(f"No Docker Engine answers ({error.message}); using local processes (--target local).")
         return local_world(settings)
 

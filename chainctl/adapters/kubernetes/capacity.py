@@ -10,15 +10,21 @@ from chainctl.deploy.state import Capacity
 
 GPU = "nvidia.com/gpu"
 _UNITS = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
     "m": Decimal("0.001"),
     "k": Decimal(10**3),
     "M": Decimal(10**6),
     "G": Decimal(10**9),
     "T": Decimal(10**12),
+    "P": Decimal(10**15),
+    "E": Decimal(10**18),
     "Ki": Decimal(1 << 10),
     "Mi": Decimal(1 << 20),
     "Gi": Decimal(1 << 30),
     "Ti": Decimal(1 << 40),
+    "Pi": Decimal(1 << 50),
+    "Ei": Decimal(1 << 60),
 }
 
 

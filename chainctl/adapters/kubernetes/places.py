@@ -97,7 +97,9 @@ def _matches(node: Object, term: NodeTerm) -> bool:
     value = _labels(node).get(term.key)
     if value is None:
         return False
-    return value in term.values if term.operator == "In" else quantity(value) > quantity(term.values[0])
+    if term.operator == "In":
+        return value in term.values
+    return value.isdecimal() and int(value) > int(term.values[0])
 
 
 def _wanted(services: Sequence[ServiceSpec]) -> dict[str, Decimal]:

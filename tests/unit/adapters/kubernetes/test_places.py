@@ -44,6 +44,10 @@ def node(labels: dict[str, str] | None = None, *, taint: str = "", **allocatable
         ({"limits.memory": "100Mi"}, "allows 100Mi of limits.memory, and the chain asks for 128Mi"),
         ({"requests.cpu": "400m"}, "allows 400m of requests.cpu, and the chain asks for 0.5"),
         ({"cpu": "400m"}, "allows 400m of cpu"),
+        (
+            {"requests.storage": "1Pi", "limits.cpu": "1500u"},
+            "allows 1500u of limits.cpu, and the chain asks for 2",
+        ),
         ({"pods": "1"}, "allows 1 of pods, and the chain asks for 2"),
     ],
 )
@@ -52,7 +56,11 @@ def test_a_quota_that_the_chain_never_fits_into_is_named(hard: dict[str, str], w
     with pytest.raises(DeployError, match=words) as caught:
         require_quotas([replace(SPEC, replicas=2)], [quota(hard)])
     assert caught.value.message.startswith("The quota small of the namespace")
-    require_quotas([SPEC], [quota(hard)])
+
+
+def test_a_quota_that_the_chain_fits_into_is_kept() -> None:
+    """What is just allowed is allowed, and what a chain has none of, too."""
+    require_quotas([SPEC], [quota({"pods": "1", "limits.memory": "64Mi", "requests.storage": "0"})])
 
 
 def test_gpus_have_quotas_too() -> None:
