@@ -101,7 +101,10 @@ class Settings(pydantic.BaseModel):
     cpu_wheels: bool = pydantic.Field(
         True, description="choose builds of torch for the CPU where a chainlet asks for no GPU"
     )
-    bind: str = pydantic.Field("127.0.0.1", description="IP address that the front door is published on")
+    bind: str = pydantic.Field(
+        "127.0.0.1",
+        description="IP address that the front door is published on; 0.0.0.0 on a swarm: on every node",
+    )
     port: int | None = pydantic.Field(
         None, ge=1, le=65535, description="port of the front door; a free one from 8100 when not set"
     )

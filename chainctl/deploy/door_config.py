@@ -12,7 +12,9 @@ from chainctl.wire.fault import error_body
 PORT = 8080
 OPEN_PATH = "/openz"
 BACKEND = "live"
+FRONTEND = "chain"
 CONTROL_PORT = 9999
+PEER_PORT = 9998
 CONNECTIONS = 2048
 ANSWER_SEC = 3600
 _HARD_STOP_SEC = 3600
@@ -39,7 +41,8 @@ class DoorConfig:
     `digest` tells it from others. `token` is what HAProxy sets as the chain's token, quoted or an expression;
     `keys_file` and `tls_file` are where the accepted keys and the certificate are, None for none. Without an
     `entry` the routes are in a file of their own. `answer_sec` bounds the silence of a service. `hold_file` is
-    where the Lua is that has requests wait for a chain that sleeps, None where it does not sleep.
+    where the Lua is that has requests wait for a chain that sleeps, None where it does not sleep. `peers` is the
+    network, as CIDR, from which the control port is reached too, at PEER_PORT; "" for none.
     """
 
     digest: str
@@ -50,6 +53,7 @@ class DoorConfig:
     entry: Entry | None = None
     answer_sec: int = ANSWER_SEC
     hold_file: str | None = None
+    peers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ def door_text(config: DoorConfig) -> str:
             "token": config.token,
             "entry": config.entry,
             "hold_file": config.hold_file,
+            "peers": config.peers,
+            "peer_port": PEER_PORT,
             "backend": BACKEND,
             "unauthorized": quoted(refusal.decode()),
             "answers": [

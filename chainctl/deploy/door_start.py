@@ -14,6 +14,7 @@ API_KEY_FILE = "api-key"
 TLS_FILE = "tls.pem"
 MAP_FILE = MADE_DIR / "token"
 KEYS_FILE = MADE_DIR / "keys"
+ROUTE_FILE = MADE_DIR / "route.cfg"
 TOKEN = f"%[str(token),map({MAP_FILE})]"
 """What HAProxy sets as the chain's token: it reads it from the file that `start_command` makes."""
 
@@ -32,13 +33,15 @@ key="$(bare {DOOR_SECRETS_DIR / API_KEY_FILE})"
 test -n "$key" || {{ echo "{DOOR_SECRETS_DIR / API_KEY_FILE} is empty" >&2; exit 1; }}
 printf %s "$key" | sha256sum | cut -d ' ' -f 1 > {KEYS_FILE}
 """
-_RUN = f"exec haproxy -W -db -f {CONFIG_DIR / CONFIG_FILE}\n"
 
 
-def start_command(*, has_key: bool) -> tuple[str, ...]:
+def start_command(*, has_key: bool, routes: str = "", is_trial: bool = False) -> tuple[str, ...]:
     """Return the command that brings secrets into the form in which HAProxy reads them, and starts it.
 
     They pass through files in memory and the shell's own words only: no argument and no variable of the
-    environment has one.
+    environment has one. `routes` are commands that write ROUTE_FILE, "" where the configuration has the routes;
+    with `is_trial` HAProxy only says whether it would start.
     """
-    return ("sh", "-c", _READ + _TOKEN + (_KEY if has_key else "") + _RUN)
+    files = [CONFIG_DIR / CONFIG_FILE, *([ROUTE_FILE] if routes else [])]
+    run = f"exec haproxy {'-c' if is_trial else '-W -db'}{''.join(f' -f {file}' for file in files)}\n"
+    return ("sh", "-c", _READ + _TOKEN + (_KEY if has_key else "") + routes + run)

@@ -23,6 +23,7 @@ from chainctl.adapters.swarm.nodes import nodes_of
 from chainctl.adapters.swarm.services import find_service
 from chainctl.adapters.swarm.tasks import Task, as_replicas, tasks_of
 from chainctl.deploy.release import FrontDoor, ServiceSpec
+from chainctl.deploy.state import DesiredState
 from tests.conftest import await_condition
 from tests.docker.swarm_nodes import SwarmNodes, several_nodes
 from tests.docker.swarm_rig import SwarmRig
@@ -36,6 +37,7 @@ WHOLE_SEC = 10.0
 _NOTICED_SEC = 90.0
 _STEADY_SEC = 3.0
 _TIMEOUT_SEC = 15.0
+_CONNECT_SEC = 1.0
 _BODY = b'{"text": "x"}'
 
 
@@ -81,8 +83,9 @@ class SwarmKill:
     def prose(self) -> str:
         lost = f"{self.failed} of {self.calls} calls failed"
         return (
-            f"{REPLICAS} replicas on three nodes, {RATE} calls a second through the front door; one node loses "
-            f"its network and all of its processes at once. {lost}"
+            f"{REPLICAS} replicas on three nodes, {RATE} calls a second through the front doors of all of them; "
+            f"a push flips them to another release, then one node loses its network and all of its processes "
+            f"at once, its door as well. {lost}"
             f"{': ' + ', '.join(self.failures) if self.failures else ''}. The slowest took "
             f"{self.slowest_sec:.2f} s, and calls of more than 0.5 s began within {self.seconds_slow:.1f} s. "
             f"Swarm began a task on another node after {self.rescheduled_sec:.1f} s, and all replicas were "
@@ -96,14 +99,20 @@ def measure(shared_host: str) -> SwarmKill:
     with built_image(shared) as image, several_nodes(shared_host, image) as nodes:
         engine = Engine.connect(EngineAddress(nodes.manager.host, "test", None))
         rig = SwarmRig(engine, image)
-        spec: ServiceSpec = rig.spec(published=nodes.image, replicas=REPLICAS)
-        rig.push(rig.desired(spec, door=FrontDoor(bind=nodes.manager.address)))
-        return _killed(rig, spec, nodes)
+        door = FrontDoor(bind="0.0.0.0", image=nodes.door_image)
+        old, new = (
+            rig.spec(version=version, published=nodes.image, replicas=REPLICAS) for version in ("1", "2")
+        )
+        rig.push(rig.desired(old, door=door))
+        return _killed(rig, rig.desired(new, door=door), nodes)
 
 
-def _killed(rig: SwarmRig, spec: ServiceSpec, nodes: SwarmNodes) -> SwarmKill:
-    with Calls(rig.url).running() as calls:
+def _killed(rig: SwarmRig, wanted: DesiredState, nodes: SwarmNodes) -> SwarmKill:
+    """Flip the doors of all nodes to another release, then lose a node."""
+    spec, port = wanted.services[0], urlsplit(rig.url).port
+    with Calls([f"http://{node.address}:{port}" for node in nodes.nodes]).running() as calls:
         threading.Event().wait(_STEADY_SEC)
+        rig.push(wanted)
         before = {task.id for task in _tasks(rig, spec)}
         lost_at = time.monotonic()
         nodes.nodes[-1].lose()
@@ -112,6 +121,7 @@ def _killed(rig: SwarmRig, spec: ServiceSpec, nodes: SwarmNodes) -> SwarmKill:
         await_condition(lambda: _is_whole(rig, spec), seconds=_NOTICED_SEC)
         whole = time.monotonic() - lost_at
         threading.Event().wait(_STEADY_SEC)
+        rig.route(spec)
     return _summed(calls.answered, lost_at, rescheduled, whole)
 
 
@@ -147,9 +157,9 @@ def _is_whole(rig: SwarmRig, spec: ServiceSpec) -> bool:
 
 @dataclass
 class Calls:
-    """Callers who call at a fixed rate, whatever becomes of the calls before."""
+    """Callers who call at a fixed rate, whatever becomes of the calls before, each through a node of its own."""
 
-    url: str
+    urls: Sequence[str]
     answered: list[Answered] = field(default_factory=list)
 
     @contextmanager
@@ -170,21 +180,34 @@ class Calls:
         due = time.monotonic() + pause * number / CALLERS
         while not over.wait(max(0.0, due - time.monotonic())):
             due += pause
-            self.answered.append(self._outcome())
+            self.answered.append(self._outcome(number))
 
-    def _outcome(self) -> Answered:
-        """Call once. What says that it was not begun, or reached nobody, can be repeated."""
-        place, begun = urlsplit(self.url), time.monotonic()
-        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=_TIMEOUT_SEC)
+    def _outcome(self, number: int) -> Answered:
+        """Call once, at a door of one's own first, then at the others as long as none is reached.
+
+        What says that it was not begun, or reached nobody, can be repeated.
+        """
+        begun = time.monotonic()
+        for turn in range(len(self.urls)):
+            place = urlsplit(self.urls[(number + turn) % len(self.urls)])
+            connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=_CONNECT_SEC)
+            try:
+                connection.connect()
+            except OSError:
+                connection.close()
+                continue
+            return self._answered(connection, begun)
+        return Answered(begun, time.monotonic(), 0, is_retryable=True)
+
+    def _answered(self, connection: http.client.HTTPConnection, begun: float) -> Answered:
         status, is_retryable = 0, False
+        connection.sock.settimeout(_TIMEOUT_SEC)
         try:
             connection.request("POST", "/run_remote", _BODY, {"content-type": "application/json"})
             response = connection.getresponse()
             status = response.status
             is_retryable = response.getheader("x-chainctl-not-started") is not None
             response.read()
-        except ConnectionRefusedError:
-            is_retryable = True
         except (OSError, http.client.HTTPException):
             status = 0
         finally:

@@ -22,6 +22,7 @@ BRIDGE = "chainctl-sw0"
 _SUBNET = "10.204.0"
 _REGISTRY_PORT = 5000
 _RULE = ("DOCKER-USER", "-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT")
+_DOOR_IMAGE = "haproxy:lts"
 _START_SEC = 60.0
 
 
@@ -114,11 +115,15 @@ class SwarmNode:
 
 @dataclass(frozen=True)
 class SwarmNodes:
-    """All of them; `image` is by digest in the registry that every node reaches, `local` its name on the manager."""
+    """All of them; `image` is by digest in the registry that every node reaches, `local` its name on the manager.
+
+    `door_image` is HAProxy's there.
+    """
 
     nodes: Sequence[SwarmNode]
     local: str
     image: str
+    door_image: str
 
     @property
     def manager(self) -> SwarmNode:
@@ -139,7 +144,9 @@ def several_nodes(shared_host: str, image: str, count: int = 3) -> Iterator[Swar
             undo.callback(node.remove)
             node.start()
         _join(nodes)
-        yield SwarmNodes(nodes, image, _published(shared_host, nodes[0], image, registry))
+        _load(shared_host, nodes[0], image, _DOOR_IMAGE)
+        published, door = (_published(nodes[0], one, registry) for one in (image, _DOOR_IMAGE))
+        yield SwarmNodes(nodes, image, published, door.rpartition("@")[0] + ":it")
 
 
 def _require_rights() -> None:
@@ -181,14 +188,16 @@ def _join(nodes: Sequence[SwarmNode]) -> None:
         node.docker("swarm", "join", "--token", token, "--advertise-addr", node.address, manager.address)
 
 
-def _published(shared_host: str, manager: SwarmNode, image: str, registry: str) -> str:
-    """Copy the images to the manager, and the services' one to the registry; return it by digest."""
-    save = subprocess.Popen(
-        ["docker", "--host", shared_host, "save", image, "haproxy:lts"], stdout=subprocess.PIPE
-    )
+def _load(shared_host: str, manager: SwarmNode, *images: str) -> None:
+    """Copy images to the manager."""
+    save = subprocess.Popen(["docker", "--host", shared_host, "save", *images], stdout=subprocess.PIPE)
     with save:
         command = ["docker", "--host", manager.host, "load", "--quiet"]
         subprocess.run(command, stdin=save.stdout, check=True, capture_output=True, timeout=300)
+
+
+def _published(manager: SwarmNode, image: str, registry: str) -> str:
+    """Push an image of the manager to the registry; return it by digest."""
     name = f"{registry}/{image.partition(':')[0]}"
     manager.docker("tag", image, f"{name}:it")
     manager.docker("push", f"{name}:it")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from chainctl.adapters.docker.doors import ContainerDoor
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
 from chainctl.adapters.docker.haproxy_control import door_state, flip, prepare
@@ -39,7 +40,7 @@ FLIPS = 10
 
 def state_of(rig: Rig) -> DoorState:
     with Connection.opened(rig.engine) as connection:
-        state = door_state(connection, f"{rig.chain}-door")
+        state = door_state(ContainerDoor(connection, f"{rig.chain}-door"))
     assert state is not None
     return state
 
@@ -211,11 +212,12 @@ def test_a_flip_that_was_cut_off_is_done_again(pair: Pair) -> None:
     other = next(slot.name for slot in state_of(rig).slots if slot.is_free)
     address = rig.inspect(second.name)["NetworkSettings"]["Networks"][f"chainctl-{rig.chain}"]["IPAddress"]
     with Connection.opened(rig.engine) as connection:
-        prepare(connection, door, other, second.name, address)
+        running = ContainerDoor(connection, door)
+        prepare(running, other, second.name, address)
         assert (route_of(rig), service_at(url)) == (first.name, first.name)
-        flip(connection, door, [other], [])
+        flip(running, [other], [])
         assert route_of(rig) is None
-        flip(connection, door, [other], [own])
+        flip(running, [other], [own])
         assert route_of(rig) is None
         rig.route(second)
         assert (route_of(rig), service_at(url)) == (second.name, second.name)

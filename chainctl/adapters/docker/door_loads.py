@@ -1,7 +1,8 @@
-"""Services in; what all their replicas have to do, and what the front door holds, out, by one command in its container.
+"""Services in; what all their replicas have to do, and what the front door holds, out, by one command within.
 
 The door is on the chain's network and resolves every name of it, on whatever machine replicas are, and has the
-chain's token in its configuration: so nothing is opened, and no secret is on a command line.
+chain's token in its configuration: so nothing is opened, and no secret is on a command line. Where it is several,
+on machines of their own, the token is what the command reads.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ _REPLICA_SEC = 1
 _LOOK_SEC = 4
 _AT_ONCE = 24
 """So many replicas are asked at once: a door may have 64 processes."""
-_SCRIPT = f"""\
-patience=$1; shift
+_OWN_TOKEN = f"""\
 while IFS= read -r line; do
   case $line in *"set-header x-chainctl-token "*) token=${{line#*x-chainctl-token \\'}}; token=${{token%\\'}};; esac
 done < {DIRECTORY / CONFIG_FILE}
 token=${{token//"'\\\\''"/"'"}}; token=${{token//%%/%}}
+"""
+_TOLD_TOKEN = "IFS= read -r token\n"
+_ASK_ALL = f"""\
 ask() {{
   exec 4<>"/dev/tcp/$2/{SERVICE_PORT}" || return
   printf 'GET /-/load HTTP/1.1\\r\\nhost: %s\\r\\nx-chainctl-token: %s\\r\\nconnection: close\\r\\n\\r\\n' \\
@@ -33,6 +36,7 @@ ask() {{
   IFS= read -r -d '' -t {_REPLICA_SEC} answer <&4
   case $answer in "HTTP/1.1 200 "*) printf '%s %s\\n' "$1" "${{answer##*$'\\n'}}";; esac
 }}
+patience=$1; doors=$2; shift 2
 count=0
 for service; do
   while read -r address kind _; do
@@ -42,15 +46,52 @@ for service; do
   done < <(getent ahostsv4 "$service")
 done
 wait
-exec 3<>/dev/tcp/127.0.0.1/{CONTROL_PORT} && printf 'wait held %s\\n' "$patience" >&3 && cat <&3
+held() {{
+  timeout "$3" bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "wait held %s\\n" "$3" >&3 && exec cat <&3' \\
+    - "${{1%:*}}" "${{1##*:}}" "$2"
+}}
+"""
+_ONE_HELD = 'held "$doors" "$patience" $((patience / 1000 + 2))\n'
+_ANY_HELD = """\
+for door in $doors; do
+  case $(held "$door" "$patience" $((patience / 1000 + 1)) 2>/dev/null) in "held 0"|"") false;; esac &
+done
+while wait -n; state=$?; [ $state != 127 ] && [ $state != 0 ]; do :; done
+kill $(jobs -p) 2>/dev/null
+for door in $doors; do held "$door" 0 1 2>/dev/null & done
+wait
 """
 
 
 def door_loads(connection: Connection, door: str, services: Sequence[str], within_sec: float) -> Loads:
     """Ask for loads; with `within_sec` wait for so long until a request is held. What is silent is left out."""
-    limit = f"{_LOOK_SEC + within_sec:g}"
-    command = ["timeout", limit, "bash", "-c", _SCRIPT, "-", str(round(within_sec * 1000)), *services]
+    command = _command(_OWN_TOKEN + _ASK_ALL + _ONE_HELD, [f"127.0.0.1:{CONTROL_PORT}"], services, within_sec)
     return parse_loads(run_in(connection, door, command), services)
+
+
+def several_loads_command(
+    doors: Sequence[str], services: Sequence[str], within_sec: float
+) -> tuple[Sequence[str], float]:
+    """Return a command that asks for loads, and what several doors hold, and how many seconds it takes at most.
+
+    `doors` are `IP:port`. It reads the chain's token and a line break; it writes what `parse_loads` reads.
+    """
+    return _command(_TOLD_TOKEN + _ASK_ALL + _ANY_HELD, doors, services, within_sec), _LOOK_SEC + within_sec
+
+
+def _command(script: str, doors: Sequence[str], services: Sequence[str], within_sec: float) -> Sequence[str]:
+    limit = f"{_LOOK_SEC + within_sec:g}"
+    return [
+        "timeout",
+        limit,
+        "bash",
+        "-c",
+        script,
+        "-",
+        str(round(within_sec * 1000)),
+        " ".join(doors),
+        *services,
+    ]
 
 
 def parse_loads(text: str, services: Sequence[str]) -> Loads:
@@ -59,7 +100,7 @@ def parse_loads(text: str, services: Sequence[str]) -> Loads:
     held = 0
     for name, rest in (line.split(" ", 1) for line in text.splitlines() if " " in line):
         if name == "held" and rest.strip().isdecimal():
-            held = int(rest)
+            held += int(rest)
         elif name in services:
             for load in _loads_in(rest):
                 found[name] = found[name] + load if name in found else load

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chainctl.adapters.docker.doors import ContainerDoor
 from chainctl.adapters.docker.front_door_body import USER_ID, container_digest, door_body
 from chainctl.adapters.docker.front_door_image import require_image
 from chainctl.adapters.docker.front_door_port import is_taken, no_port, ports_for
@@ -27,7 +28,7 @@ from chainctl.deploy.target import Vault
 from chainctl.errors import ChainctlError, DeployError
 from chainctl.events import Emit
 
-_HANDOVER_SEC = 5.0
+HANDOVER_SEC = 5.0
 _MOMENT_SEC = 2.0
 _SECRET_MODE = 0o400
 
@@ -62,17 +63,30 @@ class WantedDoor:
         return cls(chain, door, settings, places)
 
 
-def ensure_front_door(connection: Connection, wanted: WantedDoor, emit: Emit) -> None:
+@dataclass(frozen=True, slots=True)
+class KeptDoor:
+    """What a new door takes over from an old one: its port, unless one is named, and its route."""
+
+    port: int | None = None
+    route: str | None = None
+    replicas: int = 1
+
+
+def ensure_front_door(
+    connection: Connection, wanted: WantedDoor, emit: Emit, kept: KeptDoor | None = None
+) -> None:
     """Make the door, or change the one there is; it keeps its route, and its port unless one is named.
+
+    `kept` is what it takes over where there is none yet.
 
     Other keys or certificates need no new container: they are read again without a request lost.
     When a new container does not come up, the old one is put back. Raises DeployError.
     """
     require_image(connection, wanted.front_door.image, emit)
-    old = _settle(connection, wanted.chain)
+    old = settle(connection, wanted.chain)
     state = _answer(connection, old)
     if old is None or state is None:
-        return _replace(connection, wanted, old)
+        return _replace(connection, wanted, old, kept)
     require_valid(connection, old, wanted.settings)
     if old.labels.get(DOOR) != container_digest(wanted.front_door):
         return _replace(connection, wanted, old)
@@ -88,7 +102,7 @@ def remove_front_door(connection: Connection, chain: str, drain_sec: float) -> N
     remove_volume(connection, door_volume(chain))
 
 
-def _settle(connection: Connection, chain: str) -> Container | None:
+def settle(connection: Connection, chain: str) -> Container | None:
     """Return the chain's door under its own name, after a replacement that was cut off too."""
     door = find_own(connection, door_name(chain), chain)
     retired = find_own(connection, retired_door_name(chain), chain)
@@ -106,15 +120,17 @@ def _answer(connection: Connection, door: Container | None) -> DoorState | None:
     """Return what a door says that runs; one that has only just started is given a moment."""
     if door is None or not door.is_running:
         return None
-    return first_answer(lambda: door_state(connection, door.id), _MOMENT_SEC)
+    return first_answer(lambda: door_state(ContainerDoor(connection, door.id)), _MOMENT_SEC)
 
 
-def _replace(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
+def _replace(
+    connection: Connection, wanted: WantedDoor, old: Container | None, kept: KeptDoor | None = None
+) -> None:
     with _put_back_on_failure(connection, wanted, old):
-        _start_new(connection, wanted, old)
+        _start_new(connection, wanted, old, kept or KeptDoor())
         await_settings(connection, door_name(wanted.chain), wanted.settings.digest)
     if old is not None:
-        stop(connection, old.id, _HANDOVER_SEC)
+        stop(connection, old.id, HANDOVER_SEC)
         remove(connection, old.id)
 
 
@@ -125,7 +141,7 @@ def _put_back_on_failure(connection: Connection, wanted: WantedDoor, old: Contai
         if (
             wanted.places.is_shared
         ):  # a network over several engines loses a name that changes while it is used
-            stop(connection, old.id, _HANDOVER_SEC)
+            stop(connection, old.id, HANDOVER_SEC)
         rename(connection, old.id, retired_door_name(chain))
     try:
         yield
@@ -140,27 +156,29 @@ def _put_back_on_failure(connection: Connection, wanted: WantedDoor, old: Contai
         raise
 
 
-def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None) -> None:
+def _start_new(connection: Connection, wanted: WantedDoor, old: Container | None, kept: KeptDoor) -> None:
     """Start a door at the first port that is free; an old one in its place is stopped before."""
-    chain, kept = wanted.chain, old.published[1] if old and old.published else None
-    route = _route_of(connection, wanted, old)
+    chain = wanted.chain
+    if old is not None:
+        kept = kept_of(connection, wanted, old)
+    route = route_text(kept.route, kept.replicas, is_shared=wanted.places.is_shared)
     ensure_volume(connection, door_volume(chain), chain)
-    for port in ports_for(connection, wanted.front_door, kept):
-        if old is not None and port == kept:
-            stop(connection, old.id, _HANDOVER_SEC)
+    for port in ports_for(connection, wanted.front_door, kept.port):
+        if old is not None and port == kept.port:
+            stop(connection, old.id, HANDOVER_SEC)
         if _starts_at(connection, wanted, port, route):
             return
     raise no_port(wanted.front_door)
 
 
-def _route_of(connection: Connection, wanted: WantedDoor, door: Container | None) -> str:
-    """Return the route that a door has, none when its service does not run: HAProxy would look for it in vain."""
-    is_shared = wanted.places.is_shared
-    files = get_files(connection, door.id, str(DIRECTORY)) if door else {}
+def kept_of(connection: Connection, wanted: WantedDoor, door: Container) -> KeptDoor:
+    """Return what a door leaves; no route when its service does not run: HAProxy would look for it in vain."""
+    port = door.published[1] if door.published else None
+    files = get_files(connection, door.id, str(DIRECTORY))
     route = route_in(files)
     if route is None or not wanted.places.addresses(connection, wanted.chain, route):
-        return route_text(None, 1, is_shared=is_shared)
-    return route_text(route, replicas_in(files), is_shared=is_shared)
+        return KeptDoor(port)
+    return KeptDoor(port, route, replicas_in(files))
 
 
 def _starts_at(connection: Connection, wanted: WantedDoor, port: int, route: str) -> bool:

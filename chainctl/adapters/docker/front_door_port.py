@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.deploy.release import FrontDoor
@@ -12,18 +12,22 @@ from chainctl.errors import DeployError
 _FIRST = 8100
 _TRIED = 100
 _TAKEN = re.compile(
-    r"port is already allocated|address already in use|ports are not available|failed to bind", re.IGNORECASE
+    r"port is already allocated|host-mode port already in use|address already in use|"
+    r"ports are not available|failed to bind",
+    re.IGNORECASE,
 )
 
 
-def ports_for(connection: Connection, door: FrontDoor, kept: int | None) -> Iterator[int]:
-    """Yield the port that was asked for, or the one the chain has, and then free ones."""
+def ports_for(
+    connection: Connection, door: FrontDoor, kept: int | None, others: Collection[int] = ()
+) -> Iterator[int]:
+    """Yield the port that was asked for, or the one the chain has, and then free ones, that are not `others`."""
     if door.port is not None:
         yield door.port
         return
     if kept is not None:
         yield kept
-    taken = _published(connection)
+    taken = {*_published(connection), *others}
     yield from (port for port in range(_FIRST, _FIRST + _TRIED) if port not in taken and port != kept)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainctl.adapters.docker.doors import ContainerDoor
 from chainctl.adapters.docker.front_door_body import USER_ID
 from chainctl.adapters.docker.haproxy_config import CONFIG_FILE, DIRECTORY, DoorSettings, door_files
 from chainctl.adapters.docker.haproxy_control import door_state
@@ -40,7 +41,7 @@ def await_settings(connection: Connection, door: str, digest: str) -> None:
     """Wait until a door answers that it runs with the settings. Raises DeployError with its log."""
 
     def outcome() -> str | None:
-        state = door_state(connection, door)
+        state = door_state(ContainerDoor(connection, door))
         if state is not None and state.digest == digest:
             return ""
         container = find(connection, door)

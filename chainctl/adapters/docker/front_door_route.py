@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
-from chainctl.adapters.docker.front_door_body import USER_ID
-from chainctl.adapters.docker.haproxy_config import DIRECTORY
+from chainctl.adapters.docker.doors import Door, Doors
 from chainctl.adapters.docker.haproxy_control import (
+    close,
     door_state,
     door_traffic,
     drain,
@@ -17,14 +19,9 @@ from chainctl.adapters.docker.haproxy_control import (
     rename,
     split,
 )
-from chainctl.adapters.docker.haproxy_route import ROUTE_FILE, route_text
 from chainctl.adapters.docker.haproxy_state import DoorState, Slot, choose_slot
-from chainctl.adapters.docker.labels import door_name
+from chainctl.adapters.docker.haproxy_traffic import joined
 from chainctl.adapters.docker.replica_hosts import hosts_of
-from chainctl.adapters.docker.replica_places import CONTAINERS, ReplicaPlaces
-from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import find
-from chainctl.adapters.docker.target_files import OwnedFile, put_files
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.canary import Traffic
@@ -33,84 +30,101 @@ from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
 from chainctl.errors import DeployError
 
 _REACHED_SEC = 10.0
+_SILENT_SEC = 20.0
+"""So long a door may be silent that is said to run: a swarm takes some 12 s to notice that a node is lost."""
 _ANSWER_SEC = 5.0
 _POLL_SEC = 0.2
-_MODE = 0o400
 _WEIGHTS = 256
 
 
-def route_to(
-    connection: Connection, chain: str, service: str, replicas: int = 1, at: ReplicaPlaces = CONTAINERS
-) -> None:
-    """Give a chain's traffic to replicas that are ready, then write down the same for restarts.
+def route_to(doors: Doors, service: str, replicas: int = 1) -> None:
+    """Give a chain's traffic to replicas that are ready, then write down the same for what starts later.
 
-    Cut off anywhere, the door still serves, the old service or the new; until both the running
-    door and its file have the new one, observing shows no route, so that it is done again.
+    Cut off anywhere, each door still serves, the old service or the new; until both the running
+    doors and what is written down have the new one, observing shows no route, so that it is done again.
     Raises DeployError.
     """
-    door = door_name(chain)
-    places = _places(connection, chain, hosts_of(service, replicas, is_shared=at.is_shared), service, at)
-    state = _state(connection, door)
-    if not state.leads_to(service, replicas):
-        _flip(connection, door, state, places)
-    files = [
-        OwnedFile(ROUTE_FILE, _MODE, USER_ID, route_text(service, replicas, is_shared=at.is_shared).encode())
-    ]
-    put_files(connection, door, str(DIRECTORY), files)
-    park(connection, door, *_blocking(connection, chain, _state(connection, door), at))
+    places = _places(doors, service, replicas)
+    late = [(door, state) for door, state in _states(doors) if not state.leads_to(service, replicas)]
+    _flip(late, places)
+    doors.remember(service, replicas)
+    for door, now in _states(doors):
+        state = now
+        if not state.leads_to(service, replicas):  # it started meanwhile, with what was written before
+            _flip([(door, state)], places)
+            state = _state(door)
+        park(door, *_blocking(doors, state))
 
 
-def lead_to_stand_in(connection: Connection, chain: str, service: str) -> None:
-    """Give what stands in for a service traffic, of which the others step aside; the file stays. Raises DeployError."""
-    door, name = door_name(chain), replica_name(service, INTERCEPT_REPLICA)
-    place = _place(connection, chain, service, INTERCEPT_REPLICA, name, CONTAINERS)
-    chosen, _ = _reach(connection, door, _state(connection, door), [place])
-    flip(connection, door, chosen, [])
+def lead_to_stand_in(doors: Doors, service: str) -> None:
+    """Give what stands in for a service traffic, of which the others step aside.
+
+    Nothing is written down of it. Raises DeployError.
+    """
+    place = _place(doors, service, INTERCEPT_REPLICA, replica_name(service, INTERCEPT_REPLICA))
+    for door, state in _states(doors):
+        chosen, _ = _reach(door, state, [place])
+        flip(door, chosen, [])
 
 
-def split_route(connection: Connection, operation: SplitRoute, at: ReplicaPlaces = CONTAINERS) -> None:
-    """Give a service a part of the traffic that another has; the file stays, so a restarted door undoes it.
+def split_route(doors: Doors, operation: SplitRoute) -> None:
+    """Give a service a part of the traffic that another has; a door that starts anew undoes it.
 
     Raises DeployError.
     """
-    chain, service, before = operation.chain, operation.service, operation.before
-    door = door_name(chain)
-    hosts = hosts_of(service, operation.replicas, is_shared=at.is_shared)
-    places = _places(connection, chain, hosts, service, at)
-    state = _state(connection, door)
-    old = [slot.name for slot in state.slots if slot.is_serving and slot.service == before]
-    if not old:
-        raise DeployError(f"{before} has no traffic of which {service} could have a part", hint="push again")
-    chosen, _ = _reach(connection, door, state, places)
+    service, before = operation.service, operation.before
+    places = _places(doors, service, operation.replicas)
     share = max(1, round(operation.percent * _WEIGHTS / 100))
-    split(connection, door, _shared(chosen, share) | _shared(old, _WEIGHTS - share))
+    for door, state in _states(doors):
+        old = [slot.name for slot in state.slots if slot.is_serving and slot.service == before]
+        if not old:
+            raise DeployError(
+                f"{before} has no traffic of which {service} could have a part", hint="push again"
+            )
+        with _unless_it_ended(door):
+            chosen, _ = _reach(door, state, places)
+            split(door, _shared(chosen, share) | _shared(old, _WEIGHTS - share))
 
 
-def counted_traffic(connection: Connection, chain: str) -> dict[str, Traffic]:
+def counted_traffic(doors: Doors) -> dict[str, Traffic]:
     """Return what a chain's door counted of each service since its traffic was split. Raises DeployError."""
-    door = door_name(chain)
-    traffic = first_answer(lambda: door_traffic(connection, door), _ANSWER_SEC, longest_pause_sec=_POLL_SEC)
-    if traffic is None:
-        raise _silent(door)
-    return traffic
+    found: dict[str, Traffic] = {}
+    for door in _there(doors):
+        traffic = first_answer(partial(door_traffic, door), _ANSWER_SEC, longest_pause_sec=_POLL_SEC)
+        if traffic is None:
+            raise _silent(door)
+        for service, one in traffic.items():
+            found[service] = joined(found[service], one) if service in found else one
+    return found
 
 
-def drain_service(
-    connection: Connection, chain: str, service: str, within_sec: float, replica: int = 1
-) -> None:
+def drain_service(doors: Doors, service: str, within_sec: float, replica: int = 1) -> None:
     """Take a replica from the door and wait until the requests that it has are answered, or time is up."""
-    door = door_name(chain)
-    slot = _slot_of(connection, door, service, replica)
-    if slot is None:
-        return
-    drain(connection, door, slot.name)
+    there = [(door, slot) for door in doors.running() if (slot := _slot_of(door, service, replica))]
+    for door, slot in there:
+        drain(door, slot.name)
 
-    def is_idle() -> bool | None:
-        now = _slot_of(connection, door, service, replica)
-        return True if now is None or now.streams == 0 else None
+    def are_idle() -> bool | None:
+        now = [_slot_of(door, service, replica) for door, _ in there]
+        return None if any(slot and slot.streams for slot in now) else True
 
-    first_answer(is_idle, within_sec, longest_pause_sec=_POLL_SEC)
-    park(connection, door, slot.name)
+    if there:
+        first_answer(are_idle, within_sec, longest_pause_sec=_POLL_SEC)
+    for door, slot in there:
+        park(door, slot.name)
+
+
+def close_doors(doors: Doors, within_sec: float) -> None:
+    """Take no more requests anywhere, and wait until those under way are answered, or time is up."""
+    there = doors.running()
+    for door in there:
+        close(door)
+
+    def are_idle() -> bool | None:
+        states = [door_state(door) for door in there]
+        return None if any(slot.streams for state in states if state for slot in state.slots) else True
+
+    first_answer(are_idle, within_sec, longest_pause_sec=_POLL_SEC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +141,13 @@ class _Place:
         return [f"{address}:{SERVICE_PORT}" for address in self.addresses]
 
 
-def _places(
-    connection: Connection, chain: str, hosts: Sequence[str], service: str, at: ReplicaPlaces
-) -> list[_Place]:
-    return [_place(connection, chain, service, number, host, at) for number, host in enumerate(hosts, 1)]
+def _places(doors: Doors, service: str, replicas: int) -> list[_Place]:
+    hosts = hosts_of(service, replicas, is_shared=doors.places.is_shared)
+    return [_place(doors, service, number, host) for number, host in enumerate(hosts, 1)]
 
 
-def _place(
-    connection: Connection, chain: str, service: str, number: int, host: str, at: ReplicaPlaces
-) -> _Place:
-    addresses = at.addresses(connection, chain, service, number)
+def _place(doors: Doors, service: str, number: int, host: str) -> _Place:
+    addresses = doors.places.addresses(doors.connection, doors.chain, service, number)
     if not addresses:
         name = replica_name(service, number)
         raise DeployError(f"{name} does not run, so it gets no traffic", hint="push again")
@@ -148,15 +159,31 @@ def _shared(slots: Sequence[str], weight: int) -> dict[str, int]:
     return {slot: max(1, round(weight / len(slots))) for slot in slots}
 
 
-def _flip(connection: Connection, door: str, state: DoorState, places: Sequence[_Place]) -> None:
-    """Replicas that have traffic already, of a split or a smaller scale, do not prove themselves again."""
-    chosen, now = _reach(connection, door, state, places)
-    flip(connection, door, chosen, [s.name for s in now.slots if s.is_serving and s.name not in chosen])
+def _flip(doors: Sequence[tuple[Door, DoorState]], places: Sequence[_Place]) -> None:
+    """Flip doors one right after another, once all of them reach all places.
+
+    Replicas that have traffic already, of a split or a smaller scale, do not prove themselves again.
+    """
+    reached: list[tuple[Door, list[str], DoorState]] = []
+    for door, state in doors:
+        with _unless_it_ended(door):
+            reached.append((door, *_reach(door, state, places)))
+    for door, chosen, now in reached:
+        with _unless_it_ended(door):
+            flip(door, chosen, [s.name for s in now.slots if s.is_serving and s.name not in chosen])
 
 
-def _reach(
-    connection: Connection, door: str, state: DoorState, places: Sequence[_Place]
-) -> tuple[list[str], DoorState]:
+@contextmanager
+def _unless_it_ended(door: Door) -> Iterator[None]:
+    """What fails because a door is gone, with its node maybe, is no failure: others serve, or what starts next."""
+    try:
+        yield
+    except DeployError:
+        if door.is_running():
+            raise
+
+
+def _reach(door: Door, state: DoorState, places: Sequence[_Place]) -> tuple[list[str], DoorState]:
     """Have a slot lead to each place and be found healthy, without traffic unless it has some."""
     chosen: dict[_Place, str] = {}
     taken: set[str] = set()
@@ -166,32 +193,32 @@ def _reach(
             chosen[place] = mine.name
             taken.add(mine.address)
             if mine.host != place.host:
-                rename(connection, door, mine.name, place.host)
+                rename(door, mine.name, place.host)
     for place in [place for place in places if place not in chosen]:
         address = next((one for one in place.addresses if f"{one}:{SERVICE_PORT}" not in taken), "")
         address = address or place.addresses[0]
         taken.add(f"{address}:{SERVICE_PORT}")
         chosen[place] = choose_slot(state, place.service, place.replica, chosen.values()).name
-        prepare(connection, door, chosen[place], place.host, address)
-    now = _reached(connection, door, chosen)
+        prepare(door, chosen[place], place.host, address)
+    now = _reached(door, chosen)
     return [chosen[place] for place in places], now
 
 
-def _reached(connection: Connection, door: str, chosen: Mapping[_Place, str]) -> DoorState:
+def _reached(door: Door, chosen: Mapping[_Place, str]) -> DoorState:
     """Wait until all slots are resolved and healthy. Raises DeployError."""
     late: list[_Place] = []
 
     def all_reached() -> DoorState | None:
-        now = _state(connection, door)
+        now = _state(door)
         late[:] = [place for place, name in chosen.items() if not _is_prepared(now, name, place)]
         return None if late else now
 
     now = first_answer(all_reached, _REACHED_SEC, longest_pause_sec=_POLL_SEC)
     if now is not None:
         return now
-    park(connection, door, *(chosen[place] for place in late))
+    park(door, *(chosen[place] for place in late))
     raise DeployError(
-        f"The front door does not reach {late[0].host} at {', '.join(late[0].ends)}",
+        f"The front door {door.name} does not reach {late[0].host} at {', '.join(late[0].ends)}",
         hint="check that the engine lets the chain's containers talk, then push again",
     )
 
@@ -207,48 +234,70 @@ def _is_prepared(state: DoorState, chosen: str, place: _Place) -> bool:
     return slot is not None and slot.name == chosen and _is_reached(slot, place)
 
 
-def _blocking(connection: Connection, chain: str, state: DoorState, at: ReplicaPlaces) -> list[str]:
+def _blocking(doors: Doors, state: DoorState) -> list[str]:
     """Return slots that only block: nothing under way, and their service is gone.
 
     One that still runs is stopped soon, which frees its slot; or it is kept warm, and then a slot that is
     resolved and checked makes the flip back to it one command.
     """
     idle = [s for s in state.slots if not (s.is_serving or s.is_free or s.streams)]
+    find = doors.places.addresses
     return [
         slot.name
         for slot in idle
-        if slot.service is None or not at.addresses(connection, chain, slot.service, slot.replica)
+        if slot.service is None or not find(doors.connection, doors.chain, slot.service, slot.replica)
     ]
 
 
-def _slot_of(connection: Connection, door: str, service: str, replica: int) -> Slot | None:
-    state = _patient_state(connection, door)
+def _slot_of(door: Door, service: str, replica: int) -> Slot | None:
+    state = _patient_state(door)
     return state.slot_of(service, replica) if state else None
 
 
-def _patient_state(connection: Connection, door: str) -> DoorState | None:
+def _there(doors: Doors) -> Sequence[Door]:
+    found = doors.running()
+    if not found:
+        raise DeployError(f"The front door of {doors.chain} is not running", hint="push again")
+    return found
+
+
+def _states(doors: Doors) -> list[tuple[Door, DoorState]]:
+    """Ask all doors; one that ended meanwhile is left out, unless it was the last."""
+    there = _there(doors)
+    found = []
+    for door in there:
+        state = _patient_state(door)
+        if state is not None:
+            found.append((door, state))
+        elif door.is_running():
+            raise _silent(door)
+    if not found:
+        raise _silent(there[0])
+    return found
+
+
+def _patient_state(door: Door) -> DoorState | None:
     """Return what a door is doing; None when it is gone, or silent for long.
 
     A busy engine may lose what a command in a container wrote: one lost answer is no dead door.
     """
 
     def answer() -> tuple[DoorState | None] | None:
-        state = door_state(connection, door)
+        state = door_state(door)
         if state is not None:
             return (state,)
-        container = find(connection, door)
-        return None if container is not None and container.is_running else (None,)
+        return None if door.is_running() else (None,)
 
-    said = first_answer(answer, _REACHED_SEC, longest_pause_sec=_POLL_SEC)
+    said = first_answer(answer, _SILENT_SEC, longest_pause_sec=_POLL_SEC)
     return said[0] if said else None
 
 
-def _state(connection: Connection, door: str) -> DoorState:
-    state = _patient_state(connection, door)
+def _state(door: Door) -> DoorState:
+    state = _patient_state(door)
     if state is None:
         raise _silent(door)
     return state
 
 
-def _silent(door: str) -> DeployError:
-    return DeployError(f"The front door {door} does not answer", hint=f"see `docker logs {door}`, push again")
+def _silent(door: Door) -> DeployError:
+    return DeployError(f"The front door {door.name} does not answer", hint=f"see `{door.logs}`, push again")

@@ -43,7 +43,7 @@ def door_files(settings: DoorSettings, directory: PurePosixPath = DIRECTORY) -> 
         CONFIG_FILE: config_text(settings, directory).encode(),
         KEYS_FILE: _key_line(settings.key),
         TLS_FILE: settings.tls or b"",
-        HOLD_FILE: _hold_text(settings).encode() if settings.holds else b"",
+        HOLD_FILE: hold_text(settings).encode() if settings.holds else b"",
     }
 
 
@@ -67,11 +67,12 @@ def digest_in(files: Mapping[str, bytes]) -> str:
     return found[1].decode() if found else ""
 
 
+def hold_text(settings: DoorSettings) -> str:
+    """Return the Lua that has requests wait for a chain that sleeps."""
+    values = {"hold_sec": min(settings.answer_sec, HOLD_SEC), "backend": BACKEND}
+    return render("hold.lua.j2", values)
+
+
 def _key_line(key: bytes | None) -> bytes:
     """Keys are told by their SHA-256: whoever reads the volume does not learn them."""
     return b"" if key is None else hashlib.sha256(key.strip()).hexdigest().encode() + b"\n"
-
-
-def _hold_text(settings: DoorSettings) -> str:
-    values = {"hold_sec": min(settings.answer_sec, HOLD_SEC), "backend": BACKEND}
-    return render("hold.lua.j2", values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from chainctl.adapters.docker.replica_hosts import hosts_of, replica_at
 from chainctl.calls.address import SERVICE_PORT
@@ -37,6 +38,27 @@ def route_text(service: str | None, replicas: int = 1, *, is_shared: bool = Fals
     places = [*taken, *[_NOWHERE] * (len(SLOTS) - len(taken))]
     head = _HEAD.format(options="" if is_shared else _OWN_NAMES)
     return head + "".join(f"    server {slot} {place}\n" for slot, place in zip(SLOTS, places, strict=True))
+
+
+def route_script(variable: str, file: PurePosixPath) -> str:
+    """Return shell commands that write the slots into a file: those of a service whose replicas share its name.
+
+    `variable` of the environment has the service and the number of its replicas, with a space between; "" for none.
+    """
+    place = f"{hosts_of('$1', 1, is_shared=True)[0]}:{SERVICE_PORT}"
+    return f"""\
+set -- ${variable}
+number=0
+{{
+cat <<'END'
+{_HEAD.format(options="")}END
+while [ $number -lt {len(SLOTS)} ]; do
+  number=$((number + 1))
+  if [ $number -le "${{2:-0}}" ]; then place="{place}"; else place="{_NOWHERE}"; fi
+  echo "    server s$number $place"
+done
+}} > {file}
+"""
 
 
 def route_in(files: Mapping[str, bytes]) -> str | None:

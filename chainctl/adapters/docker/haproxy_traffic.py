@@ -27,12 +27,12 @@ def parse_traffic(text: str) -> dict[str, Traffic] | None:
         host = services.get(row["svname"], "-")
         if host not in ("-", DOOR_ALIAS):
             service = replica_at(host)[0]
-            found[service] = _joined(found[service], _traffic(row)) if service in found else _traffic(row)
+            found[service] = joined(found[service], _traffic(row)) if service in found else _traffic(row)
     return found
 
 
-def _joined(one: Traffic, other: Traffic) -> Traffic:
-    """Count replicas together; their mean times weigh as many answers as they have."""
+def joined(one: Traffic, other: Traffic) -> Traffic:
+    """Count replicas, or doors, together; their mean times weigh as many answers as they have."""
     answered = one.answered + other.answered
     spent = one.mean_sec * one.answered + other.mean_sec * other.answered
     return Traffic(

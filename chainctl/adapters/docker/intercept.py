@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chainctl.adapters.docker.attach import attached
+from chainctl.adapters.docker.doors import ContainerDoors
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door_route import drain_service, lead_to_stand_in
 from chainctl.adapters.docker.intercept_body import stand_in_body
@@ -71,7 +72,7 @@ class DockerStanding:
     def lead(self) -> None:
         if self.is_entrypoint:
             with Connection.opened(self.engine) as connection:
-                lead_to_stand_in(connection, self.service.chain, self.service.name)
+                lead_to_stand_in(ContainerDoors(connection, self.service.chain), self.service.name)
 
     def clear(self) -> None:
         with Connection.opened(self.engine) as connection:
@@ -86,7 +87,7 @@ def end_stand_in(connection: Connection, service: str, chain: str) -> None:
         signal(connection, there.id, LEAVE_SIGNAL.name)
         _await_gone(connection, name, chain, _END_SEC)
     remove(connection, name)
-    drain_service(connection, chain, service, 0, INTERCEPT_REPLICA)
+    drain_service(ContainerDoors(connection, chain), service, 0, INTERCEPT_REPLICA)
 
 
 def _make_room(connection: Connection, service: ServiceSpec) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from chainctl.adapters.docker.doors import ContainerDoor
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.engine_address import EngineAddress
 from chainctl.adapters.docker.haproxy_config import DIRECTORY
@@ -76,7 +77,7 @@ def door_among(connection: Connection, chain: str, containers: Sequence[Containe
     host = published_host(door.published[0] if door.published else "", connection.engine.address)
     with ThreadPoolExecutor(1, "files") as pool:  # each takes the engine some 50 ms
         files = pool.submit(_files, connection.engine, door)
-        state = door_state(connection, door.id) if door.is_running else None
+        state = door_state(ContainerDoor(connection, door.id)) if door.is_running else None
         return observed_door(door, host, files.result(), state)
 
 

@@ -10,6 +10,7 @@ from chainctl.adapters.docker.ask import ask_service, call_service
 from chainctl.adapters.docker.control import open_control
 from chainctl.adapters.docker.door_connection import connect_door
 from chainctl.adapters.docker.door_loads import door_loads
+from chainctl.adapters.docker.doors import ContainerDoors
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
@@ -109,7 +110,7 @@ class DockerTarget:
 
     def traffic(self, chain: str) -> Mapping[str, Traffic]:
         with Connection.opened(self._engine) as connection:
-            return counted_traffic(connection, chain)
+            return counted_traffic(ContainerDoors(connection, chain))
 
     def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
         """Call from within the service's container: the network of a chain is not ours to enter."""
@@ -161,14 +162,14 @@ class DockerTarget:
             case EnsureFrontDoor(chain=chain, front_door=door):
                 ensure_front_door(connection, WantedDoor.of(chain, door, self._vault, self._answer_sec), emit)
             case Route(chain=chain, service=service, replicas=replicas):
-                route_to(connection, chain, service, replicas)
-            case SplitRoute():
-                split_route(connection, operation)
+                route_to(ContainerDoors(connection, chain), service, replicas)
+            case SplitRoute(chain=chain):
+                split_route(ContainerDoors(connection, chain), operation)
             case StopService(chain=chain, service=service, replica=replica) if replica == INTERCEPT_REPLICA:
                 end_stand_in(connection, service, chain)
             case StopService(chain=chain, service=service, replica=replica):
                 name = replica_name(service, replica)
-                drain_service(connection, chain, service, self._drain_sec, replica)
+                drain_service(ContainerDoors(connection, chain), service, self._drain_sec, replica)
                 if operation.has_others:
                     let_callers_turn_away(connection, name, chain)
                 stop_service(connection, name, chain, self._drain_sec)

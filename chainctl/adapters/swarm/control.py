@@ -5,7 +5,7 @@ from __future__ import annotations
 from chainctl.adapters.docker.control import open_control
 from chainctl.adapters.docker.engine import Engine
 from chainctl.adapters.swarm.manager import opened
-from chainctl.adapters.swarm.nodes import nodes_of
+from chainctl.adapters.swarm.nodes import node_here, nodes_of
 from chainctl.adapters.swarm.places import replica_task
 from chainctl.deploy.target import Control
 from chainctl.errors import DeployError
@@ -17,9 +17,7 @@ def open_task_control(engine: Engine, chain: str, replica: str) -> Control:
         task = replica_task(connection, chain, replica)
         if task is None:
             raise DeployError(f"The service {replica} is not running", hint="push again")
-        with connection.reading("describe the engine"):
-            here = str((connection.client.info().get("Swarm") or {}).get("NodeID", ""))
-        if task.node != here:
+        if task.node != node_here(connection):
             names = {node.id: node.hostname for node in nodes_of(connection)}
             raise DeployError(
                 f"{replica} runs on the node {names.get(task.node, task.node)}, "

@@ -6,7 +6,9 @@ more is removed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from chainctl.adapters.docker.labels import CHAIN, chain_labels
@@ -14,7 +16,7 @@ from chainctl.adapters.docker.secrets import TOKEN_FILE
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.swarm.labels import config_name, secret_name, token_name
 from chainctl.adapters.swarm.service_body import MountedFile
-from chainctl.adapters.swarm.services import referenced, services_of
+from chainctl.adapters.swarm.services import doors_of, referenced, services_of
 from chainctl.deploy.release import DataMount, ServiceSpec
 from chainctl.deploy.sizes import shown_bytes
 from chainctl.deploy.target import DataSource, Vault
@@ -62,25 +64,35 @@ def ensure_secrets(
     return mounted
 
 
-def ensure_configs(
+def ensure_data(
     connection: Connection, chain: str, contents: Sequence[tuple[DataMount, bytes]], source: DataSource
 ) -> list[MountedFile]:
-    """Make the configs that are not there, and say where a container has them. Raises DeployError."""
+    """Make the configs of data files that are not there. Raises DeployError."""
+    files = [(f"{data.directory}/{data.filename}", content) for data, content in contents]
+    mounted = ensure_configs(connection, chain, files)
+    for data, _ in contents:
+        source.drop(data)
+    return mounted
+
+
+def ensure_configs(
+    connection: Connection, chain: str, contents: Sequence[tuple[str, bytes]]
+) -> list[MountedFile]:
+    """Make the configs that are not there of files, by their paths in a container. Raises DeployError."""
     there = _named(connection, "configs", chain) if contents else {}
     mounted = []
-    for data, content in contents:
-        name = config_name(chain, data.sha256)
+    for path, content in contents:
+        name = config_name(chain, hashlib.sha256(content).hexdigest())
         if name not in there:
-            with connection.changing(f"make the config of {data.filename}"):
+            with connection.changing(f"make the config of {PurePosixPath(path).name}"):
                 there[name] = connection.client.create_config(name, content, labels=chain_labels(chain))["ID"]
-        source.drop(data)
-        mounted.append(MountedFile(there[name], name, f"{data.directory}/{data.filename}"))
+        mounted.append(MountedFile(there[name], name, path))
     return mounted
 
 
 def remove_unused(connection: Connection, chain: str) -> None:
-    """Remove the secrets and configs of a chain that none of its services needs."""
-    services = services_of(connection, chain)
+    """Remove the secrets and configs of a chain that none of its services needs, nor its door."""
+    services = [*services_of(connection, chain), *doors_of(connection, chain)]
     for kind, noun in (("secrets", "Secret"), ("configs", "Config")):
         needed = referenced(services, noun)
         for name, id in _named(connection, kind, chain).items():

@@ -19,6 +19,7 @@ from chainctl.adapters.docker.labels import (
     SECRETS_PART,
     SERVICE,
     chain_labels,
+    door_name,
 )
 from chainctl.deploy.release import SecretRef, ServiceSpec, digest_of
 
@@ -28,10 +29,15 @@ WANTED_SECRETS = "chainctl.wanted.secrets"
 TEMPLATE = "chainctl.template"
 READY = "chainctl.ready"
 FAILED = "chainctl.failed"
+SETTINGS = "chainctl.door.settings"
+ROUTE = "chainctl.door.route"
+DOOR_PORT = "chainctl.door.port"
 TASK_ROLE = "task"
 HELPER_ROLE = "helper"
 GPU_MODEL_LABEL = "chainctl.gpu"
 """The label of nodes that says which model of GPU they have."""
+DOOR_LABEL = "chainctl.door"
+"""The label of nodes that, as `no`, keeps front doors away from them."""
 _DIGEST = 40
 _VALUES = ((IMAGE, WANTED_IMAGE), (SECRETS_PART, WANTED_SECRETS))
 
@@ -105,3 +111,19 @@ def token_name(chain: str, token: str) -> str:
 def config_name(chain: str, sha256: str) -> str:
     """Name a file that services of a chain read."""
     return f"chainctl-{digest_of([CHAIN, chain, 'data', sha256])[:_DIGEST]}"
+
+
+def control_network_name(chain: str) -> str:
+    """Return the name of the network that only the front doors of a chain are in."""
+    return f"{door_name(chain)}-control"
+
+
+def route_label(route: str | None, replicas: int) -> str:
+    """Write down where a door leads that starts from now on."""
+    return f"{route} {replicas}" if route else ""
+
+
+def route_in(labels: Mapping[str, str]) -> tuple[str | None, int]:
+    """Read back the service, None for none, and over how many replicas its traffic is spread."""
+    service, _, replicas = labels.get(ROUTE, "").partition(" ")
+    return service or None, int(replicas or 1)

@@ -7,9 +7,10 @@ from chainctl.adapters.docker.network import OVERLAY, has_network, remove_networ
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain
 from chainctl.adapters.docker.target_wait import first_answer
+from chainctl.adapters.swarm.door_network import remove_control_network
 from chainctl.adapters.swarm.files import remove_unused
 from chainctl.adapters.swarm.labels import TASK_ROLE
-from chainctl.adapters.swarm.services import services_of
+from chainctl.adapters.swarm.services import doors_of, remove_service, services_of
 from chainctl.adapters.swarm.starting import stop_replicas
 from chainctl.errors import DeployError
 
@@ -34,10 +35,13 @@ def ensure_overlay(connection: Connection, chain: str) -> None:
 
 def remove_overlay(connection: Connection, chain: str, grace_sec: float) -> None:
     """Remove whatever still carries the chain's label; the network goes last, once its tasks have left it."""
+    for door in doors_of(connection, chain):
+        remove_service(connection, door.name)
     for service in services_of(connection, chain):
         stop_replicas(connection, service.name, chain, 0)
     remove_unused(connection, chain)
     first_answer(lambda: _have_left(connection, chain), grace_sec + _LEAVE_SEC, longest_pause_sec=_LOOK_SEC)
+    remove_control_network(connection, chain, grace_sec)
     refused: list[DeployError] = []
 
     def is_gone() -> bool | None:

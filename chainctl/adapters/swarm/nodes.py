@@ -18,7 +18,10 @@ _NANO = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of the swarm. `gpus` maps the kinds of generic resources that are GPUs to their counts."""
+    """A machine of the swarm. `gpus` maps the kinds of generic resources that are GPUs to their counts.
+
+    `address` is the one that the swarm has of it.
+    """
 
     id: str
     hostname: str
@@ -27,6 +30,7 @@ class Node:
     cpus: float
     memory_bytes: int
     gpus: Mapping[str, int] = field(default_factory=dict)
+    address: str = ""
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Node:
@@ -41,6 +45,7 @@ class Node:
             cpus=resources.get("NanoCPUs", 0) / _NANO,
             memory_bytes=resources.get("MemoryBytes", 0),
             gpus=_gpus(resources.get("GenericResources") or ()),
+            address=str((said.get("Status") or {}).get("Addr", "")),
         )
 
 
@@ -49,6 +54,12 @@ def nodes_of(connection: Connection) -> list[Node]:
     with connection.reading("list the nodes of the swarm"):
         said = connection.client.nodes()
     return sorted((Node.of(one) for one in said), key=lambda node: (node.hostname, node.id))
+
+
+def node_here(connection: Connection) -> str:
+    """Return the id of the node that is talked to."""
+    with connection.reading("describe the engine"):
+        return str((connection.client.info().get("Swarm") or {}).get("NodeID", ""))
 
 
 def capacity_of(nodes: Sequence[Node]) -> Capacity:

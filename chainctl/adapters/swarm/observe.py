@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from chainctl.adapters.docker.labels import CHAIN, SECRETS_PART, fingerprint_in
 from chainctl.adapters.docker.network import OVERLAY, has_network
-from chainctl.adapters.docker.observe import door_among, observed_chains
+from chainctl.adapters.docker.observe import observed_chains
 from chainctl.adapters.docker.target_connection import Connection
-from chainctl.adapters.docker.target_containers import of_chain
 from chainctl.adapters.swarm.labels import IMAGE, awaited_in
+from chainctl.adapters.swarm.observe_door import observed_swarm_door
 from chainctl.adapters.swarm.services import SwarmService, services_of
 from chainctl.adapters.swarm.tasks import Task, as_replicas, tasks_of
 from chainctl.deploy.state import ObservedService, ObservedState, ServiceStatus
@@ -26,7 +26,7 @@ def observe_swarm(connection: Connection, chain: str) -> ObservedState:
             for service in services
             for one in observed_replicas(service, [task for task in tasks if task.service == service.id])
         ),
-        front_door=door_among(connection, chain, of_chain(connection, chain)),
+        front_door=observed_swarm_door(connection, chain),
         has_network=has_network(connection, chain, OVERLAY),
         rolls=True,
     )

@@ -24,6 +24,9 @@ class TaskPlaces:
         return tuple(found) if len(found) >= replica else ()
 
 
+TASKS = TaskPlaces()
+
+
 def running_tasks(connection: Connection, chain: str, service: str) -> list[Task]:
     """Return the tasks of a service that run, in their order as replicas; none where there is no such service."""
     there = find_service(connection, service, chain)

@@ -28,7 +28,7 @@ NO_ROOM_SEC = 10.0
 """So long a task may find no node before that counts as a failure: what ends just now makes room."""
 _LOOK_SEC = 0.3
 _KILLED = 137
-_NO_NODE = "no suitable node"
+NO_NODE = "no suitable node"
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class _Look:
 
     def _homeless(self) -> str | None:
         """Say why a task finds no node, once that has lasted."""
-        told = next((t.error for t in self.tasks if t.is_wanted and _NO_NODE in t.error), "")
+        told = next((t.error for t in self.tasks if t.is_wanted and NO_NODE in t.error), "")
         if not told:
             self.homeless_since = 0.0
             return None
@@ -145,7 +145,7 @@ def _late(spec: ServiceSpec, last: Task | None) -> str:
 
 
 def _hint(spec: ServiceSpec, why: str) -> str:
-    if _NO_NODE in why:
+    if NO_NODE in why:
         return "make room, add a node, or lower the Compute of chainlets, then push again"
     if "No such image" in why or "pull" in why:
         return "check that every node reaches the registry of the setting `registry`, then push again"

@@ -81,9 +81,9 @@ def task_template(spec: ServiceSpec, around: Surroundings, grace_sec: float) -> 
             "StopGracePeriod": round(grace_sec * _NANO),
             "Healthcheck": _healthcheck(around.python, spec.start_timeout_sec),
             "Mounts": _mounts(spec),
-            "Secrets": [_mounted(one, "Secret", 0o400) for one in around.secrets],
-            "Configs": [_mounted(one, "Config", 0o444) for one in around.configs],
-            **_privileges(around.ping),
+            "Secrets": [mounted(one, "Secret", USER_ID) for one in around.secrets],
+            "Configs": [mounted(one, "Config", USER_ID) for one in around.configs],
+            **privileges(around.ping),
         },
         "Resources": _resources(spec, around.gpu_kind),
         "Placement": {"Constraints": constraints(spec)},
@@ -118,7 +118,7 @@ def _healthcheck(python: str, start_timeout_sec: float) -> dict[str, object]:
     }
 
 
-def _privileges(ping: EnginePing) -> dict[str, object]:
+def privileges(ping: EnginePing) -> dict[str, object]:
     return {"Privileges": {"NoNewPrivileges": True}} if ping.api >= _CONFINED_SINCE else {}
 
 
@@ -153,8 +153,9 @@ def _memory(target: str, options: str, chain: str) -> dict[str, object]:
     }
 
 
-def _mounted(one: MountedFile, kind: str, mode: int) -> dict[str, object]:
-    owner = str(USER_ID)
+def mounted(one: MountedFile, kind: str, user_id: int) -> dict[str, object]:
+    """Return a file of a container; a secret is its user's only, a config is for all to read."""
+    owner, mode = str(user_id), 0o400 if kind == "Secret" else 0o444
     return {
         f"{kind}ID": one.id,
         f"{kind}Name": one.name,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainctl.adapters.docker.labels import CHAIN, CHAINLET
+from chainctl.adapters.docker.labels import CHAIN, CHAINLET, ROLE, Role
 from chainctl.adapters.docker.observe_container import epoch
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.swarm.labels import FAILED
@@ -63,6 +63,10 @@ class SwarmService:
         return self.labels.get(CHAINLET, "")
 
     @property
+    def is_door(self) -> bool:
+        return self.labels.get(ROLE) == Role.DOOR
+
+    @property
     def replicas(self) -> int:
         return int(self.spec["Mode"]["Replicated"]["Replicas"])
 
@@ -83,6 +87,15 @@ class SwarmService:
 
 def services_of(connection: Connection, chain: str) -> list[SwarmService]:
     """Return the services of a chain, sorted by name."""
+    return [one for one in _labelled(connection, chain) if not one.is_door]
+
+
+def doors_of(connection: Connection, chain: str) -> list[SwarmService]:
+    """Return the service that is the front door of a chain, none where it is no service."""
+    return [one for one in _labelled(connection, chain) if one.is_door]
+
+
+def _labelled(connection: Connection, chain: str) -> list[SwarmService]:
     with connection.reading(f"list the services of {chain}"):
         said = connection.client.services(filters={"label": f"{CHAIN}={chain}"})  # type: ignore[no-untyped-call]  # so in types-docker
     return sorted((SwarmService.of(one) for one in said), key=lambda service: service.name)

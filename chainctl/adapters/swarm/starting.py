@@ -11,7 +11,7 @@ from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.adapters.swarm.cache import ensure_cache, require_cache
 from chainctl.adapters.swarm.files import (
     data_contents,
-    ensure_configs,
+    ensure_data,
     ensure_secrets,
     remove_unused,
     secret_values,
@@ -180,7 +180,7 @@ def _template(
         python=python,
         ping=connection.engine.ping,
         secrets=ensure_secrets(connection, spec.chain, values),
-        configs=ensure_configs(connection, spec.chain, contents, data),
+        configs=ensure_data(connection, spec.chain, contents, data),
         gpu_kind=gpu_kind(nodes),
     )
     return task_template(spec, around, grace_sec)

@@ -9,7 +9,7 @@ from typing import assert_never
 from chainctl.adapters.docker.door_connection import connect_door
 from chainctl.adapters.docker.door_loads import door_loads
 from chainctl.adapters.docker.engine import Engine
-from chainctl.adapters.docker.front_door import WantedDoor, ensure_front_door, remove_front_door
+from chainctl.adapters.docker.front_door import WantedDoor
 from chainctl.adapters.docker.front_door_route import counted_traffic, drain_service, route_to, split_route
 from chainctl.adapters.docker.labels import door_name
 from chainctl.adapters.docker.logs import read_logs
@@ -18,14 +18,16 @@ from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.swarm.ask import ask_replica, call_replica
 from chainctl.adapters.swarm.cache import require_cache
 from chainctl.adapters.swarm.control import open_task_control
+from chainctl.adapters.swarm.door_service import ensure_swarm_door, remove_swarm_door
+from chainctl.adapters.swarm.door_tasks import front_doors, task_loads
 from chainctl.adapters.swarm.logs import task_writers
 from chainctl.adapters.swarm.manager import opened
 from chainctl.adapters.swarm.network import ensure_overlay, remove_overlay
 from chainctl.adapters.swarm.nodes import capacity_of, nodes_of, require_image, require_place
 from chainctl.adapters.swarm.observe import observe_swarm, swarm_chains
-from chainctl.adapters.swarm.places import TaskPlaces
+from chainctl.adapters.swarm.places import TASKS
 from chainctl.adapters.swarm.readiness import await_replicas
-from chainctl.adapters.swarm.services import find_service
+from chainctl.adapters.swarm.services import doors_of, find_service
 from chainctl.adapters.swarm.starting import Start, await_room, start_replicas, stop_replicas
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.devices import HostDevices
@@ -76,7 +78,6 @@ class SwarmTarget:
         self._data = data
         self._drain_sec = drain_sec
         self._answer_sec = answer_sec
-        self._places = TaskPlaces()
 
     @property
     def name(self) -> str:
@@ -120,8 +121,8 @@ class SwarmTarget:
             return capacity_of(nodes_of(connection))
 
     def traffic(self, chain: str) -> Mapping[str, Traffic]:
-        with opened(self._engine) as connection:
-            return counted_traffic(connection, chain)
+        with opened(self._engine) as connection, front_doors(connection, chain) as doors:
+            return counted_traffic(doors)
 
     def invoke(self, chain: str, service: str, body: bytes, timeout_sec: float) -> tuple[int, bytes]:
         """Call from within the chain's network, which is not ours to enter."""
@@ -134,11 +135,16 @@ class SwarmTarget:
             return ask_replica(connection, chain, service, path, self._vault.token(chain))
 
     def loads(self, chain: str, services: Sequence[str], within_sec: float = 0.0) -> Loads:
-        """Have the front door's container ask all replicas, on whatever nodes, in one command."""
+        """Have a front door's container ask all replicas, on whatever nodes, in one command."""
         with opened(self._engine) as connection:
+            if doors_of(connection, chain):
+                return task_loads(connection, chain, services, within_sec, self._vault.token(chain))
             return door_loads(connection, door_name(chain), services, within_sec)
 
     def connect(self, chain: str) -> socket.socket | None:
+        with opened(self._engine) as connection:
+            if doors_of(connection, chain):  # it listens on all addresses
+                return None
         return connect_door(self._engine, chain)
 
     def control(self, chain: str, service: str, replica: int = 1) -> Control:
@@ -173,17 +179,18 @@ class SwarmTarget:
             case AwaitReady(service=spec, replica=replica):
                 await_replicas(connection, spec, replica)
             case EnsureFrontDoor(chain=chain, front_door=door):
-                ensure_front_door(
-                    connection, WantedDoor.of(chain, door, self._vault, self._answer_sec, self._places), emit
-                )
+                wanted = WantedDoor.of(chain, door, self._vault, self._answer_sec, TASKS)
+                ensure_swarm_door(connection, wanted, emit, self._drain_sec)
             case Route(chain=chain, service=service, replicas=replicas):
-                route_to(connection, chain, service, replicas, self._places)
-            case SplitRoute():
-                split_route(connection, operation, self._places)
+                with front_doors(connection, chain) as doors:
+                    route_to(doors, service, replicas)
+            case SplitRoute(chain=chain):
+                with front_doors(connection, chain) as doors:
+                    split_route(doors, operation)
             case StopService():
                 self._stop(connection, operation)
             case RemoveFrontDoor(chain=chain):
-                remove_front_door(connection, chain, self._drain_sec)
+                remove_swarm_door(connection, chain, self._drain_sec)
             case RemoveNetwork(chain=chain):
                 remove_overlay(connection, chain, self._drain_sec)
             case PassGates() | TurnCallers():
@@ -199,8 +206,9 @@ class SwarmTarget:
         chain, service, first = operation.chain, operation.service, operation.replica
         there = find_service(connection, service, chain)
         count = there.replicas if there is not None else 0
-        for number in range(max(count, first), first - 1, -1):
-            drain_service(connection, chain, service, self._drain_sec, number)
+        with front_doors(connection, chain) as doors:
+            for number in range(max(count, first), first - 1, -1):
+                drain_service(doors, service, self._drain_sec, number)
         if operation.restores is not None:
             await_room(connection, service, chain, self._drain_sec)
         stop_replicas(connection, service, chain, first - 1)

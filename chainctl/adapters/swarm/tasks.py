@@ -9,6 +9,7 @@ from typing import Any
 from chainctl.adapters.docker.labels import network_name
 from chainctl.adapters.docker.observe_container import epoch
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.swarm.labels import TEMPLATE
 
 _ENDED = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
 _BROKEN = frozenset({"failed", "rejected"})
@@ -19,7 +20,7 @@ class Task:
     """One task: a container on some node, or what is to become one.
 
     `addresses` maps networks to its IPs in them. `message` is what Swarm says of it, `error` why it is not
-    as it should be.
+    as it should be. `template` is the label that tells what it was made from.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Task:
     exit_code: int
     created: float
     addresses: Mapping[str, str]
+    template: str = ""
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Task:
@@ -52,6 +54,7 @@ class Task:
             exit_code=container.get("ExitCode", 0),
             created=epoch(said.get("CreatedAt", "")),
             addresses=dict(_addresses(said.get("NetworksAttachments") or ())),
+            template=(_container_spec(said).get("Labels") or {}).get(TEMPLATE, ""),
         )
 
     @property
@@ -63,6 +66,11 @@ class Task:
     def is_wanted(self) -> bool:
         """Say whether it runs, or is to run."""
         return self.state not in _ENDED and self.desired in ("running", "ready")
+
+    @property
+    def is_ending(self) -> bool:
+        """Say whether it runs and is to end."""
+        return self.state == "running" and self.desired == "shutdown"
 
     @property
     def has_ended(self) -> bool:
@@ -104,6 +112,10 @@ def newest_failure(tasks: Sequence[Task]) -> Task | None:
     served = {task.slot for task in tasks if task.is_running}
     broken = [task for task in tasks if task.is_broken and task.slot not in served]
     return max(broken, key=lambda task: task.created, default=None)
+
+
+def _container_spec(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (said.get("Spec") or {}).get("ContainerSpec") or {}
 
 
 def _addresses(attachments: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:

@@ -26,3 +26,8 @@ def test_what_was_not_asked_for_or_is_no_load_is_left_out() -> None:
     said = 'other {"under_way": 1}\nshop-pay-1 {"status": "x"}\nshop-pay-1 \nUnknown command: wait held\nheld x\n'
     assert parse_loads(said, ["shop-pay-1"]) == Loads()
     assert parse_loads("no answer: the container is gone", ["shop-pay-1"]) == Loads()
+
+
+def test_what_several_doors_hold_is_counted_together() -> None:
+    """One that holds nothing adds nothing."""
+    assert parse_loads("held 2\nheld 0\nheld 3\n", []) == Loads(held=5)
