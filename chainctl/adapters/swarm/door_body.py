@@ -140,7 +140,7 @@ def door_template(chain: str, settings: DoorSettings, parts: DoorParts, port: in
     return template
 
 
-def digest_of_template(template: Template) -> str:
+def digest_in(template: Template) -> str:
     """Return the digest that tasks of a template carry."""
     return str(template["ContainerSpec"]["Labels"][TEMPLATE])
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from chainctl.adapters.docker.front_door import (
     HANDOVER_SEC,
@@ -19,14 +17,13 @@ from chainctl.adapters.docker.front_door import (
 from chainctl.adapters.docker.front_door_image import require_image
 from chainctl.adapters.docker.front_door_port import is_taken, no_port, ports_for
 from chainctl.adapters.docker.front_door_route import close_doors
-from chainctl.adapters.docker.haproxy_control import door_state
 from chainctl.adapters.docker.labels import CHAINLET, door_name
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain, start, stop
 from chainctl.adapters.docker.target_wait import first_answer
 from chainctl.adapters.swarm.door_body import (
     DoorParts,
-    digest_of_template,
+    digest_in,
     door_configs,
     door_service,
     door_template,
@@ -34,11 +31,11 @@ from chainctl.adapters.swarm.door_body import (
     port_of,
 )
 from chainctl.adapters.swarm.door_network import ensure_control_network, remove_control_network
+from chainctl.adapters.swarm.door_readiness import door_failure, door_nodes
 from chainctl.adapters.swarm.door_tasks import front_doors
 from chainctl.adapters.swarm.door_trial import require_accepted
 from chainctl.adapters.swarm.files import ensure_configs, ensure_secrets, remove_unused
 from chainctl.adapters.swarm.labels import (
-    DOOR_LABEL,
     TASK_ROLE,
     route_in,
     route_label,
@@ -46,24 +43,20 @@ from chainctl.adapters.swarm.labels import (
     token_name,
 )
 from chainctl.adapters.swarm.nodes import nodes_of
-from chainctl.adapters.swarm.readiness import NO_ROOM_SEC, last_lines
 from chainctl.adapters.swarm.services import (
     Spec,
     SwarmService,
     change_service,
     create_service,
     doors_of,
-    find_service,
     remove_service,
 )
-from chainctl.adapters.swarm.tasks import Task, tasks_of
+from chainctl.adapters.swarm.tasks import tasks_of
 from chainctl.deploy.door_start import API_KEY_FILE, TLS_FILE, TOKEN_FILE
-from chainctl.errors import ChainctlError, DeployError
+from chainctl.errors import ChainctlError
 from chainctl.events import Emit
 
-_START_SEC = 120.0
 _LOOK_SEC = 0.3
-_PENDING = "pending"
 _LEAVE_SEC = 15.0
 
 
@@ -74,12 +67,13 @@ def ensure_swarm_door(connection: Connection, wanted: WantedDoor, emit: Emit, dr
     Raises DeployError.
     """
     service = next(iter(doors_of(connection, wanted.chain)), None)
+    require_image(connection, wanted.front_door.image, emit)
     if is_everywhere(wanted.front_door):
-        require_image(connection, wanted.front_door.image, emit)
         _ensure_service(connection, wanted, service)
     elif service is None:
         ensure_front_door(connection, wanted, emit)
     else:
+        require_accepted(connection, wanted, door_configs(wanted.settings, ()), _secrets(wanted))
         with _without(connection, service, drain_sec):
             ensure_front_door(connection, wanted, emit, _kept(service))
         remove_control_network(connection, wanted.chain, drain_sec)
@@ -118,58 +112,45 @@ def _ensure_service(connection: Connection, wanted: WantedDoor, there: SwarmServ
 
 def _accepted_parts(connection: Connection, wanted: WantedDoor, there: SwarmService | None) -> DoorParts:
     """Return what a door is made with, once HAProxy has accepted it unless it runs already."""
-    chain, door, settings = wanted.chain, wanted.front_door, wanted.settings
-    secrets: dict[str, tuple[str, bytes]] = {
-        TOKEN_FILE: (token_name(chain, settings.token), settings.token.encode())
-    }
-    if door.api_key and settings.key is not None:
-        secrets[API_KEY_FILE] = (secret_name(chain, door.api_key), settings.key)
-    if door.tls and settings.tls is not None:
-        secrets[TLS_FILE] = (secret_name(chain, door.tls), settings.tls)
-    configs = door_configs(settings, ensure_control_network(connection, chain))
-    nodes = _nodes(connection)
+    chain, secrets = wanted.chain, _secrets(wanted)
+    configs = door_configs(wanted.settings, ensure_control_network(connection, chain))
+    door_nodes(connection)
     parts = DoorParts(
-        image=_image_for(connection, door.image, nodes),
-        secrets=ensure_secrets(connection, chain, [(n, file, v) for file, (n, v) in secrets.items()]),
+        image=_image_for(connection, wanted.front_door.image),
+        secrets=ensure_secrets(connection, chain, secrets),
         configs=ensure_configs(connection, chain, sorted(configs.items())),
         ping=connection.engine.ping,
         grace_sec=HANDOVER_SEC,
     )
     if there is None or not _has(there, wanted, parts, port_of(there.spec)):
-        values = {file: value for file, (_, value) in secrets.items()}
-        require_accepted(connection, chain, door.image, settings, configs, values)
+        require_accepted(connection, wanted, configs, secrets)
     return parts
+
+
+def _secrets(wanted: WantedDoor) -> list[tuple[str, str, bytes]]:
+    """Return the name in the swarm, the name of the file and the value of each."""
+    chain, door, settings = wanted.chain, wanted.front_door, wanted.settings
+    found = [(token_name(chain, settings.token), TOKEN_FILE, settings.token.encode())]
+    if door.api_key and settings.key is not None:
+        found.append((secret_name(chain, door.api_key), API_KEY_FILE, settings.key))
+    if door.tls and settings.tls is not None:
+        found.append((secret_name(chain, door.tls), TLS_FILE, settings.tls))
+    return found
 
 
 def _has(service: SwarmService, wanted: WantedDoor, parts: DoorParts, port: int | None) -> bool:
     """Say whether a service is the door that is wanted, at a port."""
     template = door_template(wanted.chain, wanted.settings, parts, port or 0)
-    return _digest(service) == digest_of_template(template)
+    return digest_in(service.spec["TaskTemplate"]) == digest_in(template)
 
 
-def _digest(service: SwarmService) -> str:
-    return digest_of_template(service.spec["TaskTemplate"])
-
-
-def _image_for(connection: Connection, image: str, nodes: Sequence[str]) -> str:
-    """Return the image as all nodes get the same: by digest; one node alone takes what it has."""
+def _image_for(connection: Connection, image: str) -> str:
+    """Return the image as all nodes get the same: by its digest in a registry, or what this node alone has."""
     with connection.reading(f"inspect the image {image}"):
         said = connection.client.inspect_image(image)  # type: ignore[no-untyped-call]  # so in types-docker
-    if len(nodes) == 1:
-        return str(said["Id"])
     repository = image.rpartition(":")[0] if ":" in image.rpartition("/")[2] else image
-    return next((one for one in said.get("RepoDigests") or () if one.startswith(f"{repository}@")), image)
-
-
-def _nodes(connection: Connection) -> list[str]:
-    """Return the ids of the nodes on which doors are to be. Raises DeployError when there is none."""
-    found = [n.id for n in nodes_of(connection) if n.is_open and n.labels.get(DOOR_LABEL) != "no"]
-    if found:
-        return found
-    raise DeployError(
-        "No node of the swarm takes a front door",
-        hint=f"look at `docker node ls`; a label {DOOR_LABEL}=no keeps it away from a node",
-    )
+    pinned = next((one for one in said.get("RepoDigests") or () if one.startswith(f"{repository}@")), "")
+    return pinned or (str(said["Id"]) if len(nodes_of(connection)) == 1 else image)
 
 
 def _create(connection: Connection, wanted: WantedDoor, parts: DoorParts, kept: KeptDoor) -> None:
@@ -179,7 +160,7 @@ def _create(connection: Connection, wanted: WantedDoor, parts: DoorParts, kept: 
     for port in ports_for(connection, door, kept.port, _published(connection)):
         template = door_template(chain, wanted.settings, parts, port)
         create_service(connection, door_service(chain, door, template, route))
-        failure = _awaited(connection, wanted, template)
+        failure = door_failure(connection, wanted, template)
         if failure is None:
             return
         remove_service(connection, door_name(chain))
@@ -199,10 +180,11 @@ def _change(connection: Connection, wanted: WantedDoor, there: SwarmService, par
     def edit(service: SwarmService, now: Spec) -> Spec:
         return {**now, **door_service(chain, door, template, route_label(*route_in(service.labels)))}
 
+    older = {task.id for task in tasks_of(connection, [there.id])}
     is_same = _has(there, wanted, parts, port)
     if not is_same:
         change_service(connection, there.name, chain, edit)
-    failure = _awaited(connection, wanted, template)
+    failure = door_failure(connection, wanted, template, older)
     if failure is None:
         return
     if not is_same:
@@ -262,71 +244,3 @@ def _published(connection: Connection) -> frozenset[int]:
         said = connection.client.services()  # type: ignore[no-untyped-call]  # so in types-docker
     ports = (port for one in said for port in (one["Spec"].get("EndpointSpec") or {}).get("Ports") or ())
     return frozenset(port["PublishedPort"] for port in ports if "PublishedPort" in port)
-
-
-@dataclass(slots=True)
-class _Look:
-    """The last look at a door that is starting."""
-
-    connection: Connection
-    wanted: WantedDoor
-    digest: str
-    late: str = ""
-    failed: Task | None = None
-    stuck_since: float = 0.0
-
-    def outcome(self) -> str | None:
-        """Return "" when all nodes have the door that is wanted, why they will not have it, None while they start."""
-        service = find_service(self.connection, door_name(self.wanted.chain), self.wanted.chain)
-        if service is None:
-            return "it was removed while it started"
-        tasks = tasks_of(self.connection, [service.id])
-        mine = sorted((task for task in tasks if task.template == self.digest), key=lambda task: task.created)
-        newest: Mapping[str, Task] = {task.node: task for task in mine if task.is_wanted or task.is_broken}
-        self.failed = next((task for task in newest.values() if task.is_broken), None)
-        if service.is_rolled_back and _digest(service) != self.digest:
-            return None if service.is_rolling else f"{self._why()}; the swarm went back to what ran before"
-        if self.failed is not None and not service.is_rolling:
-            return self._why()
-        if stuck := self._stuck(tasks):
-            return stuck
-        late = [node for node in _nodes(self.connection) if not _is_up(newest.get(node))]
-        self.late = f"{len(late)} node{'s' if len(late) != 1 else ''} had none yet" if late else ""
-        return None if late or service.is_rolling or not self._answers() else ""
-
-    def _why(self) -> str:
-        return (self.failed.error or self.failed.message) if self.failed else "its tasks failed"
-
-    def _stuck(self, tasks: Sequence[Task]) -> str | None:
-        """Say why a node can not have the door, once that has lasted: what ends just now makes room."""
-        told = next((t.error for t in tasks if t.is_wanted and t.state == _PENDING and t.error), "")
-        told = self._why() if self.failed else told
-        now = time.monotonic()
-        is_moving = not told or any(task.is_ending for task in tasks)
-        self.stuck_since = 0.0 if is_moving else self.stuck_since or now
-        return told if self.stuck_since and now - self.stuck_since > NO_ROOM_SEC else None
-
-    def _answers(self) -> bool:
-        with front_doors(self.connection, self.wanted.chain) as doors:
-            states = [door_state(door) for door in doors.running()]
-        return bool(states) and all(s is not None and s.digest == self.wanted.settings.digest for s in states)
-
-
-def _is_up(task: Task | None) -> bool:
-    return task is not None and task.is_running
-
-
-def _awaited(connection: Connection, wanted: WantedDoor, template: Spec) -> DeployError | None:
-    """Wait until all nodes have the door that is wanted; return why they have not."""
-    look = _Look(connection, wanted, digest_of_template(template))
-    outcome = first_answer(look.outcome, _START_SEC, longest_pause_sec=_LOOK_SEC)
-    if outcome == "":
-        return None
-    name = door_name(wanted.chain)
-    why = outcome or f"not up after {_START_SEC:g} s: {look.late or 'it does not answer'}"
-    return DeployError(
-        f"The front door {name} did not come up: {why}",
-        hint=f"see `docker service ps {name}`, and whether all nodes can pull {wanted.front_door.image}; "
-        "then push again",
-        details=last_lines(connection, look.failed, name) if look.failed else [],
-    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from chainctl.adapters.docker.haproxy_config import DoorSettings
+from chainctl.adapters.docker.front_door import WantedDoor
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import remove
 from chainctl.adapters.docker.target_files import OwnedFile, archive
@@ -25,24 +25,25 @@ CHAINCTL_ROUTE= "$@" 2>&1 && echo '{_VALID}'
 
 def require_accepted(
     connection: Connection,
-    chain: str,
-    image: str,
-    settings: DoorSettings,
+    wanted: WantedDoor,
     configs: Mapping[str, bytes],
-    secrets: Mapping[str, bytes],
+    secrets: Sequence[tuple[str, str, bytes]],
 ) -> None:
     """Have HAProxy check settings before anything depends on them. Raises DeployError.
 
-    `configs` are files by their paths, `secrets` by their names. They are in memory only while it looks at them.
+    `configs` are files by their paths, `secrets` as `ensure_secrets` takes them. They are in memory only while it
+    looks at them.
     """
-    files = {**configs, **{str(DOOR_SECRETS_DIR / name): value for name, value in secrets.items()}}
+    files = {**configs, **{str(DOOR_SECRETS_DIR / file): value for _, file, value in secrets}}
     data = archive(
         OwnedFile(path.lstrip("/"), 0o400, DOOR_USER, content) for path, content in sorted(files.items())
     )
     directories = sorted({str(MADE_DIR), *(str(PurePosixPath(path).parent) for path in files)})
-    helper = started_helper(connection, chain, image, memory_directories=directories)
+    image = wanted.front_door.image
+    helper = started_helper(connection, wanted.chain, image, memory_directories=directories)
     try:
-        command = ["bash", "-c", _RUN, "-", str(len(data)), *door_command(settings, is_trial=True)]
+        trial = door_command(wanted.settings, is_trial=True)
+        command = ["bash", "-c", _RUN, "-", str(len(data)), *trial]
         said = fed(connection, helper, command, data, _TRIAL_SEC).decode(errors="replace").strip()
     finally:
         remove(connection, helper)

@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -18,7 +18,7 @@ from chainctl.adapters.docker.haproxy_state import DoorState, Slot
 from chainctl.adapters.docker.observe_door import WrittenDoor, compared
 from chainctl.adapters.swarm.door_body import (
     DoorParts,
-    digest_of_template,
+    digest_in,
     door_configs,
     door_service,
     door_template,
@@ -68,7 +68,7 @@ def test_a_template_is_told_by_its_digest() -> None:
         door_template("shop", replace(SETTINGS, key=None), PARTS, 8100),
         door_template("shop", SETTINGS, replace(PARTS, image="sha256:2"), 8100),
     ]
-    assert len({digest_of_template(template) for template in (one, *others)}) == 4
+    assert len({digest_in(template) for template in (one, *others)}) == 4
     assert SERVICE not in json.dumps(one)
 
 
@@ -77,7 +77,7 @@ def test_a_door_writes_the_route_that_it_is_told(tmp_path: Path, route: str | No
     """The same file that is written for a container, by a few lines of shell."""
     file = tmp_path / "route.cfg"
     told = {**os.environ, "ROUTE": route_label(route, replicas)}
-    subprocess.run(["sh", "-euc", route_script("ROUTE", file)], check=True, env=told)
+    subprocess.run(["sh", "-euc", route_script("ROUTE", PurePosixPath(file))], check=True, env=told)
     assert file.read_text() == route_text(route, replicas, is_shared=True)
     assert route_in({ROUTE: told["ROUTE"]}) == (route, replicas)
 
