@@ -49,6 +49,7 @@ from chainctl.deploy.target import DataSource, Vault
 
 _PATIENCE_SEC = 5.0
 _LOOK_SEC = 0.3
+_PLACED_SEC = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def start_replicas(
     template = _template(connection, spec, nodes, vault, data, grace_sec)
     digest = template_digest(template)
     ensure_cache(connection, spec)
+    _await_placed(connection, spec.name)
 
     def edit(service: SwarmService, there: Spec) -> Spec:
         count = start.replicas if service.has_failed else max(start.replicas, service.replicas)
@@ -157,6 +159,20 @@ def _with_at_most(count: int) -> Callable[[SwarmService, Spec], Spec]:
         return there
 
     return edit
+
+
+def _await_placed(connection: Connection, service: str) -> None:
+    """Wait a moment until the tasks that there are have a node, or a reason why they have none.
+
+    A service that is changed while Swarm looks for a node may keep a task that is looked at no more, until
+    something else happens in the swarm (seen with 20.10, some ten milliseconds after the service was made).
+    """
+
+    def are_placed() -> bool | None:
+        is_sought = (task.is_wanted and task.is_unplaced for task in tasks_of(connection, [service]))
+        return None if any(is_sought) else True
+
+    first_answer(are_placed, _PLACED_SEC, longest_pause_sec=_LOOK_SEC)
 
 
 def _have_ended(connection: Connection, service: str) -> bool | None:

@@ -12,6 +12,7 @@ from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.swarm.labels import TEMPLATE
 
 _ENDED = frozenset({"complete", "shutdown", "failed", "rejected", "remove", "orphaned"})
+_UNPLACED = frozenset({"new", "pending"})
 _BROKEN = frozenset({"failed", "rejected"})
 
 
@@ -66,6 +67,11 @@ class Task:
     def is_wanted(self) -> bool:
         """Say whether it runs, or is to run."""
         return self.state not in _ENDED and self.desired in ("running", "ready")
+
+    @property
+    def is_unplaced(self) -> bool:
+        """Say whether Swarm has yet to look for a node."""
+        return self.state in _UNPLACED and not self.error
 
     @property
     def is_ending(self) -> bool:
