@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from typing import TypeVar
 
 from chainctl.adapters.docker.doors import Door, Doors
 from chainctl.adapters.docker.haproxy_control import (
@@ -32,9 +32,9 @@ from chainctl.errors import DeployError
 _REACHED_SEC = 10.0
 _SILENT_SEC = 20.0
 """So long a door may be silent that is said to run: a swarm takes some 12 s to notice that a node is lost."""
-_ANSWER_SEC = 5.0
 _POLL_SEC = 0.2
 _WEIGHTS = 256
+Said = TypeVar("Said")
 
 
 def route_to(doors: Doors, service: str, replicas: int = 1) -> None:
@@ -45,10 +45,12 @@ def route_to(doors: Doors, service: str, replicas: int = 1) -> None:
     Raises DeployError.
     """
     places = _places(doors, service, replicas)
-    late = [(door, state) for door, state in _states(doors) if not state.leads_to(service, replicas)]
+    late = [
+        (door, state) for door, state in _answers(doors, door_state) if not state.leads_to(service, replicas)
+    ]
     _flip(late, places)
     doors.remember(service, replicas)
-    for door, now in _states(doors):
+    for door, now in _answers(doors, door_state):
         state = now
         if not state.leads_to(service, replicas):  # it started meanwhile, with what was written before
             _flip([(door, state)], places)
@@ -62,7 +64,7 @@ def lead_to_stand_in(doors: Doors, service: str) -> None:
     Nothing is written down of it. Raises DeployError.
     """
     place = _place(doors, service, INTERCEPT_REPLICA, replica_name(service, INTERCEPT_REPLICA))
-    for door, state in _states(doors):
+    for door, state in _answers(doors, door_state):
         chosen, _ = _reach(door, state, [place])
         flip(door, chosen, [])
 
@@ -75,7 +77,7 @@ def split_route(doors: Doors, operation: SplitRoute) -> None:
     service, before = operation.service, operation.before
     places = _places(doors, service, operation.replicas)
     share = max(1, round(operation.percent * _WEIGHTS / 100))
-    for door, state in _states(doors):
+    for door, state in _answers(doors, door_state):
         old = [slot.name for slot in state.slots if slot.is_serving and slot.service == before]
         if not old:
             raise DeployError(
@@ -87,12 +89,9 @@ def split_route(doors: Doors, operation: SplitRoute) -> None:
 
 
 def counted_traffic(doors: Doors) -> dict[str, Traffic]:
-    """Return what a chain's door counted of each service since its traffic was split. Raises DeployError."""
+    """Return what a chain's doors counted of each service since its traffic was split. Raises DeployError."""
     found: dict[str, Traffic] = {}
-    for door in _there(doors):
-        traffic = first_answer(partial(door_traffic, door), _ANSWER_SEC, longest_pause_sec=_POLL_SEC)
-        if traffic is None:
-            raise _silent(door)
+    for _, traffic in _answers(doors, door_traffic):
         for service, one in traffic.items():
             found[service] = joined(found[service], one) if service in found else one
     return found
@@ -250,25 +249,20 @@ def _blocking(doors: Doors, state: DoorState) -> list[str]:
 
 
 def _slot_of(door: Door, service: str, replica: int) -> Slot | None:
-    state = _patient_state(door)
+    state = _patiently(door, door_state)
     return state.slot_of(service, replica) if state else None
 
 
-def _there(doors: Doors) -> Sequence[Door]:
-    found = doors.running()
-    if not found:
+def _answers(doors: Doors, ask: Callable[[Door], Said | None]) -> list[tuple[Door, Said]]:
+    """Ask all doors; one that ended meanwhile is left out, unless it was the last. Raises DeployError."""
+    there = doors.running()
+    if not there:
         raise DeployError(f"The front door of {doors.chain} is not running", hint="push again")
-    return found
-
-
-def _states(doors: Doors) -> list[tuple[Door, DoorState]]:
-    """Ask all doors; one that ended meanwhile is left out, unless it was the last."""
-    there = _there(doors)
     found = []
     for door in there:
-        state = _patient_state(door)
-        if state is not None:
-            found.append((door, state))
+        said = _patiently(door, ask)
+        if said is not None:
+            found.append((door, said))
         elif door.is_running():
             raise _silent(door)
     if not found:
@@ -276,16 +270,16 @@ def _states(doors: Doors) -> list[tuple[Door, DoorState]]:
     return found
 
 
-def _patient_state(door: Door) -> DoorState | None:
-    """Return what a door is doing; None when it is gone, or silent for long.
+def _patiently(door: Door, ask: Callable[[Door], Said | None]) -> Said | None:
+    """Return what a door answers; None when it is gone, or silent for long.
 
     A busy engine may lose what a command in a container wrote: one lost answer is no dead door.
     """
 
-    def answer() -> tuple[DoorState | None] | None:
-        state = door_state(door)
-        if state is not None:
-            return (state,)
+    def answer() -> tuple[Said | None] | None:
+        said = ask(door)
+        if said is not None:
+            return (said,)
         return None if door.is_running() else (None,)
 
     said = first_answer(answer, _SILENT_SEC, longest_pause_sec=_POLL_SEC)
@@ -293,7 +287,7 @@ def _patient_state(door: Door) -> DoorState | None:
 
 
 def _state(door: Door) -> DoorState:
-    state = _patient_state(door)
+    state = _patiently(door, door_state)
     if state is None:
         raise _silent(door)
     return state

@@ -15,6 +15,7 @@ from chainctl.adapters.docker.doors import TALK, ContainerDoors, Door, Doors
 from chainctl.adapters.docker.labels import door_name
 from chainctl.adapters.docker.replica_places import ReplicaPlaces
 from chainctl.adapters.docker.target_connection import Connection
+from chainctl.adapters.docker.target_exec import NO_ANSWER
 from chainctl.adapters.swarm.inside import Inside
 from chainctl.adapters.swarm.labels import ROUTE, control_network_name, route_label
 from chainctl.adapters.swarm.places import TASKS
@@ -58,7 +59,8 @@ class TaskDoor:
 
     def ask(self, *commands: str) -> str:
         words = [self.address, str(PEER_PORT), "; ".join(commands)]
-        return self.inside.run(["timeout", str(_ASK_SEC), "bash", "-c", TALK, "-", *words])
+        said = self.inside.run(["timeout", str(_ASK_SEC), "bash", "-c", TALK, "-", *words])
+        return said or f"{NO_ANSWER}nothing within {_ASK_SEC} s"  # HAProxy says a line break at least
 
     def is_running(self) -> bool:
         tasks = tasks_of(self.connection, [self.service])
