@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from chainctl.adapters.docker.doors import Doors
 from chainctl.adapters.docker.engine import Engine
+from chainctl.adapters.docker.front_door_route import closed
+from chainctl.adapters.docker.haproxy_control import close
 from chainctl.adapters.docker.labels import door_name, network_name
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_exec import run_in
@@ -235,6 +238,27 @@ def test_a_move_that_was_cut_off_is_taken_up(served: Served) -> None:
     assert (rig.url, served.answers) == (url, served.first.name)
     with rig.engine.client() as client:
         assert client.containers(all=True, filters={"name": f"^/{door_name(rig.chain)}$"}) == []
+
+
+def test_doors_that_were_closed_by_somebody_who_was_cut_off_are_opened(served: Served) -> None:
+    """They are not as wanted, and making them so opens them."""
+    rig, url = served.rig, served.rig.url
+    with Connection.opened(rig.engine) as connection, front_doors(connection, rig.chain) as doors:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_while_closed(doors, url)
+        assert service_at(url) == served.first.name
+        close(doors.running()[0])
+    seen = rig.target.observe(rig.chain).front_door
+    assert seen is not None
+    assert (seen.digest, service_at(url)) == ("", None)
+    rig.open(DOOR)
+    assert service_at(url) == served.first.name
+
+
+def interrupted_while_closed(doors: Doors, url: str) -> None:
+    with closed(doors, 1.0):
+        assert waited_for(lambda: service_at(url) is None)
+        raise KeyboardInterrupt
 
 
 def test_requests_wait_in_the_doors_of_a_chain_that_sleeps(swarm_rig: SwarmRig) -> None:

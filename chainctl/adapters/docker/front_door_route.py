@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from chainctl.adapters.docker.haproxy_control import (
     park,
     prepare,
     rename,
+    reopen,
     split,
 )
 from chainctl.adapters.docker.haproxy_state import DoorState, Slot, choose_slot
@@ -27,7 +28,7 @@ from chainctl.calls.address import SERVICE_PORT
 from chainctl.deploy.canary import Traffic
 from chainctl.deploy.operations import SplitRoute
 from chainctl.deploy.release import INTERCEPT_REPLICA, replica_name
-from chainctl.errors import DeployError
+from chainctl.errors import ChainctlError, DeployError
 
 _REACHED_SEC = 10.0
 _SILENT_SEC = 20.0
@@ -113,14 +114,33 @@ def drain_service(doors: Doors, service: str, within_sec: float, replica: int = 
         park(door, slot.name)
 
 
-def close_doors(doors: Doors, within_sec: float) -> None:
-    """Take no more requests anywhere, and wait until those under way are answered, or time is up."""
-    there = doors.running()
-    for door in there:
-        close(door)
+@contextmanager
+def closed(doors: Doors, within_sec: float) -> Iterator[None]:
+    """Take no more requests anywhere, and wait until those under way are answered, or time is up.
 
+    What fails within, or is interrupted, opens the doors again.
+    """
+    there = doors.running()
+    try:
+        for door in there:
+            close(door)
+        _await_idle(there, within_sec)
+        yield
+    except BaseException:
+        with suppress(ChainctlError):
+            open_doors(doors)
+        raise
+
+
+def open_doors(doors: Doors) -> None:
+    """Take requests at all doors, also where somebody was cut off who had closed them."""
+    for door in doors.running():
+        reopen(door)
+
+
+def _await_idle(doors: Sequence[Door], within_sec: float) -> None:
     def are_idle() -> bool | None:
-        states = [door_state(door) for door in there]
+        states = [door_state(door) for door in doors]
         return None if any(slot.streams for state in states if state for slot in state.slots) else True
 
     first_answer(are_idle, within_sec, longest_pause_sec=_POLL_SEC)

@@ -63,6 +63,11 @@ def close(door: Door) -> None:
     door.ask(f"disable frontend {FRONTEND}")
 
 
+def reopen(door: Door) -> None:
+    """Have a door take connections again; one that does is as before."""
+    door.ask(f"enable frontend {FRONTEND}")
+
+
 def drain(door: Door, slot: str) -> None:
     door.ask(f"set server {BACKEND}/{slot} state drain")
 

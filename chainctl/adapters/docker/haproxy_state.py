@@ -10,14 +10,20 @@ from dataclasses import dataclass, replace
 
 from chainctl.adapters.docker.labels import DOOR_ALIAS
 from chainctl.adapters.docker.replica_hosts import is_shared_host, replica_at
-from chainctl.deploy.door_config import BACKEND
+from chainctl.deploy.door_config import BACKEND, FRONTEND
 from chainctl.deploy.release import INTERCEPT_REPLICA
 from chainctl.errors import DeployError
 
-QUESTIONS = ("show info", f"show servers state {BACKEND}", f"show stat {BACKEND} 4 -1")
+QUESTIONS = (
+    "show info",
+    f"show servers state {BACKEND}",
+    f"show stat {BACKEND} 4 -1",
+    f"show stat {FRONTEND} 1 -1",
+)
 """All that `parse_state` needs, asked at once."""
 STATISTICS, SERVERS = "# pxname,", "# be_id "
 _DESCRIPTION = re.compile(r"^description: (\S+)$", re.MULTILINE)
+_CLOSED = re.compile(rf"^{FRONTEND},FRONTEND,.*,(?:PAUSED|STOP),", re.MULTILINE)
 _FORCED_OR_INHERITED_MAINTENANCE = 0x01 | 0x02
 _FORCED_OR_INHERITED_DRAIN = 0x08 | 0x10
 _SHARERS = 2
@@ -61,10 +67,11 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class DoorState:
-    """A running door. `digest` is that of the settings it runs with."""
+    """A running door. `digest` is that of the settings it runs with; without `is_open` it takes no requests."""
 
     digest: str
     slots: tuple[Slot, ...]
+    is_open: bool = True
 
     @property
     def route(self) -> str | None:
@@ -107,7 +114,7 @@ def parse_state(text: str) -> DoorState | None:
         return None
     statistics = {row["svname"]: row for row in table(text, STATISTICS, ",")}
     slots = (_slot(row, statistics.get(row["srv_name"], {})) for row in table(text, SERVERS, " "))
-    return DoorState(description[1], _numbered(slots))
+    return DoorState(description[1], _numbered(slots), is_open=_CLOSED.search(text) is None)
 
 
 def _numbered(slots: Iterable[Slot]) -> tuple[Slot, ...]:

@@ -42,7 +42,7 @@ def compared(
     """
     digest, route, replicas = written.digest, written.route, written.replicas
     canary = next((one for state in states if (one := _canary(route, state.split))), None)
-    if any(state.digest != digest for state in states):
+    if any(state.digest != digest or not state.is_open for state in states):
         digest = ""
     if states:
         replicas = min(state.serving.get(route or "", replicas) for state in states)

@@ -16,7 +16,7 @@ from chainctl.adapters.docker.front_door import (
 )
 from chainctl.adapters.docker.front_door_image import require_image
 from chainctl.adapters.docker.front_door_port import is_taken, no_port, ports_for
-from chainctl.adapters.docker.front_door_route import close_doors
+from chainctl.adapters.docker.front_door_route import closed, open_doors
 from chainctl.adapters.docker.labels import CHAINLET, door_name
 from chainctl.adapters.docker.target_connection import Connection
 from chainctl.adapters.docker.target_containers import of_chain, start, stop
@@ -182,7 +182,10 @@ def _change(connection: Connection, wanted: WantedDoor, there: SwarmService, par
 
     older = {task.id for task in tasks_of(connection, [there.id])}
     is_same = _has(there, wanted, parts, port)
-    if not is_same:
+    if is_same:
+        with front_doors(connection, chain) as doors:
+            open_doors(doors)
+    else:
         change_service(connection, there.name, chain, edit)
     failure = door_failure(connection, wanted, template, older)
     if failure is None:
@@ -220,9 +223,8 @@ def _kept(service: SwarmService) -> KeptDoor:
 
 
 def _remove(connection: Connection, chain: str, drain_sec: float) -> None:
-    with front_doors(connection, chain) as doors:
-        close_doors(doors, drain_sec)
-    remove_service(connection, door_name(chain))
+    with front_doors(connection, chain) as doors, closed(doors, drain_sec):
+        remove_service(connection, door_name(chain))
     _await_end(connection, chain)
 
 

@@ -116,3 +116,14 @@ def test_slots_of_a_shared_name_are_numbered_by_their_traffic() -> None:
         ("s3", "b", 1),
         ("s4", "a", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_open"), [("OPEN", True), ("FULL", True), ("PAUSED", False), ("STOP", False)]
+)
+def test_a_door_that_takes_no_requests_is_seen(status: str, is_open: bool) -> None:
+    """Its frontend says so, in the last of the tables."""
+    said = (DATA / "haproxy_routed.txt").read_text()
+    state = parse_state(f"{said}\n# pxname,svname,status,pid\nchain,FRONTEND,,,1,2,{status},1,\n\n")
+    assert state is not None
+    assert (state.is_open, state.slots) == (is_open, recorded("routed").slots)
